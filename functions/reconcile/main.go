@@ -1,0 +1,42 @@
+// Command reconcile is the Lambda function that evaluates services: alarms,
+// ECS events, the one-minute tick and manual invokes all end here. It wires
+// the staircase to AWS and decides nothing.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/trimtab-ecs/trimtab/internal/event"
+	"github.com/trimtab-ecs/trimtab/internal/reconcile"
+)
+
+func main() {
+	cfg, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "load the AWS configuration:", err)
+		os.Exit(1)
+	}
+	stair, err := wire(cfg, os.Getenv)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "read the environment:", err)
+		os.Exit(1)
+	}
+	lambda.Start(handler(stair))
+}
+
+// handler decodes the invocation and walks the staircase with it.
+func handler(stair *reconcile.Stair) func(context.Context, json.RawMessage) (reconcile.Report, error) {
+	return func(ctx context.Context, raw json.RawMessage) (reconcile.Report, error) {
+		ev, err := event.Decode(raw)
+		if err != nil {
+			return reconcile.Report{}, err
+		}
+		return stair.Run(ctx, ev)
+	}
+}

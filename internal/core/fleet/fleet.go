@@ -1,0 +1,214 @@
+// Package fleet gives the words for what exists in ECS and EC2 at one instant.
+//
+// The values are plain data: whoever observes fills them, the core only reads
+// them. Counts are numbers of tasks or instances, CPU is in CPU units (1024 a
+// vCPU) and memory in MiB, as ECS itself counts.
+package fleet
+
+import (
+	"strings"
+	"time"
+)
+
+// ClusterName is the short name of an ECS cluster, not its ARN.
+type ClusterName string
+
+// ServiceName is the short name of an ECS service, not its ARN.
+type ServiceName string
+
+// GroupName is the name of an EC2 Auto Scaling group.
+type GroupName string
+
+// InstanceID is an EC2 instance id such as i-0123456789abcdef0.
+type InstanceID string
+
+// ServiceKey names one service in one cluster.
+type ServiceKey struct {
+	Cluster ClusterName `json:"cluster"`
+	Service ServiceName `json:"service"`
+}
+
+// String gives "cluster/service".
+func (k ServiceKey) String() string { return string(k.Cluster) + "/" + string(k.Service) }
+
+// TargetKind tells the two kinds of scalable target apart.
+type TargetKind string
+
+// The kinds of scalable target.
+const (
+	ServiceTarget TargetKind = "service"
+	GroupTarget   TargetKind = "group"
+)
+
+// Target names one scalable target: the desired count of a service or the
+// desired capacity of a group. It is also the key of a ledger row.
+type Target struct {
+	Cluster ClusterName `json:"cluster"`
+	Kind    TargetKind  `json:"kind"`
+	Name    string      `json:"name"`
+}
+
+// Target gives the scalable target of the service.
+func (k ServiceKey) Target() Target {
+	return Target{Cluster: k.Cluster, Kind: ServiceTarget, Name: string(k.Service)}
+}
+
+// GroupOf gives the scalable target of a group of the cluster.
+func GroupOf(c ClusterName, g GroupName) Target {
+	return Target{Cluster: c, Kind: GroupTarget, Name: string(g)}
+}
+
+// String gives "cluster/kind/name".
+func (t Target) String() string {
+	return string(t.Cluster) + "/" + string(t.Kind) + "/" + t.Name
+}
+
+// Compare orders targets by cluster, kind and name, so that lists of them have
+// one order wherever they come from.
+func (t Target) Compare(o Target) int {
+	if c := strings.Compare(string(t.Cluster), string(o.Cluster)); c != 0 {
+		return c
+	}
+	if c := strings.Compare(string(t.Kind), string(o.Kind)); c != 0 {
+		return c
+	}
+	return strings.Compare(t.Name, o.Name)
+}
+
+// Cell is the unit of evaluation: a group with every service that can land on
+// it, or one service alone. Exactly one of Group and Service is set.
+type Cell struct {
+	Cluster ClusterName `json:"cluster"`
+	Group   GroupName   `json:"group,omitempty"`
+	Service ServiceName `json:"service,omitempty"`
+}
+
+// Lock gives the target whose ledger row is the lock of the cell.
+func (c Cell) Lock() Target {
+	if c.Group != "" {
+		return GroupOf(c.Cluster, c.Group)
+	}
+	return ServiceKey{c.Cluster, c.Service}.Target()
+}
+
+// String gives "cluster/group/name" or "cluster/service/name".
+func (c Cell) String() string { return c.Lock().String() }
+
+// Compute tells where the tasks of a service run.
+type Compute string
+
+// Where tasks run.
+const (
+	Fargate  Compute = "fargate"
+	EC2      Compute = "ec2"
+	External Compute = "external"
+)
+
+// Resources is an amount of CPU (units, 1024 a vCPU) and memory (MiB).
+type Resources struct {
+	CPU    int `json:"cpu"`
+	Memory int `json:"memoryMiB"`
+}
+
+// Fits tells whether r is at most the free amount in each dimension.
+func (r Resources) Fits(free Resources) bool { return r.CPU <= free.CPU && r.Memory <= free.Memory }
+
+// Plus adds o.
+func (r Resources) Plus(o Resources) Resources {
+	return Resources{CPU: r.CPU + o.CPU, Memory: r.Memory + o.Memory}
+}
+
+// Minus subtracts o; the result may be negative.
+func (r Resources) Minus(o Resources) Resources {
+	return Resources{CPU: r.CPU - o.CPU, Memory: r.Memory - o.Memory}
+}
+
+// Deployment is one deployment of a service.
+type Deployment struct {
+	ID           string    `json:"id"`
+	Primary      bool      `json:"primary"`
+	RolloutState string    `json:"rolloutState,omitempty"` // IN_PROGRESS, COMPLETED or FAILED; empty without the ECS controller
+	Desired      int       `json:"desired"`
+	Running      int       `json:"running"`
+	CreatedAt    time.Time `json:"createdAt,omitzero"`
+}
+
+// Service is one ECS service as DescribeServices shows it.
+type Service struct {
+	Name    ServiceName `json:"name"`
+	ARN     string      `json:"arn,omitempty"`
+	Compute Compute     `json:"compute"`
+	// Provider is the capacity provider with the largest weight, empty with a launch type.
+	Provider string `json:"provider,omitempty"`
+	// Group is the Auto Scaling group behind Provider, empty on Fargate.
+	Group       GroupName    `json:"group,omitempty"`
+	Active      bool         `json:"active"`           // status ACTIVE; DRAINING and INACTIVE services are left alone
+	Daemon      bool         `json:"daemon,omitempty"` // scheduling strategy DAEMON: one task an instance, no desired count of ours
+	Controller  string       `json:"controller,omitempty"`
+	Managed     bool         `json:"managedByECS,omitempty"` // Express Mode: ECS brings its own scaling
+	Desired     int          `json:"desired"`
+	Running     int          `json:"running"`
+	Pending     int          `json:"pending"`
+	Deployments []Deployment `json:"deployments,omitempty"`
+	// TaskSize is what one task reserves, zero where it was not read (Fargate needs none).
+	TaskSize Resources `json:"taskSize,omitzero"`
+}
+
+// Deploying tells whether a deployment is in progress: more than one
+// deployment, or a primary that is not COMPLETED. Controllers other than ECS
+// report no rollout state, so there the number of deployments decides.
+func (s Service) Deploying() bool {
+	if len(s.Deployments) > 1 {
+		return true
+	}
+	for _, d := range s.Deployments {
+		if d.Primary && d.RolloutState != "" && d.RolloutState != "COMPLETED" {
+			return true
+		}
+	}
+	return false
+}
+
+// Instance is one container instance of a cluster.
+type Instance struct {
+	ID         InstanceID `json:"id"`
+	Group      GroupName  `json:"group,omitempty"`
+	Active     bool       `json:"active"`    // status ACTIVE: not draining, not registering
+	Connected  bool       `json:"connected"` // the ECS agent is connected; only then are tasks placed
+	Type       string     `json:"type,omitempty"`
+	Zone       string     `json:"zone,omitempty"`
+	Registered Resources  `json:"registered"` // what the agent registered, less its own reservation
+	Remaining  Resources  `json:"remaining"`  // registered less the tasks that ECS has placed
+	Tasks      int        `json:"tasks"`      // running and pending
+}
+
+// Group is one EC2 Auto Scaling group.
+type Group struct {
+	Name            GroupName    `json:"name"`
+	ARN             string       `json:"arn,omitempty"`
+	MinSize         int          `json:"minSize"`
+	MaxSize         int          `json:"maxSize"`
+	DesiredCapacity int          `json:"desiredCapacity"`
+	InService       []InstanceID `json:"inService,omitempty"` // instances in lifecycle state InService
+	Refreshing      bool         `json:"refreshing,omitempty"`
+	// SuspendedLaunch is true while the group's Launch process is suspended: raising it would start nothing.
+	SuspendedLaunch bool `json:"suspendedLaunch,omitempty"`
+}
+
+// Snapshot is what exists in the part of a cluster that one cell is about.
+type Snapshot struct {
+	At        time.Time  `json:"at"`
+	Services  []Service  `json:"services"`
+	Instances []Instance `json:"instances,omitempty"`
+	Group     *Group     `json:"group,omitempty"`
+}
+
+// Service finds a service by name.
+func (s Snapshot) Service(n ServiceName) (Service, bool) {
+	for _, v := range s.Services {
+		if v.Name == n {
+			return v, true
+		}
+	}
+	return Service{}, false
+}

@@ -1,0 +1,93 @@
+// Package history gives what a scalable target remembers between evaluations:
+// its last orders and which datapoints have grounded one.
+package history
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// MaxOrders bounds the orders kept: the newest serve the cooldowns, a day of
+// ten-minute orders serves the reader of status.
+const MaxOrders = 24
+
+// Order is one change of a count that was claimed.
+type Order struct {
+	At   time.Time `json:"at"`
+	From int       `json:"from"`
+	To   int       `json:"to"`
+}
+
+// Mark says that a policy's datapoint has grounded an order. One closed
+// datapoint grounds at most one, so evaluating twice changes nothing.
+type Mark struct {
+	Policy    string    `json:"policy"`
+	Datapoint time.Time `json:"datapoint"` // start of its period
+}
+
+// History is the memory of one target. The zero value has seen nothing.
+type History struct {
+	Orders []Order `json:"orders,omitempty"` // oldest first
+	Marks  []Mark  `json:"marks,omitempty"`  // sorted by policy
+	// Shadow is the desired count that observe mode would have ordered, nil
+	// when observe mode has ordered nothing or the target acts.
+	Shadow *int `json:"shadow,omitempty"`
+}
+
+// Last gives the newest order.
+func (h History) Last() (Order, bool) {
+	if len(h.Orders) == 0 {
+		return Order{}, false
+	}
+	return h.Orders[len(h.Orders)-1], true
+}
+
+// LastOut gives the newest order that raised the count.
+func (h History) LastOut() (Order, bool) {
+	for _, o := range slices.Backward(h.Orders) {
+		if o.To > o.From {
+			return o, true
+		}
+	}
+	return Order{}, false
+}
+
+// Grounded tells whether the policy's datapoint, or a newer one, has grounded
+// an order already.
+func (h History) Grounded(policy string, datapoint time.Time) bool {
+	for _, m := range h.Marks {
+		if m.Policy == policy {
+			return !datapoint.After(m.Datapoint)
+		}
+	}
+	return false
+}
+
+// With gives the history after an order, with the marks moved up to the
+// datapoints that grounded it. The receiver is not changed.
+func (h History) With(o Order, marks []Mark) History {
+	n := History{Orders: append(slices.Clone(h.Orders), o), Marks: slices.Clone(h.Marks), Shadow: h.Shadow}
+	if len(n.Orders) > MaxOrders {
+		n.Orders = n.Orders[len(n.Orders)-MaxOrders:]
+	}
+	for _, m := range marks {
+		i := slices.IndexFunc(n.Marks, func(x Mark) bool { return x.Policy == m.Policy })
+		switch {
+		case i < 0:
+			n.Marks = append(n.Marks, m)
+		case m.Datapoint.After(n.Marks[i].Datapoint):
+			n.Marks[i] = m
+		}
+	}
+	slices.SortFunc(n.Marks, func(a, b Mark) int { return strings.Compare(a.Policy, b.Policy) })
+	return n
+}
+
+// Without gives the history without the order claimed at a time, for an order
+// that was dropped: it must charge no cooldown. Its marks stay, a newer
+// datapoint will tell.
+func (h History) Without(at time.Time) History {
+	h.Orders = slices.DeleteFunc(slices.Clone(h.Orders), func(o Order) bool { return o.At.Equal(at) })
+	return h
+}

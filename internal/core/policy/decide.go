@@ -1,0 +1,214 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/capacity"
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/placement"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+	"github.com/trimtab-ecs/trimtab/internal/core/taskcount"
+)
+
+// Decide decides about one cell at now: first every service, then the group
+// with the tasks as they will be after that. Same input, same decision.
+func Decide(now time.Time, in Input) Decision {
+	d := Decision{At: now, Cell: in.Cell, Services: make([]ServiceDecision, 0, len(in.Services))}
+	services := slices.Clone(in.Services)
+	slices.SortStableFunc(services, func(a, b ServiceInput) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	for _, s := range services {
+		d.Services = append(d.Services, decideService(now, in, s))
+	}
+	if in.Group != nil {
+		g := decideGroup(now, in, d.Services)
+		d.Group = &g
+	}
+	return d
+}
+
+func decideService(now time.Time, in Input, s ServiceInput) ServiceDecision {
+	mode := spec.Least(in.Mode, s.Policy.Mode)
+	live, found := in.Fleet.Service(s.Name)
+	if !found {
+		steps := history.Begin(0)
+		steps.To(0, history.NotFound, fmt.Sprintf("ECS knows no service %s in cluster %s: remove it from the policy or create it", s.Name, in.Cell.Cluster))
+		return ServiceDecision{Service: s.Name, Mode: mode, Result: held(taskcount.Result{}, steps), Next: s.History}
+	}
+	base := live.Desired
+	if mode == spec.Observe && s.History.Shadow != nil {
+		base = *s.History.Shadow
+	}
+	r := taskcount.Decide(now, taskcount.Input{
+		Key:     fleet.ServiceKey{Cluster: in.Cell.Cluster, Service: s.Name},
+		Service: live, Policy: s.Policy, Overrides: s.Overrides, History: s.History, Signals: in.Signals, Base: base,
+	})
+	if rule, because, closed := serviceGate(in, s, live, mode); closed {
+		r = shut(r, rule, because)
+	}
+	r.Clauses = append(r.Clauses, ownerNote(s.Owner, mode, r.Desired)...)
+	return ServiceDecision{Service: s.Name, Mode: mode, Result: r, Next: next(now, s.History, mode, r.Base, r.Desired, r.Marks)}
+}
+
+// serviceGate tells whether something outside the policies forbids an order.
+func serviceGate(in Input, s ServiceInput, live fleet.Service, mode spec.Mode) (rule, because string, closed bool) {
+	switch {
+	case in.Stop:
+		return history.GlobalStop, "the cluster's global stop is set", true
+	case in.Lease != nil:
+		return history.OrderInFlight, leaseWords(*in.Lease), true
+	case !live.Active:
+		return history.Unscalable, "the service is not ACTIVE", true
+	case live.Daemon:
+		return history.Unscalable, "a DAEMON service runs one task on every instance and has no desired count", true
+	case live.Controller == "EXTERNAL":
+		return history.Unscalable, "the service's task sets belong to an EXTERNAL deployment controller", true
+	case live.Managed:
+		return history.Unscalable, "ECS manages this service (Express Mode) with scaling of its own", true
+	}
+	return ownerGate(s.Owner, mode)
+}
+
+// ownerGate refuses a target that someone else writes, in act mode. Observe
+// mode reports it through the decision's words and goes on.
+func ownerGate(o Owner, mode spec.Mode) (rule, because string, closed bool) {
+	switch {
+	case mode != spec.Act:
+		return "", "", false
+	case o.Unknown:
+		return history.OwnedByAnother, "who else writes this target could not be read: " + o.Detail, true
+	case o.Kind != "":
+		return history.OwnedByAnother, o.Kind + " writes this target: " + o.Detail, true
+	}
+	return "", "", false
+}
+
+// ownerNote reports another writer in observe mode, without holding anything.
+func ownerNote(o Owner, mode spec.Mode, desired int) []history.Clause {
+	if mode == spec.Act || o.Kind == "" {
+		return nil
+	}
+	return []history.Clause{{Rule: history.OwnedByAnother, Before: desired, After: desired,
+		Because: o.Kind + " writes this target; in act mode Trimtab would refuse it: " + o.Detail}}
+}
+
+func leaseWords(l Lease) string {
+	return fmt.Sprintf("order %s is in flight until %s", l.By, l.Until.UTC().Format(time.RFC3339))
+}
+
+// shut appends a clause that takes an order back to the base, or names the
+// gate as the reason where there was nothing to order.
+func shut(r taskcount.Result, rule, because string) taskcount.Result {
+	steps := history.Resume(r.Base, r.Desired, r.Clauses)
+	steps.To(r.Base, rule, because)
+	return held(r, steps)
+}
+
+// held closes a result on its last clause.
+func held(r taskcount.Result, steps *history.Steps) taskcount.Result {
+	r.Clauses = steps.EndAtLast()
+	last := r.Clauses[len(r.Clauses)-1]
+	r.Desired, r.Direction, r.Marks = steps.Count(), steps.Direction(), nil
+	r.Reason, r.Because = last.Rule, last.Because
+	return r
+}
+
+// next is the history once the order is claimed. In observe mode the desired
+// count that would be is kept as a shadow, the base of the next decision; in
+// act mode there is none, the live count is the truth.
+func next(now time.Time, h history.History, mode spec.Mode, base, desired int, marks []history.Mark) history.History {
+	if mode == spec.Act {
+		h.Shadow = nil
+	}
+	if desired == base {
+		return h
+	}
+	h = h.With(history.Order{At: now, From: base, To: desired}, marks)
+	if mode == spec.Observe {
+		h.Shadow = &desired
+	}
+	return h
+}
+
+func decideGroup(now time.Time, in Input, services []ServiceDecision) GroupDecision {
+	g := *in.Group
+	mode := spec.Least(in.Mode, g.Policy.Mode)
+	if in.Fleet.Group == nil {
+		steps := history.Begin(0)
+		steps.To(0, history.NotFound, fmt.Sprintf("EC2 Auto Scaling knows no group %s: remove it from the policy or create it", in.Cell.Group))
+		return GroupDecision{Group: in.Cell.Group, Mode: mode, Result: heldGroup(capacity.Result{}, steps), Next: g.History}
+	}
+	live := *in.Fleet.Group
+	base := live.DesiredCapacity
+	if mode == spec.Observe && g.History.Shadow != nil {
+		base = *g.History.Shadow
+	}
+	r := capacity.Decide(capacity.Input{
+		Group: live, Base: base, Waiting: waiting(in, mode, services), Instances: instancesOf(in.Fleet, live.Name),
+	})
+	if rule, because, closed := groupGate(now, in, g, mode); closed {
+		steps := history.Resume(r.Base, r.Desired, r.Clauses)
+		steps.To(r.Base, rule, because)
+		r = heldGroup(r, steps)
+	}
+	r.Clauses = append(r.Clauses, ownerNote(g.Owner, mode, r.Desired)...)
+	return GroupDecision{Group: live.Name, Mode: mode, Result: r, Next: next(now, g.History, mode, r.Base, r.Desired, nil)}
+}
+
+func groupGate(now time.Time, in Input, g GroupInput, mode spec.Mode) (rule, because string, closed bool) {
+	if in.Stop {
+		return history.GlobalStop, "the cluster's global stop is set", true
+	}
+	if in.Lease != nil {
+		return history.OrderInFlight, leaseWords(*in.Lease), true
+	}
+	for _, o := range g.Overrides {
+		if o.Live(now) && (o.Kind == spec.Pause || o.Kind == spec.SuspendOut) {
+			return history.Paused, fmt.Sprintf("%s by %s until %s (%s)", o.Kind, o.By, o.Until.UTC().Format(time.RFC3339), o.Why), true
+		}
+	}
+	return ownerGate(g.Owner, mode)
+}
+
+func heldGroup(r capacity.Result, steps *history.Steps) capacity.Result {
+	r.Clauses = steps.EndAtLast()
+	last := r.Clauses[len(r.Clauses)-1]
+	r.Desired, r.Direction = steps.Count(), steps.Direction()
+	r.Reason, r.Because = last.Rule, last.Because
+	return r
+}
+
+func instancesOf(s fleet.Snapshot, g fleet.GroupName) []fleet.Instance {
+	out := make([]fleet.Instance, 0, len(s.Instances))
+	for _, i := range s.Instances {
+		if i.Group == g {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// waiting counts the tasks of the cell, ours or not, that will need a place:
+// max(live, ordered) less those that ECS has placed. A group that acts looks at
+// what services that only observe really are, not at what they would be.
+func waiting(in Input, mode spec.Mode, services []ServiceDecision) []placement.Item {
+	var out []placement.Item
+	for _, live := range in.Fleet.Services {
+		if live.Daemon || !live.Active {
+			continue
+		}
+		n := live.Desired
+		for _, d := range services {
+			if d.Service == live.Name && (d.Mode == spec.Act || mode == spec.Observe) {
+				n = max(n, d.Desired)
+			}
+		}
+		if n -= live.Running + live.Pending; n > 0 {
+			out = append(out, placement.Item{Name: string(live.Name), Size: live.TaskSize, Count: n})
+		}
+	}
+	return out
+}

@@ -1,0 +1,88 @@
+// Package policy gives the decision for one cell: Decide takes the time and
+// everything that was observed and remembered, and returns what to order, with
+// the reason for it. It is a pure function.
+package policy
+
+import (
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/capacity"
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+	"github.com/trimtab-ecs/trimtab/internal/core/taskcount"
+)
+
+// Input is everything a decision about one cell may know.
+type Input struct {
+	Cell fleet.Cell `json:"cell"`
+	// Mode is the ceiling: a target acts only if this and its own policy say act.
+	Mode spec.Mode `json:"mode"`
+	// Stop is the global stop: nothing is ordered.
+	Stop bool `json:"stop,omitempty"`
+	// Lease is set while another evaluation's order is open.
+	Lease    *Lease         `json:"lease,omitempty"`
+	Fleet    fleet.Snapshot `json:"fleet"`
+	Services []ServiceInput `json:"services"`
+	Group    *GroupInput    `json:"group,omitempty"`
+	Signals  signal.Set     `json:"signals"`
+}
+
+// Lease is another evaluation's open intent.
+type Lease struct {
+	By    string    `json:"by"`
+	Until time.Time `json:"until"`
+}
+
+// Owner is another writer of the same target, empty when there is none.
+type Owner struct {
+	// Kind is ApplicationAutoScaling, ManagedScaling, ScalingPolicy or ScheduledAction.
+	Kind string `json:"kind,omitempty"`
+	// Detail names what was found and how to hand over.
+	Detail string `json:"detail,omitempty"`
+	// Unknown is true when the question could not be answered; that is no proof of absence.
+	Unknown bool `json:"unknown,omitempty"`
+}
+
+// ServiceInput is what is known of one service beside its live state.
+type ServiceInput struct {
+	Name      fleet.ServiceName `json:"name"`
+	Policy    spec.Service      `json:"policy"`
+	Overrides []spec.Override   `json:"overrides,omitempty"`
+	History   history.History   `json:"history,omitzero"`
+	Owner     Owner             `json:"owner,omitzero"`
+}
+
+// GroupInput is what is known of the group beside its live state.
+type GroupInput struct {
+	Policy    spec.Group      `json:"policy"`
+	Overrides []spec.Override `json:"overrides,omitempty"`
+	History   history.History `json:"history,omitzero"`
+	Owner     Owner           `json:"owner,omitzero"`
+}
+
+// Decision is what to order in one cell, and why.
+type Decision struct {
+	At       time.Time         `json:"at"`
+	Cell     fleet.Cell        `json:"cell"`
+	Services []ServiceDecision `json:"services"`
+	Group    *GroupDecision    `json:"group,omitempty"`
+}
+
+// ServiceDecision is the decision for one service.
+type ServiceDecision struct {
+	Service fleet.ServiceName `json:"service"`
+	Mode    spec.Mode         `json:"mode"` // the mode in force: observe orders nothing
+	taskcount.Result
+	// Next is the history once the order is claimed, unchanged on a hold.
+	Next history.History `json:"next,omitzero"`
+}
+
+// GroupDecision is the decision for one group.
+type GroupDecision struct {
+	Group fleet.GroupName `json:"group"`
+	Mode  spec.Mode       `json:"mode"`
+	capacity.Result
+	Next history.History `json:"next,omitzero"`
+}

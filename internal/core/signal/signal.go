@@ -1,0 +1,204 @@
+// Package signal gives metric samples with their freshness judged: a reading is
+// fresh, stale or missing, and the type makes the caller ask which.
+package signal
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Dimension is one CloudWatch dimension.
+type Dimension struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Metric identifies one series of CloudWatch datapoints.
+type Metric struct {
+	Namespace  string        `json:"namespace"`
+	Name       string        `json:"name"`
+	Dimensions []Dimension   `json:"dimensions,omitempty"` // sorted by name
+	Statistic  string        `json:"statistic"`            // Average, Sum, SampleCount, Minimum, Maximum or pNN
+	Period     time.Duration `json:"periodNs"`
+}
+
+// Identity names the metric without statistic and period: what an alarm and a
+// policy have in common when they read the same metric.
+func (m Metric) Identity() string {
+	d := slices.Clone(m.Dimensions)
+	slices.SortFunc(d, func(a, b Dimension) int { return strings.Compare(a.Name, b.Name) })
+	var b strings.Builder
+	b.WriteString(m.Namespace + "/" + m.Name)
+	for _, v := range d {
+		b.WriteString("|" + v.Name + "=" + v.Value)
+	}
+	return b.String()
+}
+
+// Key identifies the series: identity, statistic and period.
+func (m Metric) Key() string {
+	return m.Identity() + "|" + m.Statistic + "|" + m.Period.String()
+}
+
+// Query asks for the datapoints of one metric over a window that ends now.
+type Query struct {
+	Metric Metric `json:"metric"`
+	// Samples asks for the SampleCount beside each value. For an AWS/ECS service
+	// metric it is the number of RUNNING tasks that produced the datapoint.
+	Samples bool          `json:"samples,omitempty"`
+	Window  time.Duration `json:"windowNs"`
+}
+
+// Value is a float64 that JSON can carry: what is not a number is null.
+type Value float64
+
+// MarshalJSON writes NaN and infinities as null.
+func (v Value) MarshalJSON() ([]byte, error) {
+	if !v.OK() {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(v))
+}
+
+// UnmarshalJSON reads null as NaN.
+func (v *Value) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*v = Value(math.NaN())
+		return nil
+	}
+	var f float64
+	if err := json.Unmarshal(b, &f); err != nil {
+		return fmt.Errorf("read metric value: %w", err)
+	}
+	*v = Value(f)
+	return nil
+}
+
+// OK tells whether the value is a finite number.
+func (v Value) OK() bool { return !math.IsNaN(float64(v)) && !math.IsInf(float64(v), 0) }
+
+// Point is one datapoint: the statistic over [Start, Start+period).
+type Point struct {
+	Start   time.Time `json:"start"`
+	Value   Value     `json:"value"`
+	Samples Value     `json:"samples,omitempty"` // SampleCount where the query asked for it, else 0
+}
+
+// Status tells how whole the answer for a series is.
+type Status string
+
+// How whole an answer is, in CloudWatch's own distinction.
+const (
+	Complete Status = "complete"
+	Partial  Status = "partial" // CloudWatch had more but did not return it
+	Failed   Status = "failed"  // nothing can be said of the metric
+)
+
+// Series is the answer to a query. A series with no points says that there
+// were none; one that failed says nothing.
+type Series struct {
+	Metric Metric  `json:"metric"`
+	Points []Point `json:"points"`
+	Status Status  `json:"status"`
+	Why    string  `json:"why,omitempty"` // why the status is not complete
+}
+
+// Set is all series of one observation.
+type Set []Series
+
+// Find gives the series of a metric.
+func (s Set) Find(m Metric) (Series, bool) {
+	k := m.Key()
+	for _, v := range s {
+		if v.Metric.Key() == k {
+			return v, true
+		}
+	}
+	return Series{}, false
+}
+
+// Closed gives the points whose period has ended at now, oldest first, one per
+// start, each a finite number. Order and repetition of the samples do not
+// matter: of two points with one start the larger value stands, since a period
+// that is still filling only grows (a Sum or SampleCount read twice).
+func (s Series) Closed(now time.Time) []Point {
+	out := make([]Point, 0, len(s.Points))
+	for _, p := range s.Points {
+		if p.Value.OK() && p.Samples.OK() && !p.Start.Add(s.Metric.Period).After(now) {
+			out = append(out, p)
+		}
+	}
+	slices.SortFunc(out, func(a, b Point) int {
+		if c := a.Start.Compare(b.Start); c != 0 {
+			return c
+		}
+		return compareValues(a, b)
+	})
+	// Keep the last, largest of each start.
+	kept := out[:0]
+	for i, p := range out {
+		if i+1 < len(out) && out[i+1].Start.Equal(p.Start) {
+			continue
+		}
+		kept = append(kept, p)
+	}
+	return kept
+}
+
+func compareValues(a, b Point) int {
+	switch {
+	case a.Value != b.Value && a.Value < b.Value:
+		return -1
+	case a.Value != b.Value:
+		return 1
+	case a.Samples < b.Samples:
+		return -1
+	case a.Samples > b.Samples:
+		return 1
+	}
+	return 0
+}
+
+// Freshness says what the newest closed point of a series is worth.
+type Freshness string
+
+// The cases of freshness.
+const (
+	Fresh   Freshness = "fresh"
+	Stale   Freshness = "stale"
+	Missing Freshness = "missing"
+)
+
+// Reading is the newest closed point of a series with its freshness judged.
+type Reading struct {
+	Freshness Freshness
+	Point     Point // meaningless when Missing
+	Because   string
+}
+
+// StaleAfter is the age of the end of the newest datapoint past which a series
+// is stale: five periods, at least five minutes. ECS publishes service metrics
+// about 2 to 3 minutes late, so five minutes is silence, not lag.
+func StaleAfter(period time.Duration) time.Duration {
+	return max(5*period, 5*time.Minute)
+}
+
+// Newest judges the newest closed point at now.
+func (s Series) Newest(now time.Time) Reading {
+	if s.Status == Failed {
+		return Reading{Freshness: Missing, Because: "the metric could not be read: " + s.Why}
+	}
+	pts := s.Closed(now)
+	if len(pts) == 0 {
+		return Reading{Freshness: Missing, Because: "no datapoint in the window"}
+	}
+	p := pts[len(pts)-1]
+	if age := now.Sub(p.Start.Add(s.Metric.Period)); age > StaleAfter(s.Metric.Period) {
+		return Reading{Freshness: Stale, Point: p, Because: fmt.Sprintf("newest datapoint ended %s ago (limit %s)", age.Round(time.Second), StaleAfter(s.Metric.Period))}
+	}
+	return Reading{Freshness: Fresh, Point: p}
+}

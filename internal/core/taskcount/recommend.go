@@ -1,0 +1,123 @@
+package taskcount
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+)
+
+// tracker is one target tracking policy with the demand it sees.
+type tracker struct {
+	target  spec.TargetTracking
+	service fleet.Service
+	base    int
+	in, out spec.Resolved
+	series  signal.Series
+	points  []signal.Point
+	rec     Recommendation
+}
+
+func track(now time.Time, in Input, t spec.TargetTracking) tracker {
+	tr := tracker{target: t, service: in.Service, base: in.Base, in: in.Policy.In(), out: in.Policy.Out()}
+	tr.series = demandSeries(in.Key, t, in.Signals, now)
+	tr.points = tr.series.Closed(now)
+	tr.rec = tr.recommend(now)
+	return tr
+}
+
+// perTask is what one task should carry, in the metric's unit.
+func (t tracker) perTask() float64 {
+	if t.target.TargetPerTask > 0 {
+		return t.target.TargetPerTask
+	}
+	return t.target.TargetValue
+}
+
+// count is the tasks that one closed datapoint asks for. Tolerance is judged
+// on the unrounded ratio of need to base: 10 tasks at target 60 with a demand
+// of 630 need 10.5, ratio 1.05, and stay at 10.
+func (t tracker) count(p signal.Point) int {
+	need := float64(p.Value) / t.perTask()
+	if saturated(t.service, t.target, p) {
+		// At least twice the tasks that were pinned, and never fewer than there are.
+		return max(t.base, ceil(need), 2*ceil(float64(p.Samples)))
+	}
+	ratio := need / float64(t.base) // +Inf or NaN at base 0, handled below
+	switch {
+	case t.base == 0:
+		return ceil(need)
+	case ratio > 1+t.out.Tolerance+1e-9:
+		return max(t.base, ceil(need))
+	case ratio < 1-t.in.Tolerance-1e-9:
+		return min(t.base, ceil(need))
+	}
+	return t.base
+}
+
+func (t tracker) recommend(now time.Time) Recommendation {
+	r := Recommendation{Policy: t.target.Label(), Verdict: Unusable, Count: t.base, Target: t.perTask()}
+	reading := t.series.Newest(now)
+	if reading.Freshness != signal.Missing {
+		r.Datapoint, r.Demand, r.Tasks = reading.Point.Start, reading.Point.Value, int(reading.Point.Samples)
+	}
+	if reading.Freshness != signal.Fresh {
+		r.Because = reading.Because
+		return r
+	}
+	p := reading.Point
+	r.Count = t.count(p)
+	r.Saturated = saturated(t.service, t.target, p)
+	need := float64(p.Value) / r.Target
+	switch {
+	case r.Count > t.base:
+		r.Verdict = WantOut
+		r.Because = fmt.Sprintf("%s needs %.2f tasks at %.4g each", t.demand(p), need, r.Target)
+		if r.Saturated {
+			r.Because = fmt.Sprintf("%d tasks are pinned at their CPU limit, which hides demand: at least twice as many", r.Tasks)
+		}
+	case r.Count < t.base:
+		r.Verdict = WantIn
+		r.Because = fmt.Sprintf("%s needs %.2f tasks at %.4g each", t.demand(p), need, r.Target)
+	default:
+		r.Verdict = Steady
+		r.Because = fmt.Sprintf("%s needs %.2f tasks at %.4g each, within tolerance of %d", t.demand(p), need, r.Target, t.base)
+	}
+	return r
+}
+
+func (t tracker) demand(p signal.Point) string {
+	if p.Samples > 0 {
+		return fmt.Sprintf("a demand of %.4g (%.4g on each of %d tasks)", float64(p.Value), float64(p.Value/p.Samples), int(p.Samples))
+	}
+	return fmt.Sprintf("a demand of %.4g", float64(p.Value))
+}
+
+// lowestOver is the lowest count asked for over the window that ends with the
+// newest datapoint; a window of 0 is that datapoint alone.
+func (t tracker) lowestOver(window time.Duration) int {
+	low := t.rec.Count
+	for _, p := range t.points {
+		if p.Start.After(t.rec.Datapoint.Add(-window)) {
+			low = min(low, t.count(p))
+		}
+	}
+	return low
+}
+
+// highestOver is the highest count asked for over the window, and how many of
+// the window's datapoints are absent: a scale-in must have seen them all.
+func (t tracker) highestOver(window time.Duration) (high, absent, of int) {
+	high = t.rec.Count
+	seen := 0
+	for _, p := range t.points {
+		if p.Start.After(t.rec.Datapoint.Add(-window)) && !p.Start.After(t.rec.Datapoint) {
+			high = max(high, t.count(p))
+			seen++
+		}
+	}
+	of = max(1, int((window+t.series.Metric.Period-1)/t.series.Metric.Period))
+	return high, max(0, of-seen), of
+}

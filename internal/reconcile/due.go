@@ -1,0 +1,48 @@
+package reconcile
+
+import (
+	"hash/fnv"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+	"github.com/trimtab-ecs/trimtab/internal/ledger"
+)
+
+type metric = signal.Metric
+
+// calmEvery is how many ticks pass between two looks at a calm target:
+// CloudWatch bills every metric read, and reading a calm fleet each minute
+// costs more than the alarms it replaces.
+const calmEvery = 5
+
+// due tells whether a tick at now evaluates the row: a hot one always, a calm
+// one at every fifth tick, spread over them by its name.
+func due(now time.Time, r ledger.Row) bool {
+	if hot(now, r) {
+		return true
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(r.Target.String())) // a hash never fails
+	return (now.Unix()/60)%calmEvery == int64(h.Sum32()%calmEvery)
+}
+
+// hot tells whether something moved or wants to move: never evaluated, an
+// open intent, an order or a changed reason whose windows have not passed, or a
+// held wish.
+func hot(now time.Time, r ledger.Row) bool {
+	if r.Reason == nil || r.Intent != nil || r.Reason.Wanted != r.Reason.Desired || r.Reason.Rule == history.MissingData {
+		return true
+	}
+	quiet := spec.DefaultInWindow
+	if r.Policy != nil && r.Policy.Service != nil {
+		in, out := r.Policy.Service.In(), r.Policy.Service.Out()
+		quiet = max(in.StabilizationWindow, in.Cooldown, out.StabilizationWindow, out.Cooldown)
+	}
+	quiet += signal.StaleAfter(spec.DefaultPeriod)
+	if o, ok := r.History.Last(); ok && now.Sub(o.At) < quiet {
+		return true
+	}
+	return now.Sub(r.Reason.First) < quiet
+}

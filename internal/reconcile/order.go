@@ -1,0 +1,233 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/policy"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+	"github.com/trimtab-ecs/trimtab/internal/ledger"
+)
+
+// change is one target that the decision moves, with its row as read.
+type change struct {
+	part
+	generation int64
+}
+
+// changes lists what is to be ordered, in act order: groups up, services out,
+// services in. What passes the size of a claim is left to the next pass.
+func (c cell) changes(rows ledger.Cluster) []change {
+	var out []change
+	for _, t := range c.targets() {
+		if t.desired != t.base {
+			out = append(out, change{part: t, generation: rows.Row(t.target).Generation})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b change) int { return cmp.Compare(a.rank(), b.rank()) })
+	services := 0
+	return slices.DeleteFunc(out, func(ch change) bool {
+		if ch.target.Kind == fleet.ServiceTarget {
+			services++
+		}
+		return services > ledger.MaxClaimServices
+	})
+}
+
+func (ch change) rank() int {
+	switch {
+	case ch.target.Kind == fleet.GroupTarget:
+		return 0
+	case ch.desired > ch.base:
+		return 1
+	}
+	return 2
+}
+
+func (ch change) outcome(d Done, words string) Outcome {
+	return Outcome{
+		Target: ch.target, Mode: ch.mode, Done: d, Before: ch.base, Desired: ch.desired,
+		Reason: ch.reason, Because: ch.because, Words: words,
+	}
+}
+
+// order claims the changes, acts, closes and announces.
+func (s *Stair) order(ctx context.Context, rows ledger.Cluster, c cell, changes []change) ([]Outcome, error) {
+	claim := s.claimOf(rows, c, changes)
+	if err := s.Book.Claim(ctx, claim); err != nil {
+		return nil, fmt.Errorf("claim %s: %w", c.in.Cell, err)
+	}
+	outcomes := s.act(ctx, claim, changes)
+	for i := range outcomes {
+		outcomes[i].ID = claim.ID
+	}
+	err := s.close(ctx, claim, c, changes, outcomes)
+	return outcomes, errors.Join(err, s.tell(ctx, c, outcomes))
+}
+
+// claimOf writes the intents. The lock of the cell comes first, with an intent
+// of its own kind where the lock's own count is not changed.
+func (s *Stair) claimOf(rows ledger.Cluster, c cell, changes []change) ledger.Claim {
+	claim := ledger.Claim{ID: s.NewID()}
+	lock := c.in.Cell.Lock()
+	intent := ledger.Intent{ID: claim.ID, At: c.decision.At, ActBy: s.Now().Add(ledger.ActWithin)}
+	if !slices.ContainsFunc(changes, func(ch change) bool { return ch.target == lock }) {
+		row := rows.Row(lock)
+		held := intent
+		held.Lock = true
+		claim.Entries = append(claim.Entries, ledger.ClaimEntry{Target: lock, Generation: row.Generation, Intent: held, History: row.History})
+	}
+	for _, ch := range changes {
+		i := intent
+		i.Before, i.Desired, i.Mode = ch.base, ch.desired, ch.mode
+		e := ledger.ClaimEntry{Target: ch.target, Generation: ch.generation, Intent: i, History: ch.next}
+		if ch.target == lock {
+			claim.Entries = slices.Insert(claim.Entries, 0, e)
+			continue
+		}
+		claim.Entries = append(claim.Entries, e)
+	}
+	return claim
+}
+
+// act gives the orders. Every call ends ActMargin before the intent's ActBy,
+// so that whoever takes over afterwards never meets one still in flight.
+func (s *Stair) act(ctx context.Context, claim ledger.Claim, changes []change) []Outcome {
+	actBy := claim.Entries[0].Intent.ActBy
+	ctx, cancel := context.WithTimeout(ctx, actBy.Add(-ledger.ActMargin).Sub(s.Now()))
+	defer cancel()
+	out := make([]Outcome, 0, len(changes))
+	for _, ch := range changes {
+		if ch.mode != spec.Act {
+			out = append(out, ch.outcome(Observed, "observe mode: nothing was ordered"))
+			continue
+		}
+		err := s.set(ctx, ch)
+		switch {
+		case err == nil:
+			out = append(out, ch.outcome(OrderDone, ""))
+		case ctx.Err() != nil:
+			out = append(out, ch.outcome(OrderOpen, err.Error()))
+		default:
+			out = append(out, ch.outcome(OrderFail, err.Error()))
+		}
+	}
+	return out
+}
+
+func (s *Stair) set(ctx context.Context, ch change) error {
+	t := ch.target
+	if t.Kind == fleet.GroupTarget {
+		return s.Groups.SetDesiredCapacity(ctx, fleet.GroupName(t.Name), ch.desired)
+	}
+	return s.Services.SetDesiredCount(ctx, fleet.ServiceKey{Cluster: t.Cluster, Service: fleet.ServiceName(t.Name)}, ch.desired)
+}
+
+// close ends the claim with its records. An uncertain order stays open: the
+// world will show whether it was carried out. An order that was refused is not
+// remembered as one, so that it charges no cooldown. If a person changed the row
+// meanwhile, the closing is left to the next evaluation.
+func (s *Stair) close(ctx context.Context, claim ledger.Claim, c cell, changes []change, outcomes []Outcome) error {
+	closing := ledger.Closing{ID: claim.ID}
+	for _, e := range claim.Entries {
+		i := slices.IndexFunc(changes, func(ch change) bool { return ch.target == e.Target })
+		entry := ledger.CloseEntry{Target: e.Target, Generation: e.Generation + 1}
+		if i < 0 {
+			closing.Entries = append(closing.Entries, entry)
+			continue
+		}
+		if outcomes[i].Done == OrderOpen {
+			continue
+		}
+		ch, kind := changes[i], ledger.Ordered
+		reason := ch.ledgerReason(c.decision.At)
+		if outcomes[i].Done == OrderFail {
+			kind, entry.History = ledger.Refused, &changes[i].before
+			reason.Desired = ch.base
+		}
+		entry.Reason = &reason
+		rec := c.record(ch.part, kind, claim.ID, e.Generation+2, string(outcomes[i].Done)+words(outcomes[i].Words))
+		if len(closing.Records) == 0 {
+			rec.Input = evidence(c.in)
+		}
+		closing.Entries, closing.Records = append(closing.Entries, entry), append(closing.Records, rec)
+	}
+	if len(closing.Records) == 0 {
+		return uncertain(outcomes)
+	}
+	err := s.Book.Close(ctx, closing)
+	if err != nil && !errors.Is(err, ledger.ErrConflict) {
+		return fmt.Errorf("close %s: %w", claim.ID, err)
+	}
+	return uncertain(outcomes)
+}
+
+func words(s string) string {
+	if s == "" {
+		return ""
+	}
+	return ": " + s
+}
+
+// uncertain is the error of orders that were refused or timed out, so that the
+// invocation counts as failed and is seen.
+func uncertain(outcomes []Outcome) error {
+	var errs []error
+	for _, o := range outcomes {
+		if o.Done == OrderFail || o.Done == OrderOpen {
+			errs = append(errs, fmt.Errorf("order %d for %s: %s", o.Desired, o.Target, o.Words)) //nolint:err113 // the hand's words, for people
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// maxEvidence bounds the input kept in a record, well inside an item.
+const maxEvidence = ledger.MaxItemBytes / 2
+
+func evidence(in policy.Input) json.RawMessage {
+	b, err := json.Marshal(in)
+	if err != nil || len(b) > maxEvidence {
+		return nil
+	}
+	return b
+}
+
+// record keeps the decision about one target: its own part of the cell's.
+func (c cell) record(t part, kind ledger.Kind, id string, generation int64, outcome string) ledger.Record {
+	own := policy.Decision{At: c.decision.At, Cell: c.decision.Cell, Services: []policy.ServiceDecision{}}
+	if t.serviceOfIndex < 0 {
+		own.Group = c.decision.Group
+	} else {
+		own.Services = append(own.Services, c.decision.Services[t.serviceOfIndex])
+	}
+	b, err := json.Marshal(own)
+	if err != nil {
+		b = nil // no field of a decision fails to marshal; without it the words still stand
+	}
+	return ledger.Record{
+		Target: t.target, At: c.decision.At, Generation: generation, ID: id, Kind: kind, Mode: t.mode,
+		Before: t.base, Desired: t.desired, Rule: t.reason, Because: t.because, Outcome: outcome, Decision: b,
+	}
+}
+
+// tell announces every change. The order stands whether or not anyone hears of
+// it, so a notice that cannot be sent is an error of the run and no more.
+func (s *Stair) tell(ctx context.Context, c cell, outcomes []Outcome) error {
+	ns := make([]Notice, 0, len(outcomes))
+	for _, o := range outcomes {
+		ns = append(ns, Notice{
+			Target: o.Target, At: c.decision.At, ID: o.ID, Mode: o.Mode, Direction: history.Toward(o.Before, o.Desired),
+			Before: o.Before, Desired: o.Desired, Rule: o.Reason, Because: o.Because, Outcome: string(o.Done),
+		})
+	}
+	if err := s.Notices.Announce(ctx, ns); err != nil {
+		return fmt.Errorf("announce: %w", err)
+	}
+	return nil
+}

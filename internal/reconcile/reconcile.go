@@ -1,0 +1,135 @@
+// Package reconcile gives the seven steps from an event to a recorded order:
+// decode, observe, decide, claim, act, record, announce. It is the only package
+// that knows them all; the simulator walks the same staircase as the Lambda.
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+	"github.com/trimtab-ecs/trimtab/internal/event"
+	"github.com/trimtab-ecs/trimtab/internal/ledger"
+)
+
+// Stair is the staircase with its hands. It keeps nothing between runs: what
+// is remembered is in the ledger. It is safe for concurrent use if its hands are.
+type Stair struct {
+	Book     ledger.Book
+	Services Services
+	Groups   Groups
+	Signals  Signals
+	Owners   Owners
+	Notices  Notices
+	Log      *slog.Logger
+	// Metrics takes one line of CloudWatch embedded metric format per run.
+	Metrics io.Writer
+	// Now is the clock; NewID names a claim uniquely.
+	Now   func() time.Time
+	NewID func() string
+	// Mode is the ceiling of every target's mode.
+	Mode spec.Mode
+}
+
+// stopBefore is how long before the deadline of the invocation no new cell is
+// begun: enough to finish a claim, its act and its closing.
+const stopBefore = 10 * time.Second
+
+// Run walks the staircase for one event. One bad service does not stop the
+// others: the report holds what was done, the error joins what failed.
+func (s *Stair) Run(ctx context.Context, ev event.Event) (Report, error) {
+	now := s.Now()
+	rep := Report{At: now, Event: string(ev.Kind), Via: string(ev.Via), EventID: ev.ID, DryRun: ev.DryRun}
+	scopes, err := s.locate(ctx, now, ev, &rep)
+	errs := []error{err}
+	for _, sc := range scopes {
+		errs = append(errs, s.walk(ctx, now, sc, &rep))
+	}
+	s.announceRun(ctx, rep, errors.Join(errs...))
+	return rep, errors.Join(errs...)
+}
+
+// walk evaluates the cells of one cluster that the scope names, in order of
+// urgency: below minimum first, then out, then in, then holds.
+func (s *Stair) walk(ctx context.Context, now time.Time, sc scope, rep *Report) error {
+	v, err := s.observe(ctx, now, sc)
+	if err != nil {
+		return fmt.Errorf("observe cluster %s: %w", sc.cluster, err)
+	}
+	var errs []error
+	for i, c := range s.decideAll(ctx, now, v, sc) {
+		if s.late(ctx) {
+			rep.Left += len(v.cells) - i
+			break
+		}
+		cr, err := s.settle(ctx, sc, v, c)
+		if errors.Is(err, ledger.ErrConflict) {
+			cr, err = s.again(ctx, sc, c)
+		}
+		if err != nil {
+			cr.Error = err.Error()
+			errs = append(errs, fmt.Errorf("%s: %w", c.in.Cell, err))
+		}
+		rep.Cells = append(rep.Cells, cr)
+	}
+	return errors.Join(errs...)
+}
+
+// again re-reads the world and the rows once after a lost race and decides
+// anew; a second loss is left to the next tick.
+func (s *Stair) again(ctx context.Context, sc scope, c cell) (CellReport, error) {
+	now := s.Now()
+	sc.services = nil
+	for _, x := range c.in.Services {
+		sc.services = append(sc.services, x.Name)
+	}
+	lost := CellReport{Cell: c.in.Cell, Decision: c.decision, Lost: true}
+	v, err := s.reread(ctx, now, sc)
+	if err != nil {
+		return lost, fmt.Errorf("observe cluster %s again: %w", sc.cluster, err)
+	}
+	for _, c := range s.decideAll(ctx, now, v, sc) {
+		if c.in.Cell != lost.Cell {
+			continue
+		}
+		cr, err := s.settle(ctx, sc, v, c)
+		if errors.Is(err, ledger.ErrConflict) {
+			return lost, nil
+		}
+		return cr, err
+	}
+	return lost, nil
+}
+
+// late tells whether the invocation's deadline leaves no room for another cell.
+func (s *Stair) late(ctx context.Context) bool {
+	d, ok := ctx.Deadline()
+	return ok && d.Sub(s.Now()) < stopBefore
+}
+
+// decideAll decides every cell of the view and sorts them by urgency.
+func (s *Stair) decideAll(ctx context.Context, now time.Time, v view, sc scope) []cell {
+	out := make([]cell, 0, len(v.cells))
+	for _, in := range v.cells {
+		out = append(out, s.decide(ctx, now, in, sc))
+	}
+	slices.SortStableFunc(out, func(a, b cell) int { return cmp.Compare(a.urgency(), b.urgency()) })
+	return out
+}
+
+// scope is the part of one cluster that an event asks to evaluate.
+type scope struct {
+	cluster  fleet.ClusterName
+	rows     ledger.Cluster
+	services []fleet.ServiceName
+	groups   []fleet.GroupName
+	dryRun   bool
+	manual   bool
+}

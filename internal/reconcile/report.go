@@ -1,0 +1,64 @@
+package reconcile
+
+import (
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/policy"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+)
+
+// Report is what one run saw and did. A manual invoke gets it as its answer.
+type Report struct {
+	At      time.Time `json:"at"`
+	Event   string    `json:"event"`
+	Via     string    `json:"via,omitempty"`
+	EventID string    `json:"eventId,omitempty"`
+	DryRun  bool      `json:"dryRun,omitempty"`
+	// Cells are the cells evaluated, the most urgent first.
+	Cells []CellReport `json:"cells"`
+	// Calm counts the targets that were not due at this tick.
+	Calm int `json:"calm,omitempty"`
+	// Left counts the cells that the deadline left to the next tick.
+	Left int `json:"left,omitempty"`
+	// Unmatched names alarms and services that no stored policy reads.
+	Unmatched []string `json:"unmatched,omitempty"`
+}
+
+// CellReport is the decision about one cell and what came of it.
+type CellReport struct {
+	Cell     fleet.Cell      `json:"cell"`
+	Decision policy.Decision `json:"decision"`
+	Outcomes []Outcome       `json:"outcomes"`
+	// Lost is true when another writer won the cell twice; the next tick decides anew.
+	Lost  bool   `json:"lost,omitempty"`
+	Error string `json:"error,omitempty"`
+	// Input is everything the decision rests on, given to manual invokes.
+	Input *policy.Input `json:"input,omitempty"`
+}
+
+// Done says what came of a decision for one target.
+type Done string
+
+// What can come of a decision.
+const (
+	Held      Done = "held"      // nothing was to be ordered
+	Observed  Done = "observed"  // observe mode: recorded, not ordered
+	WouldDo   Done = "wouldDo"   // dry run: nothing was written or ordered
+	OrderDone Done = "ordered"   // the order was accepted
+	OrderFail Done = "refused"   // the order was refused by AWS; nothing changed
+	OrderOpen Done = "uncertain" // the order timed out: it may have been carried out
+)
+
+// Outcome is what came of a decision for one target.
+type Outcome struct {
+	Target  fleet.Target `json:"target"`
+	Mode    spec.Mode    `json:"mode"`
+	Done    Done         `json:"done"`
+	Before  int          `json:"before"`
+	Desired int          `json:"desired"`
+	Reason  string       `json:"reason"`
+	Because string       `json:"because"`
+	Words   string       `json:"words,omitempty"` // what AWS answered
+	ID      string       `json:"id,omitempty"`    // of the claim
+}

@@ -1,0 +1,184 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/policy"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+	"github.com/trimtab-ecs/trimtab/internal/ledger"
+)
+
+// cell is one decided cell.
+type cell struct {
+	in       policy.Input
+	decision policy.Decision
+}
+
+// decide runs the pure core. Who else writes a target is asked only when there
+// is something to order, or a person wants to see it: a calm fleet costs no
+// such reads. Before the first order in act mode the answer is read afresh.
+func (s *Stair) decide(ctx context.Context, now time.Time, in policy.Input, sc scope) cell {
+	c := cell{in: in, decision: policy.Decide(now, in)}
+	if !sc.manual && len(c.changes(sc.rows)) == 0 {
+		return c
+	}
+	s.askOwners(ctx, &c, sc, false)
+	c.decision = policy.Decide(now, c.in)
+	if sc.dryRun || len(c.changes(sc.rows)) == 0 {
+		return c
+	}
+	s.askOwners(ctx, &c, sc, true)
+	c.decision = policy.Decide(now, c.in)
+	return c
+}
+
+func (s *Stair) askOwners(ctx context.Context, c *cell, sc scope, fresh bool) {
+	for _, d := range c.decision.Services {
+		if d.Direction == history.Hold && !sc.manual || fresh && d.Mode != spec.Act {
+			continue
+		}
+		o, err := s.Owners.Service(ctx, fleet.ServiceKey{Cluster: c.in.Cell.Cluster, Service: d.Service}, fresh)
+		c.setOwner(d.Service, known(o, err))
+	}
+	if g := c.decision.Group; g != nil && (g.Direction != history.Hold || sc.manual) && (!fresh || g.Mode == spec.Act) {
+		o, err := s.Owners.Group(ctx, c.in.Cell.Cluster, g.Group, fresh)
+		c.in.Group.Owner = known(o, err)
+	}
+}
+
+// known turns a failed question into an answer that cannot be mistaken for "nobody".
+func known(o policy.Owner, err error) policy.Owner {
+	if err != nil {
+		return policy.Owner{Unknown: true, Detail: err.Error()}
+	}
+	return o
+}
+
+func (c *cell) setOwner(n fleet.ServiceName, o policy.Owner) {
+	for i := range c.in.Services {
+		if c.in.Services[i].Name == n {
+			c.in.Services[i].Owner = o
+		}
+	}
+}
+
+// urgency sorts cells: below minimum, out, in, hold.
+func (c cell) urgency() int {
+	u := 3
+	for _, d := range c.decision.Services {
+		switch {
+		case d.Direction == history.Out && d.Reason == history.MinCapacity:
+			u = min(u, 0)
+		case d.Direction == history.Out:
+			u = min(u, 1)
+		case d.Direction == history.In:
+			u = min(u, 2)
+		}
+	}
+	if g := c.decision.Group; g != nil && g.Direction != history.Hold {
+		u = min(u, 1)
+	}
+	return u
+}
+
+// settle carries a decision through claim, act and close, or notes a changed
+// hold reason. A lost claim is ledger.ErrConflict.
+func (s *Stair) settle(ctx context.Context, sc scope, v view, c cell) (CellReport, error) {
+	cr := CellReport{Cell: c.in.Cell, Decision: c.decision, Outcomes: c.holds()}
+	if sc.manual {
+		cr.Input = &c.in
+	}
+	changes := c.changes(v.rows)
+	if sc.dryRun {
+		for _, ch := range changes {
+			cr.Outcomes = append(cr.Outcomes, ch.outcome(WouldDo, ""))
+		}
+		return cr, nil
+	}
+	if len(changes) == 0 {
+		return cr, s.note(ctx, v.rows, c)
+	}
+	done, err := s.order(ctx, v.rows, c, changes)
+	cr.Outcomes = append(cr.Outcomes, done...)
+	return cr, err
+}
+
+// holds are the outcomes of the targets that stay as they are.
+func (c cell) holds() []Outcome {
+	out := []Outcome{}
+	for _, t := range c.targets() {
+		if t.desired == t.base {
+			out = append(out, Outcome{Target: t.target, Mode: t.mode, Done: Held, Before: t.base, Desired: t.desired, Reason: t.reason, Because: t.because})
+		}
+	}
+	return out
+}
+
+// note stores the reasons of holds that changed. An order of someone else in
+// flight is no reason of the target, and losing a note to a claim loses nothing.
+func (s *Stair) note(ctx context.Context, rows ledger.Cluster, c cell) error {
+	for _, t := range c.targets() {
+		row := rows.Row(t.target)
+		if t.reason == history.OrderInFlight || row.Generation == 0 || unchanged(row.Reason, t) {
+			continue
+		}
+		err := s.Book.Note(ctx, ledger.Note{
+			Target: t.target, Generation: row.Generation,
+			Reason: t.ledgerReason(c.decision.At),
+			Record: c.record(t, ledger.Holding, s.NewID(), row.Generation+1, ""),
+		})
+		if err != nil && !errors.Is(err, ledger.ErrConflict) {
+			return fmt.Errorf("note the reason of %s: %w", t.target, err)
+		}
+	}
+	return nil
+}
+
+func unchanged(r *ledger.Reason, t part) bool {
+	return r != nil && r.Rule == t.reason && r.Desired == t.desired && (r.Wanted == r.Desired) == (t.wanted == t.desired)
+}
+
+// part is one scalable target of a decided cell.
+type part struct {
+	target         fleet.Target
+	mode           spec.Mode
+	base, desired  int
+	wanted         int
+	reason         string
+	because        string
+	before, next   history.History
+	serviceOfIndex int // index in Decision.Services, -1 for the group
+}
+
+// targets lists the group, then the services.
+func (c cell) targets() []part {
+	out := make([]part, 0, len(c.decision.Services)+1)
+	if g := c.decision.Group; g != nil {
+		out = append(out, part{
+			target: fleet.GroupOf(c.in.Cell.Cluster, g.Group), mode: g.Mode, base: g.Base, desired: g.Desired, wanted: g.Desired,
+			reason: g.Reason, because: g.Because, before: c.in.Group.History, next: g.Next, serviceOfIndex: -1,
+		})
+	}
+	for i, d := range c.decision.Services {
+		t := part{
+			target: fleet.ServiceKey{Cluster: c.in.Cell.Cluster, Service: d.Service}.Target(), mode: d.Mode,
+			base: d.Base, desired: d.Desired, wanted: d.Wanted, reason: d.Reason, because: d.Because, next: d.Next, serviceOfIndex: i,
+		}
+		for _, s := range c.in.Services {
+			if s.Name == d.Service {
+				t.before = s.History
+			}
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+func (t part) ledgerReason(at time.Time) ledger.Reason {
+	return ledger.Reason{Rule: t.reason, Because: t.because, Wanted: t.wanted, Desired: t.desired, First: at, Last: at}
+}

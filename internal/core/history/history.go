@@ -43,14 +43,15 @@ func (h History) Last() (Order, bool) {
 	return h.Orders[len(h.Orders)-1], true
 }
 
-// LastOut gives the newest order that raised the count.
-func (h History) LastOut() (Order, bool) {
-	for _, o := range slices.Backward(h.Orders) {
-		if o.To > o.From {
-			return o, true
+// HighestOut gives the scale-out to the largest count among the orders after a time.
+func (h History) HighestOut(after time.Time) (Order, bool) {
+	var best Order
+	for _, o := range h.Orders {
+		if o.At.After(after) && o.To > o.From && o.To > best.To {
+			best = o
 		}
 	}
-	return Order{}, false
+	return best, best.To > 0
 }
 
 // Grounded tells whether the policy's datapoint, or a newer one, has grounded

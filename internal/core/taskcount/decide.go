@@ -187,19 +187,55 @@ func (d *decider) stabilizeOut() {
 
 func (d *decider) stabilizeIn() {
 	w := d.in.Policy.In().StabilizationWindow
-	n := d.steps.Count()
+	n, ok := d.highest(w)
+	if !ok {
+		return
+	}
+	if n != d.steps.Count() {
+		d.steps.To(n, history.StabilizationWindow, fmt.Sprintf("the highest recommendation of the last %s is %d", spec.Duration(w), n))
+	}
+	d.anticipate(w)
+}
+
+// highest is the highest recommendation of all policies over the window, at
+// most the base. A scale-in must have seen every datapoint of the window: where
+// one is missing it holds, since the missing one may have been the highest.
+func (d *decider) highest(w time.Duration) (n int, ok bool) {
 	for _, t := range d.trackers {
 		high, absent, of := t.highestOver(w)
 		if t.series.Status == signal.Partial || absent > 0 {
 			d.steps.To(d.in.Base, history.MissingData,
 				fmt.Sprintf("%d of the %d datapoints of %s in the last %s are missing: scale-in needs them all", absent, of, t.rec.Policy, spec.Duration(w)))
-			return
+			return d.in.Base, false
 		}
 		n = max(n, high)
 	}
-	n = min(n, d.in.Base)
-	if n != d.steps.Count() {
-		d.steps.To(n, history.StabilizationWindow, fmt.Sprintf("the highest recommendation of the last %s is %d", spec.Duration(w), n))
+	return min(n, d.in.Base), true
+}
+
+// The flap guard. A constant demand with 15 % noise swings between 0.85 and
+// 1.15 of its mean, so a scale-in to 0.85/1.15 of the count or more, after a
+// scale-out, may be noise alone. It looks back over an hour, which holds the
+// datapoint that caused a scale-out within that hour: at 165 % of CPU over 3
+// tasks of target 60, one minute in 200 asks for a fourth task, and without the
+// guard the task comes and goes three times an hour.
+const (
+	flapSpan     = 0.85 / 1.15
+	flapLookback = time.Hour
+)
+
+func (d *decider) anticipate(w time.Duration) {
+	last, ordered := d.in.History.Last()
+	// base-1, since rounding up may have added almost a task: needs of 2.11 and
+	// 1.6 tasks are within noise of each other, and 3 tasks and 2.
+	noise := float64(d.steps.Count()) >= flapSpan*float64(d.in.Base-1)
+	if d.steps.Direction() != history.In || !ordered || last.To < last.From || !noise || w >= flapLookback {
+		return
+	}
+	n, ok := d.highest(flapLookback)
+	if ok && n != d.steps.Count() {
+		d.steps.To(n, history.AnticipatedFlapping, fmt.Sprintf("the last order was a scale-out and the step is within noise: the highest recommendation of the last %s is %d",
+			spec.Duration(flapLookback), n))
 	}
 }
 
@@ -230,8 +266,8 @@ func (d *decider) coolDown() {
 	switch d.steps.Direction() {
 	case history.Out:
 		c := d.in.Policy.Out().Cooldown
-		last, ok := d.in.History.LastOut()
-		if ok && d.now.Sub(last.At) < c && d.steps.Count() <= last.To {
+		last, ok := d.in.History.HighestOut(d.now.Add(-c))
+		if ok && d.steps.Count() <= last.To {
 			d.steps.To(d.in.Base, history.ScaleOutCooldown, fmt.Sprintf("scaled out to %d at %s, cooldown %s: only a larger count passes",
 				last.To, clock(last.At), spec.Duration(c)))
 		}

@@ -111,6 +111,7 @@ func (t tracker) lowestOver(window time.Duration) int {
 // the window's datapoints are absent: a scale-in must have seen them all.
 func (t tracker) highestOver(window time.Duration) (high, absent, of int) {
 	high = t.rec.Count
+	window = max(window, t.series.Metric.Period) // the newest datapoint at least
 	seen := 0
 	for _, p := range t.points {
 		if p.Start.After(t.rec.Datapoint.Add(-window)) && !p.Start.After(t.rec.Datapoint) {
@@ -118,6 +119,6 @@ func (t tracker) highestOver(window time.Duration) (high, absent, of int) {
 			seen++
 		}
 	}
-	of = max(1, int((window+t.series.Metric.Period-1)/t.series.Metric.Period))
+	of = int((window + t.series.Metric.Period - 1) / t.series.Metric.Period)
 	return high, max(0, of-seen), of
 }

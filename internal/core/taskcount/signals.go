@@ -11,7 +11,8 @@ import (
 )
 
 // Queries gives the metrics that the policies of a service need, each once,
-// over a window that covers the stabilization windows and the publishing lag.
+// over a window that covers the stabilization windows, the flap guard's hour and
+// the publishing lag. CloudWatch bills a metric, not its datapoints.
 func Queries(k fleet.ServiceKey, s spec.Service) []signal.Query {
 	var out []signal.Query
 	add := func(q signal.Query) {
@@ -23,7 +24,7 @@ func Queries(k fleet.ServiceKey, s spec.Service) []signal.Query {
 		out[i].Window = max(out[i].Window, q.Window)
 		out[i].Samples = out[i].Samples || q.Samples
 	}
-	look := max(s.In().StabilizationWindow, s.Out().StabilizationWindow)
+	look := max(s.In().StabilizationWindow, s.Out().StabilizationWindow, flapLookback)
 	for _, p := range s.Policies {
 		t := p.TargetTracking
 		if t == nil {

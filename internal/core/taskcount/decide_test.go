@@ -1,0 +1,428 @@
+package taskcount_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+	"github.com/trimtab-ecs/trimtab/internal/core/taskcount"
+)
+
+var (
+	noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	key  = fleet.ServiceKey{Cluster: "prod", Service: "checkout"}
+)
+
+func ptr[T any](v T) *T { return &v }
+
+func cpuPolicy(target float64) spec.Policy {
+	return spec.Policy{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: target}}
+}
+
+// service is a policy of CPU at 60 %, 2 to 60 tasks, default behaviour.
+func service() spec.Service {
+	return spec.Service{MinCapacity: 2, MaxCapacity: 60, Policies: []spec.Policy{cpuPolicy(60)}}
+}
+
+// cpu is a CPU series whose newest minute ended lag before noon: the averages
+// are given oldest first, each over the given tasks.
+func cpu(tasks int, lag time.Duration, averages ...float64) signal.Set {
+	m := spec.ServiceMetric(key, "CPUUtilization", "Sum")
+	s := signal.Series{Metric: m, Status: signal.Complete}
+	for i, a := range averages {
+		start := noon.Add(-lag).Add(-time.Duration(len(averages)-i) * time.Minute)
+		s.Points = append(s.Points, signal.Point{Start: start, Value: signal.Value(a * float64(tasks)), Samples: signal.Value(tasks)})
+	}
+	return signal.Set{s}
+}
+
+func repeat(v float64, n int) []float64 {
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = v
+	}
+	return out
+}
+
+func input(desired int, set signal.Set) taskcount.Input {
+	return taskcount.Input{
+		Key: key, Policy: service(), Signals: set, Base: desired,
+		Service: fleet.Service{
+			Name: "checkout", Compute: fleet.Fargate, Active: true, Desired: desired, Running: desired,
+			Deployments: []fleet.Deployment{{ID: "1", Primary: true, RolloutState: "COMPLETED", Desired: desired, Running: desired}},
+		},
+	}
+}
+
+func TestDecideByRule(t *testing.T) {
+	t.Parallel()
+	low := cpu(10, 0, repeat(20, 15)...)
+	tests := []struct {
+		name   string
+		in     func() taskcount.Input
+		want   int
+		reason string
+	}{
+		{"out: need is demand over target, rounded up", func() taskcount.Input { return input(10, cpu(10, 0, 90)) }, 15, history.TargetTracking},
+		{"out: 90.1 % of 10 tasks needs 15.02, so 16", func() taskcount.Input { return input(10, cpu(10, 0, 90.1)) }, 16, history.TargetTracking},
+		{"out counts from the tasks of the datapoint, not from those that start", func() taskcount.Input { return input(15, cpu(10, 0, 90)) }, 15, history.AlreadyAtDesiredCapacity},
+		{"tolerance: 63 % of 10 tasks is ratio 1.05, inside", func() taskcount.Input { return input(10, cpu(10, 0, 63)) }, 10, history.AlreadyAtDesiredCapacity},
+		{"tolerance: 63.1 % is outside", func() taskcount.Input { return input(10, cpu(10, 0, 63.1)) }, 11, history.TargetTracking},
+		{"tolerance: 54 % is ratio 0.9, inside", func() taskcount.Input { return input(10, cpu(10, 0, repeat(54, 15)...)) }, 10, history.AlreadyAtDesiredCapacity},
+		{"tolerance: 53.9 % is outside, but 8.98 tasks round up to 9", func() taskcount.Input { return input(10, cpu(10, 0, repeat(53.9, 15)...)) }, 9, history.TargetTracking},
+		{"in: after a whole window below", func() taskcount.Input { return input(10, low) }, 4, history.TargetTracking},
+		{"in: the highest of the window binds", func() taskcount.Input {
+			return input(10, cpu(10, 0, append([]float64{45}, repeat(20, 14)...)...))
+		}, 8, history.StabilizationWindow},
+		{"in: a minute older than the window does not", func() taskcount.Input {
+			return input(10, cpu(10, 0, append([]float64{45}, repeat(20, 15)...)...))
+		}, 4, history.TargetTracking},
+		{"in: a missing minute in the window holds", func() taskcount.Input { return input(10, cpu(10, 0, repeat(20, 14)...)) }, 10, history.MissingData},
+		{"in: a NaN minute in the window holds", func() taskcount.Input {
+			set := cpu(10, 0, repeat(20, 15)...)
+			set[0].Points[7].Value = signal.Value(math.NaN())
+			return input(10, set)
+		}, 10, history.MissingData},
+		{"in: partial data holds", func() taskcount.Input {
+			set := cpu(10, 0, repeat(20, 15)...)
+			set[0].Status = signal.Partial
+			return input(10, set)
+		}, 10, history.MissingData},
+		{"no datapoint holds", func() taskcount.Input { return input(10, cpu(10, 0)) }, 10, history.MissingData},
+		{"a failed read holds", func() taskcount.Input {
+			return input(10, signal.Set{{Metric: spec.ServiceMetric(key, "CPUUtilization", "Sum"), Status: signal.Failed, Why: "throttled"}})
+		}, 10, history.MissingData},
+		{"an unread metric holds", func() taskcount.Input { return input(10, nil) }, 10, history.MissingData},
+		{"5 min old is fresh", func() taskcount.Input { return input(10, cpu(10, 5*time.Minute, 90)) }, 15, history.TargetTracking},
+		{"5 min 1 s old is stale", func() taskcount.Input { return input(10, cpu(10, 5*time.Minute+time.Second, 90)) }, 10, history.MissingData},
+		{"an open minute is not looked at", func() taskcount.Input { return input(10, cpu(10, -time.Minute, 60, 99)) }, 10, history.AlreadyAtDesiredCapacity},
+		{"missing data with atLeast scales out to it", func() taskcount.Input {
+			in := input(10, nil)
+			in.Policy.OnMissingData.AtLeast = 12
+			return in
+		}, 12, history.MissingData},
+		{"missing data with a lower atLeast holds", func() taskcount.Input {
+			in := input(10, nil)
+			in.Policy.OnMissingData.AtLeast = 8
+			return in
+		}, 10, history.MissingData},
+		{"max caps", func() taskcount.Input { return input(50, cpu(50, 0, 90)) }, 60, history.MaxCapacity},
+		{"at max", func() taskcount.Input { return input(60, cpu(60, 0, 90)) }, 60, history.AlreadyAtMaxCapacity},
+		{"min caps", func() taskcount.Input { return input(4, cpu(4, 0, repeat(5, 15)...)) }, 2, history.MinCapacity},
+		{"at min", func() taskcount.Input { return input(2, cpu(2, 0, repeat(5, 15)...)) }, 2, history.AlreadyAtMinCapacity},
+		{"below min is lifted, data or not", func() taskcount.Input { return input(1, nil) }, 2, history.MinCapacity},
+		{"above max comes down", func() taskcount.Input { return input(80, cpu(80, 0, 60)) }, 60, history.MaxCapacity},
+		{"above max waits for the deployment", func() taskcount.Input {
+			in := input(80, cpu(80, 0, 60))
+			in.Service.Deployments[0].RolloutState = "IN_PROGRESS"
+			return in
+		}, 80, history.DeploymentInProgress},
+		{"a deployment freezes scale-in", func() taskcount.Input {
+			in := input(10, low)
+			in.Service.Deployments = append(in.Service.Deployments, fleet.Deployment{ID: "0"})
+			return in
+		}, 10, history.DeploymentInProgress},
+		{"a deployment does not freeze scale-out", func() taskcount.Input {
+			in := input(10, cpu(10, 0, 90))
+			in.Service.Deployments[0].RolloutState = "IN_PROGRESS"
+			return in
+		}, 15, history.TargetTracking},
+		{"a pinned Fargate CPU asks for at least twice", func() taskcount.Input { return input(10, cpu(10, 0, 99.2)) }, 20, history.TargetTracking},
+		{"a pinned datapoint of fewer tasks never scales in", func() taskcount.Input { return input(50, cpu(10, 0, repeat(100, 15)...)) }, 50, history.AlreadyAtDesiredCapacity},
+		{"on EC2 the CPU is not capped", func() taskcount.Input {
+			in := input(10, cpu(10, 0, 99.2))
+			in.Service.Compute = fleet.EC2
+			return in
+		}, 17, history.TargetTracking},
+		{"no policy", func() taskcount.Input {
+			in := input(10, low)
+			in.Policy.Policies = nil
+			return in
+		}, 10, history.AlreadyAtDesiredCapacity},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := taskcount.Decide(noon, tt.in())
+			if got.Desired != tt.want || got.Reason != tt.reason {
+				t.Errorf("got %d (%s: %s), want %d (%s)\n%+v", got.Desired, got.Reason, got.Because, tt.want, tt.reason, got.Clauses)
+			}
+			checkChain(t, got)
+		})
+	}
+}
+
+// checkChain checks that the clauses lead from the base to the result without
+// a gap and that exactly one is binding.
+func checkChain(t *testing.T, r taskcount.Result) {
+	t.Helper()
+	at, binding := r.Base, 0
+	for _, c := range r.Clauses {
+		if c.Before != at {
+			t.Errorf("clause %s begins at %d, the one before ended at %d", c.Rule, c.Before, at)
+		}
+		at = c.After
+		if c.Binding {
+			binding++
+		}
+	}
+	if at != r.Desired || binding != 1 || r.Direction != history.Toward(r.Base, r.Desired) {
+		t.Errorf("clauses end at %d with %d binding, result %d %s", at, binding, r.Desired, r.Direction)
+	}
+}
+
+func TestCooldowns(t *testing.T) {
+	t.Parallel()
+	policy := service()
+	policy.ScaleOut.Cooldown = ptr(spec.Duration(5 * time.Minute))
+	policy.ScaleIn.Cooldown = ptr(spec.Duration(5 * time.Minute))
+	policy.ScaleIn.StabilizationWindow = ptr(spec.Duration(0))
+	after := func(ago time.Duration, from, to int) history.History {
+		return history.History{Orders: []history.Order{{At: noon.Add(-ago), From: from, To: to}}}
+	}
+	tests := []struct {
+		name    string
+		desired int
+		set     signal.Set
+		h       history.History
+		want    int
+		reason  string
+	}{
+		{"out again up to the last count rests", 12, cpu(12, 0, 90), after(time.Minute, 10, 20), 12, history.ScaleOutCooldown},
+		{"a larger out passes", 12, cpu(12, 0, 110), after(time.Minute, 10, 20), 22, history.TargetTracking},
+		{"out after the cooldown", 12, cpu(12, 0, 90), after(5*time.Minute, 10, 20), 18, history.TargetTracking},
+		{"an in-cooldown does not stop an out", 12, cpu(12, 0, 90), after(time.Minute, 20, 12), 18, history.TargetTracking},
+		{"in rests after an in", 12, cpu(12, 0, 30), after(5*time.Minute-time.Second, 20, 12), 12, history.ScaleInCooldown},
+		{"in rests after an out", 12, cpu(12, 0, 30), after(time.Minute, 6, 12), 12, history.ScaleInCooldown},
+		{"in at the end of the cooldown", 12, cpu(12, 0, 30), after(5*time.Minute, 20, 12), 6, history.TargetTracking},
+		{"no order, no cooldown", 12, cpu(12, 0, 30), history.History{}, 6, history.TargetTracking},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := input(tt.desired, tt.set)
+			in.Policy, in.History, in.Service.Compute = policy, tt.h, fleet.EC2
+			got := taskcount.Decide(noon, in)
+			if got.Desired != tt.want || got.Reason != tt.reason {
+				t.Errorf("got %d (%s: %s), want %d (%s)", got.Desired, got.Reason, got.Because, tt.want, tt.reason)
+			}
+			checkChain(t, got)
+		})
+	}
+}
+
+func TestFlapGuard(t *testing.T) {
+	t.Parallel()
+	out := history.History{Orders: []history.Order{{At: noon.Add(-30 * time.Minute), From: 8, To: 10}}}
+	in := history.History{Orders: []history.Order{{At: noon.Add(-30 * time.Minute), From: 12, To: 10}}}
+	hour := func(first float64, n int) signal.Set { return cpu(10, 0, append([]float64{first}, repeat(48, n-1)...)...) }
+	tests := []struct {
+		name   string
+		h      history.History
+		set    signal.Set
+		want   int
+		reason string
+	}{
+		{"a small step after an out looks back an hour", out, hour(62, 60), 10, history.AnticipatedFlapping},
+		{"what the hour asked for is the floor", out, hour(53, 60), 9, history.AnticipatedFlapping},
+		{"61 minutes ago is not looked at", out, hour(62, 61), 8, history.TargetTracking},
+		{"the hour must be whole", out, cpu(10, 0, repeat(48, 59)...), 10, history.MissingData},
+		{"after an in the window is enough", in, cpu(10, 0, repeat(48, 15)...), 8, history.TargetTracking},
+		{"without an order the window is enough", history.History{}, cpu(10, 0, repeat(48, 15)...), 8, history.TargetTracking},
+		{"7 of 10 may be noise and rounding: 0.74 of 9 is 6.65", out, cpu(10, 0, repeat(42, 15)...), 10, history.MissingData},
+		{"a step past noise is enough: 6 of 10", out, cpu(10, 0, repeat(36, 15)...), 6, history.TargetTracking},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			i := input(10, tt.set)
+			i.History = tt.h
+			got := taskcount.Decide(noon, i)
+			if got.Desired != tt.want || got.Reason != tt.reason {
+				t.Errorf("got %d (%s: %s), want %d (%s)", got.Desired, got.Reason, got.Because, tt.want, tt.reason)
+			}
+			checkChain(t, got)
+		})
+	}
+}
+
+func TestOneDatapointOneOrder(t *testing.T) {
+	t.Parallel()
+	in := input(10, cpu(10, 0, 90))
+	first := taskcount.Decide(noon, in)
+	if first.Desired != 15 || len(first.Marks) != 1 {
+		t.Fatalf("got %d with marks %v, want 15 with one mark", first.Desired, first.Marks)
+	}
+	in.History = in.History.With(history.Order{At: noon, From: 10, To: 15}, first.Marks)
+	// Somebody sets the count back: the datapoint has spoken, the next one will tell.
+	again := taskcount.Decide(noon.Add(time.Second), in)
+	if again.Desired != 10 || again.Reason != history.DatapointAlreadyUsed {
+		t.Errorf("got %d (%s), want a hold at 10", again.Desired, again.Reason)
+	}
+	in.Signals = cpu(10, -time.Minute, 90, 90)
+	next := taskcount.Decide(noon.Add(time.Minute), in)
+	if next.Desired != 15 {
+		t.Errorf("the next datapoint gave %d (%s), want 15", next.Desired, next.Reason)
+	}
+}
+
+func TestOutWindowTakesTheLowest(t *testing.T) {
+	t.Parallel()
+	in := input(10, cpu(10, 0, 90, 75, 90))
+	in.Policy.ScaleOut.StabilizationWindow = ptr(spec.Duration(3 * time.Minute))
+	if got := taskcount.Decide(noon, in); got.Desired != 13 || got.Reason != history.StabilizationWindow {
+		t.Errorf("got %d (%s), want 13", got.Desired, got.Reason)
+	}
+	in.Policy.ScaleOut.StabilizationWindow = ptr(spec.Duration(time.Minute))
+	if got := taskcount.Decide(noon, in); got.Desired != 15 {
+		t.Errorf("a window of one minute is the newest datapoint: got %d, want 15", got.Desired)
+	}
+}
+
+func TestOverrides(t *testing.T) {
+	t.Parallel()
+	live, gone := noon.Add(time.Hour), noon
+	low := cpu(10, 0, repeat(20, 15)...)
+	tests := []struct {
+		name   string
+		o      spec.Override
+		set    signal.Set
+		want   int
+		reason string
+	}{
+		{"pause stops an out", spec.Override{Kind: spec.Pause, Until: live}, cpu(10, 0, 90), 10, history.Paused},
+		{"an expired pause does not, although the ledger still has it", spec.Override{Kind: spec.Pause, Until: gone}, cpu(10, 0, 90), 15, history.TargetTracking},
+		{"suspendIn stops an in", spec.Override{Kind: spec.SuspendIn, Until: live}, low, 10, history.ScaleInSuspended},
+		{"suspendIn lets an out pass", spec.Override{Kind: spec.SuspendIn, Until: live}, cpu(10, 0, 90), 15, history.TargetTracking},
+		{"suspendOut stops an out", spec.Override{Kind: spec.SuspendOut, Until: live}, cpu(10, 0, 90), 10, history.ScaleOutSuspended},
+		{"suspendOut lets an in pass", spec.Override{Kind: spec.SuspendOut, Until: live}, low, 4, history.TargetTracking},
+		{"min lifts", spec.Override{Kind: spec.MinAt, Count: 12, Until: live}, low, 12, history.MinCapacity},
+		{"max lowers", spec.Override{Kind: spec.MaxAt, Count: 12, Until: live}, cpu(10, 0, 90), 12, history.MaxCapacity},
+		{"max never raises", spec.Override{Kind: spec.MaxAt, Count: 200, Until: live}, cpu(10, 0, 99), 20, history.TargetTracking},
+		{"max below min wins", spec.Override{Kind: spec.MaxAt, Count: 1, Until: live}, low, 1, history.MaxCapacity},
+		{"hold stands", spec.Override{Kind: spec.HoldAt, Count: 11, Until: live}, cpu(10, 0, 90), 11, history.HoldOverride},
+		{"hold never passes the maximum", spec.Override{Kind: spec.HoldAt, Count: 99, Until: live}, cpu(10, 0, 90), 60, history.MaxCapacity},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := input(10, tt.set)
+			tt.o.Why, tt.o.By = "release", "ann"
+			in.Overrides = []spec.Override{tt.o}
+			got := taskcount.Decide(noon, in)
+			if got.Desired != tt.want || got.Reason != tt.reason {
+				t.Errorf("got %d (%s: %s), want %d (%s)", got.Desired, got.Reason, got.Because, tt.want, tt.reason)
+			}
+			checkChain(t, got)
+		})
+	}
+}
+
+func TestSeveralPolicies(t *testing.T) {
+	t.Parallel()
+	inFlight := &spec.TargetTracking{Metric: &spec.Metric{Namespace: "App", Name: "InFlight"}, TargetPerTask: 40}
+	total := func(v ...float64) signal.Series {
+		s := signal.Series{Metric: inFlight.CloudWatch(key), Status: signal.Complete}
+		for i, x := range v {
+			s.Points = append(s.Points, signal.Point{Start: noon.Add(-time.Duration(len(v)-i) * time.Minute), Value: signal.Value(x)})
+		}
+		return s
+	}
+	low := repeat(20, 15)
+	tests := []struct {
+		name   string
+		set    signal.Set
+		want   int
+		reason string
+	}{
+		{"out if any", append(cpu(10, 0, 60), total(600)), 15, history.TargetTracking},
+		{"the larger out wins", append(cpu(10, 0, 96), total(600)), 16, history.TargetTracking},
+		{"in only if all", append(cpu(10, 0, low...), total(repeat(400, 15)...)), 10, history.AlreadyAtDesiredCapacity},
+		{"in to the larger", append(cpu(10, 0, low...), total(repeat(240, 15)...)), 6, history.TargetTracking},
+		{"no in while one is missing", append(cpu(10, 0, low...), total()), 10, history.MissingData},
+		{"out while one is missing", append(cpu(10, 0, 90), total()), 15, history.TargetTracking},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := input(10, tt.set)
+			in.Policy.Policies = append(in.Policy.Policies, spec.Policy{TargetTracking: inFlight})
+			got := taskcount.Decide(noon, in)
+			if got.Desired != tt.want || got.Reason != tt.reason {
+				t.Errorf("got %d (%s: %s), want %d (%s)", got.Desired, got.Reason, got.Because, tt.want, tt.reason)
+			}
+		})
+	}
+}
+
+// A custom average needs the running tasks of the same minute: 80 connections
+// on each of 10 tasks at a target of 50 need 16 tasks, whatever runs now.
+func TestCustomAverage(t *testing.T) {
+	t.Parallel()
+	conns := &spec.TargetTracking{
+		Metric:      &spec.Metric{Namespace: "App", Name: "Connections", Dimensions: map[string]string{"Service": "checkout"}, Period: spec.Duration(5 * time.Minute)},
+		TargetValue: 50,
+	}
+	start := noon.Add(-5 * time.Minute)
+	values := signal.Series{Metric: conns.CloudWatch(key), Status: signal.Complete, Points: []signal.Point{{Start: start, Value: 80}}}
+	running := signal.Series{Metric: spec.ServiceMetric(key, "CPUUtilization", "SampleCount"), Status: signal.Complete}
+	for i, n := range []float64{8, 9, 10, 11, 12, 99} { // the sixth minute is not of the period
+		running.Points = append(running.Points, signal.Point{Start: start.Add(time.Duration(i) * time.Minute), Value: signal.Value(n)})
+	}
+	in := input(20, signal.Set{values, running})
+	in.Policy.Policies = []spec.Policy{{TargetTracking: conns}}
+	in.Policy.ScaleIn.StabilizationWindow = ptr(spec.Duration(0))
+	if got := taskcount.Decide(noon, in); got.Desired != 16 || got.Policies[0].Tasks != 10 {
+		t.Errorf("got %d from %d tasks (%s), want 16 from 10", got.Desired, got.Policies[0].Tasks, got.Because)
+	}
+	for _, status := range []signal.Status{signal.Failed, ""} {
+		running.Status, running.Why = status, "throttled"
+		in.Signals = signal.Set{values, running}
+		if got := taskcount.Decide(noon, in); got.Desired != 20 || got.Reason != history.MissingData {
+			t.Errorf("running tasks %q: got %d (%s), want a hold", status, got.Desired, got.Reason)
+		}
+	}
+	in.Signals = signal.Set{values}
+	if got := taskcount.Decide(noon, in); got.Desired != 20 || !strings.Contains(got.Because, "running task count") {
+		t.Errorf("got %d (%s), want a hold that names the running task count", got.Desired, got.Because)
+	}
+}
+
+func TestQueries(t *testing.T) {
+	t.Parallel()
+	p := service()
+	p.Policies = append(p.Policies,
+		cpuPolicy(50), // the same metric once
+		spec.Policy{TargetTracking: &spec.TargetTracking{Metric: &spec.Metric{Namespace: "App", Name: "Connections"}, TargetValue: 50}},
+		spec.Policy{TargetTracking: &spec.TargetTracking{Metric: &spec.Metric{Namespace: "App", Name: "InFlight"}, TargetPerTask: 5}},
+		spec.Policy{})
+	got := taskcount.Queries(key, p)
+	want := []string{"CPUUtilization Sum true", "Connections Average false", "CPUUtilization SampleCount false", "InFlight Sum false"}
+	if len(got) != len(want) {
+		t.Fatalf("got %d queries, want %d", len(got), len(want))
+	}
+	for i, q := range got {
+		s := q.Metric.Name + " " + q.Metric.Statistic + " " + map[bool]string{true: "true", false: "false"}[q.Samples]
+		if s != want[i] || q.Window < 15*time.Minute+signal.StaleAfter(time.Minute) {
+			t.Errorf("query %d is %s over %s, want %s over at least the window and the lag", i, s, q.Window, want[i])
+		}
+	}
+}
+
+func TestFromZero(t *testing.T) {
+	t.Parallel()
+	in := input(0, signal.Set{{
+		Metric: (spec.TargetTracking{Metric: &spec.Metric{Namespace: "App", Name: "InFlight"}, TargetPerTask: 40}).CloudWatch(key), Status: signal.Complete,
+		Points: []signal.Point{{Start: noon.Add(-time.Minute), Value: 90}},
+	}})
+	in.Policy.MinCapacity = 0
+	in.Policy.Policies = []spec.Policy{{TargetTracking: &spec.TargetTracking{Metric: &spec.Metric{Namespace: "App", Name: "InFlight"}, TargetPerTask: 40}}}
+	if got := taskcount.Decide(noon, in); got.Desired != 3 {
+		t.Errorf("got %d (%s), want 3", got.Desired, got.Because)
+	}
+}

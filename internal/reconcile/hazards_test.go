@@ -1,0 +1,368 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+	"github.com/trimtab-ecs/trimtab/internal/event"
+	"github.com/trimtab-ecs/trimtab/internal/ledger"
+	"github.com/trimtab-ecs/trimtab/internal/reconcile"
+)
+
+// brittleBook fails chosen writes and can act between a read and a claim.
+type brittleBook struct {
+	ledger.Book
+	beforeClaim func()
+	claimErr    error
+	closeErr    error
+}
+
+func (b *brittleBook) Claim(ctx context.Context, c ledger.Claim) error {
+	if b.beforeClaim != nil {
+		b.beforeClaim()
+	}
+	if b.claimErr != nil {
+		return b.claimErr
+	}
+	return b.Book.Claim(ctx, c)
+}
+
+func (b *brittleBook) Close(ctx context.Context, c ledger.Closing) error {
+	if b.closeErr != nil {
+		return b.closeErr
+	}
+	return b.Book.Close(ctx, c)
+}
+
+func TestTwoWritersOneOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cpu["checkout"] = 90
+	w.stair.Metrics = nil
+	// Both have read before either claims; the loser's second try does not wait.
+	var both sync.WaitGroup
+	both.Add(2)
+	var claims atomic.Int32
+	w.stair.Book = &brittleBook{Book: w.book, beforeClaim: func() {
+		if claims.Add(1) <= 2 {
+			both.Done()
+			both.Wait()
+		}
+	}}
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			if _, err := w.stair.Run(t.Context(), alarm()); err != nil {
+				t.Errorf("run: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	wantCalls(t, w, "service checkout 6")
+	if row := w.row(t, checkout.Target()); row.Intent != nil || len(row.History.Orders) != 1 {
+		t.Errorf("row %+v", row)
+	}
+}
+
+func TestPolicyChangedBetweenReadAndClaim(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cpu["checkout"] = 90
+	book := &brittleBook{Book: w.book}
+	changed := false
+	book.beforeClaim = func() {
+		if changed {
+			return
+		}
+		changed = true
+		pause := []spec.Override{{Kind: spec.Pause, Until: noon.Add(time.Hour), Why: "incident", By: "ann"}}
+		w.change(t, ledger.Edit{Target: checkout.Target(), Overrides: &pause})
+	}
+	w.stair.Book = book
+	rep := w.mustRun(t, alarm())
+	wantCalls(t, w)
+	if c := rep.Cells[0]; c.Outcomes[0].Reason != history.Paused {
+		t.Errorf("report %+v, want the pause that was acknowledged before the claim", c)
+	}
+}
+
+func TestLostTwiceIsLeftToTheNextTick(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cpu["checkout"] = 90
+	w.stair.Book = &brittleBook{Book: w.book, claimErr: fmt.Errorf("claim: %w", ledger.ErrConflict)}
+	rep := w.mustRun(t, alarm())
+	wantCalls(t, w)
+	if !rep.Cells[0].Lost {
+		t.Errorf("report %+v, want a lost race", rep.Cells[0])
+	}
+}
+
+func TestLedgerDownHolds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cpu["checkout"] = 90
+	w.stair.Book = &brittleBook{Book: w.book, claimErr: ledger.ErrUnavailable}
+	if _, err := w.run(t, alarm()); !errors.Is(err, ledger.ErrUnavailable) {
+		t.Errorf("error %v", err)
+	}
+	wantCalls(t, w)
+}
+
+// A crash between the act and the close leaves an intent. It is a lease until
+// it is free, then closed since the world shows it done.
+func TestCrashAfterTheActHeals(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cpu["checkout"] = 90
+	w.stair.Book = &brittleBook{Book: w.book, closeErr: ledger.ErrUnavailable}
+	if _, err := w.run(t, alarm()); err == nil {
+		t.Fatal("the failed close went unnoticed")
+	}
+	w.stair.Book = w.book
+	if w.row(t, checkout.Target()).Intent == nil {
+		t.Fatal("no open intent")
+	}
+	w.now = noon.Add(ledger.ActWithin + ledger.TakeoverMargin - time.Second)
+	rep := w.mustRun(t, alarm())
+	if o := rep.Cells[0].Outcomes[0]; o.Reason != history.OrderInFlight {
+		t.Errorf("outcome %+v, want the lease", o)
+	}
+	w.now = noon.Add(ledger.ActWithin + ledger.TakeoverMargin)
+	w.mustRun(t, alarm())
+	row := w.row(t, checkout.Target())
+	if row.Intent != nil || len(row.History.Orders) != 1 {
+		t.Errorf("row %+v, want it closed with its order", row)
+	}
+	if !hasRecord(w.records(t, checkout.Target()), ledger.Healed) {
+		t.Error("no record of the healing")
+	}
+	wantCalls(t, w, "service checkout 6")
+}
+
+// A crash between the claim and the act: the world does not show the order, so
+// it is dropped and decided anew from newer data.
+func TestCrashBeforeTheActIsDecidedAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cpu["checkout"] = 90
+	w.onSet = func() { panic("killed") }
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = w.run(t, alarm())
+	}()
+	w.onSet, w.calls = nil, nil
+	w.cpu["checkout"] = 75 // demand has moved meanwhile
+	w.now = noon.Add(time.Minute)
+	w.mustRun(t, event.Event{Kind: event.Tick})
+	wantCalls(t, w, "service checkout 5")
+	if !hasRecord(w.records(t, checkout.Target()), ledger.Dropped) {
+		t.Error("no record of the dropped intent")
+	}
+	row := w.row(t, checkout.Target())
+	if row.Intent != nil || len(row.History.Orders) != 1 || row.History.Orders[0].To != 5 {
+		t.Errorf("row %+v, want only the new order remembered", row)
+	}
+}
+
+func TestDryRunLeavesAnOpenIntentAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cpu["checkout"] = 90
+	w.stair.Book = &brittleBook{Book: w.book, closeErr: ledger.ErrUnavailable}
+	_, _ = w.run(t, alarm())
+	w.stair.Book = w.book
+	w.now = noon.Add(time.Hour)
+	before := w.row(t, checkout.Target()).Generation
+	w.mustRun(t, event.Event{Kind: event.Evaluate, Service: checkout, DryRun: true})
+	if got := w.row(t, checkout.Target()).Generation; got != before {
+		t.Errorf("a dry run wrote: generation %d, was %d", got, before)
+	}
+}
+
+func hasRecord(rs []ledger.Record, k ledger.Kind) bool {
+	for _, r := range rs {
+		if r.Kind == k {
+			return true
+		}
+	}
+	return false
+}
+
+// One decision for tasks and instances: the service goes out and the group is
+// raised before any task waits, the group first.
+func TestServiceAndGroupInOneDecision(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.services = []fleet.Service{{
+		Name: "checkout", Compute: fleet.EC2, Provider: "cp", Group: "asg", Active: true, Desired: 4, Running: 4,
+		TaskSize: fleet.Resources{CPU: 512, Memory: 1024},
+	}, {
+		Name: "theirs", Compute: fleet.EC2, Provider: "cp", Group: "asg", Active: true, Desired: 3, Running: 1,
+		TaskSize: fleet.Resources{CPU: 512, Memory: 1024},
+	}}
+	shape := fleet.Resources{CPU: 2048, Memory: 7680}
+	w.instances = []fleet.Instance{
+		{ID: "i-1", Active: true, Connected: true, Registered: shape, Remaining: fleet.Resources{CPU: 0, Memory: 3584}},
+		{ID: "i-2", Active: true, Connected: true, Registered: shape, Remaining: fleet.Resources{CPU: 1536, Memory: 6656}},
+	}
+	w.groups["asg"] = fleet.Group{Name: "asg", MinSize: 1, MaxSize: 10, DesiredCapacity: 2, InService: []fleet.InstanceID{"i-1", "i-2"}}
+	group := fleet.GroupOf("prod", "asg")
+	w.change(t, ledger.Edit{Target: group, Policy: &ledger.Policy{Group: &spec.Group{Mode: spec.Act}, Version: 1, Author: "ann", At: noon}})
+	w.cpu["checkout"] = 150 // 4 tasks at 150 % need 10: 6 more, and 2 of theirs wait; 3 fit on i-2, 5 need 2 instances
+	rep := w.mustRun(t, alarm())
+	wantCalls(t, w, "group asg 4", "service checkout 10")
+	if len(rep.Cells) != 1 || rep.Cells[0].Decision.Group == nil {
+		t.Fatalf("report %+v, want one cell with its group", rep.Cells)
+	}
+	g, s := w.row(t, group), w.row(t, checkout.Target())
+	if g.Intent != nil || s.Intent != nil || len(g.History.Orders) != 1 || len(s.History.Orders) != 1 {
+		t.Errorf("rows %+v and %+v", g, s)
+	}
+	if len(w.notices) != 2 {
+		t.Errorf("%d notices, want one per change", len(w.notices))
+	}
+}
+
+func TestUncertainOrderStaysOpen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cpu["checkout"] = 90
+	ctx, cancel := context.WithCancel(t.Context())
+	w.onSet = cancel
+	w.fail["service"] = context.Canceled
+	rep, err := w.stair.Run(ctx, alarm())
+	if err == nil || rep.Cells[0].Outcomes[0].Done != reconcile.OrderOpen {
+		t.Errorf("error %v, outcome %+v", err, rep.Cells[0].Outcomes[0])
+	}
+	if w.row(t, checkout.Target()).Intent == nil {
+		t.Error("the intent was closed although nobody knows whether the order was carried out")
+	}
+}
+
+func TestNoNewCellNearTheDeadline(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cpu["checkout"] = 90
+	w.now = time.Now()
+	ctx, cancel := context.WithDeadline(t.Context(), w.now.Add(9*time.Second))
+	defer cancel()
+	rep, err := w.stair.Run(ctx, event.Event{Kind: event.TickAll})
+	if err != nil || rep.Left != 1 || len(rep.Cells) != 0 {
+		t.Errorf("error %v, report %+v, want the cell left to the next tick", err, rep)
+	}
+	wantCalls(t, w)
+}
+
+func TestWhereAnAlarmLeads(t *testing.T) {
+	t.Parallel()
+	dims := func(kv ...string) []signal.Dimension {
+		var out []signal.Dimension
+		for i := 0; i < len(kv); i += 2 {
+			out = append(out, signal.Dimension{Name: kv[i], Value: kv[i+1]})
+		}
+		return out
+	}
+	tests := []struct {
+		name  string
+		alarm event.AlarmChange
+		found string
+	}{
+		{"by the dimensions of its metric", event.AlarmChange{Name: "a", Metrics: []signal.Metric{{Namespace: "AWS/ECS", Name: "MemoryUtilization", Dimensions: dims("ClusterName", "prod", "ServiceName", "checkout")}}}, "checkout"},
+		{"by a metric that a policy reads", event.AlarmChange{Name: "a", Metrics: []signal.Metric{{Namespace: "App", Name: "InFlight", Dimensions: dims("Zone", "eu", "App", "shop")}}}, "queue"},
+		{"not by the same metric of other dimensions", event.AlarmChange{Name: "a", Metrics: []signal.Metric{{Namespace: "App", Name: "InFlight", Dimensions: dims("App", "shop")}}}, ""},
+		{"by its name in a policy", event.AlarmChange{Name: "shop-latency"}, "queue"},
+		{"by its tag", event.AlarmChange{Name: "a", Tags: map[string]string{reconcile.TargetTag: "prod/checkout"}}, "checkout"},
+		{"not to a service without a policy", event.AlarmChange{Name: "a", Metrics: []signal.Metric{{Dimensions: dims("ClusterName", "prod", "ServiceName", "other")}}}, ""},
+		{"not to another cluster", event.AlarmChange{Name: "a", Metrics: []signal.Metric{{Dimensions: dims("ClusterName", "dev", "ServiceName", "checkout")}}}, ""},
+		{"not while its actions are suppressed", event.AlarmChange{Name: "shop-latency", SuppressedBy: "Alarm"}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.services = append(w.services, steady("queue", 2))
+			p := servicePolicy(spec.Act)
+			p.Alarms = []string{"shop-latency"}
+			p.Policies = []spec.Policy{{TargetTracking: &spec.TargetTracking{TargetPerTask: 5, Metric: &spec.Metric{
+				Namespace: "App", Name: "InFlight", Dimensions: map[string]string{"App": "shop", "Zone": "eu"},
+			}}}}
+			w.apply(t, "queue", p)
+			rep := w.mustRun(t, event.Event{Kind: event.Alarm, Alarms: []event.AlarmChange{tt.alarm}})
+			found := ""
+			for _, c := range rep.Cells {
+				found += string(c.Cell.Service)
+			}
+			if found != tt.found || (found == "") != (len(rep.Unmatched) == 1) {
+				t.Errorf("led to %q, unmatched %q, want %q", found, rep.Unmatched, tt.found)
+			}
+		})
+	}
+}
+
+func TestOtherEvents(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	rep := w.mustRun(t, event.Event{Kind: event.ServiceAction, Service: checkout, Name: "SERVICE_TASK_PLACEMENT_FAILURE"})
+	if len(rep.Cells) != 1 {
+		t.Errorf("a placement failure evaluated %d cells", len(rep.Cells))
+	}
+	rep = w.mustRun(t, event.Event{Kind: event.Deployment, Service: fleet.ServiceKey{Cluster: "prod", Service: "other"}})
+	if len(rep.Cells) != 0 || strings.Join(rep.Unmatched, "") != "prod/other" {
+		t.Errorf("report %+v", rep)
+	}
+	rep = w.mustRun(t, event.Event{Kind: event.Unknown, Source: "aws.ec2", DetailType: "EC2 Spot Instance Interruption Warning"})
+	if len(rep.Cells) != 0 || len(rep.Unmatched) != 1 {
+		t.Errorf("report %+v", rep)
+	}
+}
+
+// One service that ECS does not know does not stop the others.
+func TestMissingServiceDoesNotStopOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.apply(t, "gone", servicePolicy(spec.Act))
+	w.cpu["checkout"] = 90
+	rep := w.mustRun(t, event.Event{Kind: event.TickAll})
+	wantCalls(t, w, "service checkout 6")
+	if len(rep.Cells) != 2 || rep.Cells[0].Cell.Service != "checkout" {
+		t.Errorf("cells %+v, want the order first", rep.Cells)
+	}
+	if o := rep.Cells[1].Outcomes[0]; o.Reason != history.NotFound {
+		t.Errorf("outcome %+v", o)
+	}
+}
+
+func TestCalmTargetsAreSpreadOverTicks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 50 {
+		n := fleet.ServiceName(fmt.Sprintf("s%02d", i))
+		w.services, w.cpu[n] = append(w.services, steady(n, 4)), 55
+		w.apply(t, n, servicePolicy(spec.Act))
+	}
+	w.mustRun(t, event.Event{Kind: event.TickAll})
+	w.now = noon.Add(time.Hour)
+	total := 0
+	for range 5 {
+		rep := w.mustRun(t, event.Event{Kind: event.Tick})
+		if n := len(rep.Cells); n == 0 || n > 25 || n+rep.Calm != 51 {
+			t.Errorf("%d evaluated and %d calm at one tick", n, rep.Calm)
+		}
+		total += len(rep.Cells)
+		w.now = w.now.Add(time.Minute)
+	}
+	if total != 51 {
+		t.Errorf("%d evaluations in five ticks, want each of 51 once", total)
+	}
+}

@@ -1,0 +1,104 @@
+// Package event gives the typed form of whatever woke the function: raw
+// invocation bytes go in, one Event comes out.
+//
+// An Event is a hint. It holds names and no authority: it says where to look,
+// never what to do, so nothing in it may decide a count. What AWS sends is read
+// leniently (fields unknown to us are ignored, a kind unknown to us is Unknown),
+// because AWS adds fields and kinds without notice. What people send, the manual
+// payloads, is read strictly, because a misspelled field would otherwise be an
+// order silently changed.
+package event
+
+import (
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+)
+
+// Kind tells what an event is about, whichever way it arrived.
+type Kind string
+
+// The kinds of event.
+const (
+	Alarm         Kind = "alarm"         // a CloudWatch alarm changed state
+	ServiceAction Kind = "serviceAction" // ECS reports on a service: a placement failure, a start impaired
+	Deployment    Kind = "deployment"    // ECS reports that a deployment began, completed or failed
+	Tick          Kind = "tick"          // the schedule: evaluate what is due
+	Evaluate      Kind = "evaluate"      // manual: evaluate one service
+	TickAll       Kind = "tickAll"       // manual {"kind":"tick"}: evaluate everything, due or not
+	Unknown       Kind = "unknown"       // nothing for us: count it and do nothing
+)
+
+// Via tells which way an event came. It is empty for records of a service that
+// is not read here, such as SQS.
+type Via string
+
+// The ways in.
+const (
+	ViaEventBridge Via = "eventbridge" // an EventBridge rule
+	ViaAlarmAction Via = "alarmAction" // a CloudWatch alarm invoked the function itself
+	ViaSNS         Via = "sns"         // an SNS subscription
+	ViaScheduler   Via = "scheduler"   // EventBridge Scheduler
+	ViaInvoke      Via = "invoke"      // the Invoke API with a document of our own; the only way in for manual kinds
+)
+
+// Event is one decoded invocation. Every string is at most MaxText bytes long.
+type Event struct {
+	Kind Kind
+	Via  Via
+	// ID is the EventBridge event id or the SNS message id. A direct alarm action
+	// and a manual payload have none.
+	ID string
+	// Time is when the sender says it happened, in UTC; zero where it does not say.
+	Time       time.Time
+	Account    string
+	Region     string // the region's code, never SNS's display name
+	Source     string // as sent: aws.ecs, aws:sns
+	DetailType string
+	// Alarms is filled for Kind Alarm: one alarm, or several for a batch of SNS records.
+	Alarms []AlarmChange
+	// Service is filled for the kinds ServiceAction, Deployment and Evaluate.
+	Service fleet.ServiceKey
+	// Name is the event name ECS gave, such as SERVICE_TASK_PLACEMENT_FAILURE.
+	Name string
+	// Reason is ECS's reason as sent, such as RESOURCE:CPU.
+	Reason string
+	// DryRun is true for a manual payload that does not say "dryRun": false, so
+	// that an order is given only to those who ask for one in so many words.
+	DryRun bool
+}
+
+// AlarmState is the state of a CloudWatch alarm. A state that CloudWatch adds
+// later is kept as sent.
+type AlarmState string
+
+// The alarm states of CloudWatch.
+const (
+	StateOK               AlarmState = "OK"
+	StateAlarm            AlarmState = "ALARM"
+	StateInsufficientData AlarmState = "INSUFFICIENT_DATA"
+)
+
+// AlarmChange is one alarm that changed state, with all that helps to find the
+// scalable target it is about.
+type AlarmChange struct {
+	Name     string // never empty, at most 255 characters
+	ARN      string // empty where the sender gave none
+	State    AlarmState
+	Previous AlarmState
+	// EvaluationState is PARTIAL_DATA, EVALUATION_FAILURE or EVALUATION_ERROR
+	// where CloudWatch could not evaluate fully: no data, never low load.
+	EvaluationState string
+	// SuppressedBy is WaitPeriod, ExtensionPeriod or Alarm while the actions of a
+	// composite alarm are suppressed. EventBridge sends the change nonetheless.
+	SuppressedBy string
+	At           time.Time // of the change, in UTC
+	// Metrics are the metrics the alarm reads, without its expressions: several for
+	// metric math, none for a composite alarm. What the sender left out is zero.
+	Metrics []signal.Metric
+	// Children are the ARNs of the alarms that made a composite alarm change.
+	Children []string
+	// Tags are the alarm's tags where the alarm propagates them.
+	Tags map[string]string
+}

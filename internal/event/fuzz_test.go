@@ -1,0 +1,139 @@
+package event_test
+
+import (
+	"errors"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/event"
+)
+
+var ecsName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
+
+// FuzzDecode holds Decode to its promise on any bytes: an error or a usable
+// event, never both and never neither, and a manual kind from the bare document
+// only.
+func FuzzDecode(f *testing.F) {
+	for _, dir := range []string{samplesDir, filepath.Join(samplesDir, "bad"), lambdaGoTestdata(f)} {
+		for _, raw := range readDir(f, dir) {
+			f.Add(raw)
+		}
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		ev, err := event.Decode(raw)
+		if err != nil {
+			var refused *event.Error
+			if !errors.As(err, &refused) || refused.Problem == "" || len(err.Error()) > 8<<10 {
+				t.Fatalf("error %v is no clear *event.Error", err)
+			}
+			if diff := cmp.Diff(event.Event{}, ev); diff != "" {
+				t.Fatalf("an event beside the error:\n%s", diff)
+			}
+			return
+		}
+		checkUsable(t, "input", ev)
+		again, err := event.Decode(raw)
+		if diff := cmp.Diff(ev, again); diff != "" || err != nil {
+			t.Fatalf("decoded twice, not the same (%v):\n%s", err, diff)
+		}
+	})
+}
+
+// checkUsable sees that an event keeps the promises of its type.
+func checkUsable(t *testing.T, name string, ev event.Event) {
+	t.Helper()
+	named, alarms := false, false
+	switch ev.Kind {
+	case event.Alarm:
+		alarms = true
+	case event.ServiceAction, event.Deployment:
+		named = true
+	case event.Evaluate:
+		named = true
+		fallthrough
+	case event.TickAll:
+		if ev.Via != event.ViaInvoke {
+			t.Errorf("%s: manual kind %s via %s", name, ev.Kind, ev.Via)
+		}
+	case event.Tick, event.Unknown:
+		if ev.Via == event.ViaInvoke {
+			t.Errorf("%s: kind %s via invoke", name, ev.Kind)
+		}
+	default:
+		t.Errorf("%s: kind %q", name, ev.Kind)
+	}
+	if ev.Time.Location() != time.UTC {
+		t.Errorf("%s: time %s is not UTC", name, ev.Time)
+	}
+	if ev.DryRun && ev.Via != event.ViaInvoke {
+		t.Errorf("%s: dry run via %s", name, ev.Via)
+	}
+	if alarms != (len(ev.Alarms) > 0) {
+		t.Errorf("%s: %s with %d alarms", name, ev.Kind, len(ev.Alarms))
+	}
+	if named && (!ecsName.MatchString(string(ev.Service.Cluster)) || !ecsName.MatchString(string(ev.Service.Service))) {
+		t.Errorf("%s: service %q in cluster %q", name, ev.Service.Service, ev.Service.Cluster)
+	}
+	if !named && ev.Service != (fleet.ServiceKey{}) {
+		t.Errorf("%s: %s names service %s", name, ev.Kind, ev.Service)
+	}
+	checkTexts(t, name, ev.ID, ev.Account, ev.Region, ev.Source, ev.DetailType, ev.Name, ev.Reason)
+	for _, a := range ev.Alarms {
+		checkAlarm(t, name, a)
+	}
+}
+
+func checkAlarm(t *testing.T, name string, a event.AlarmChange) {
+	t.Helper()
+	if a.Name == "" || utf8.RuneCountInString(a.Name) > 255 || strings.ContainsFunc(a.Name, unicode.IsControl) {
+		t.Errorf("%s: alarm name %q", name, a.Name)
+	}
+	if a.At.Location() != time.UTC {
+		t.Errorf("%s: time %s is not UTC", name, a.At)
+	}
+	checkTexts(t, name, a.ARN, string(a.State), string(a.Previous), a.EvaluationState, a.SuppressedBy)
+	checkTexts(t, name, a.Children...)
+	for _, arn := range append([]string{a.ARN}, a.Children...) {
+		if arn != "" && (!strings.HasPrefix(arn, "arn:") || !strings.Contains(arn, ":alarm:")) {
+			t.Errorf("%s: alarm ARN %q", name, arn)
+		}
+	}
+	for k, v := range a.Tags {
+		checkTexts(t, name, k, v)
+	}
+	for _, m := range a.Metrics {
+		checkMetric(t, name, m)
+	}
+}
+
+func checkMetric(t *testing.T, name string, m signal.Metric) {
+	t.Helper()
+	if m.Name == "" || m.Period < 0 || len(m.Dimensions) > 30 {
+		t.Errorf("%s: metric %+v", name, m)
+	}
+	checkTexts(t, name, m.Namespace, m.Name, m.Statistic)
+	for i, d := range m.Dimensions {
+		checkTexts(t, name, d.Name, d.Value)
+		if d.Name == "" || i > 0 && d.Name < m.Dimensions[i-1].Name {
+			t.Errorf("%s: dimensions %v are not sorted or not named", name, m.Dimensions)
+		}
+	}
+}
+
+func checkTexts(t *testing.T, name string, texts ...string) {
+	t.Helper()
+	for _, s := range texts {
+		if len(s) > event.MaxText || !utf8.ValidString(s) {
+			t.Errorf("%s: text of %d bytes or not UTF-8: %.80q", name, len(s), s)
+		}
+	}
+}

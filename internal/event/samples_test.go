@@ -1,0 +1,229 @@
+package event_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/trimtab-ecs/trimtab/internal/event"
+)
+
+// samplesDir is the folder of sample events at the top of the repository.
+const samplesDir = "../../events"
+
+// expectations says what a sample must decode to, by the start of its file name:
+// <source>.<detail-type>. of <source>.<detail-type>.<case>.json.
+var expectations = []struct {
+	prefix string
+	kind   event.Kind
+	via    event.Via
+}{
+	{"aws.cloudwatch.alarm-state-change.", event.Alarm, event.ViaEventBridge},
+	{"aws.cloudwatch.alarm-action.", event.Alarm, event.ViaAlarmAction},
+	{"aws.cloudwatch.alarm-configuration-change.", event.Unknown, event.ViaEventBridge},
+	{"aws.cloudwatch.alarm-contributor-state-change.", event.Unknown, event.ViaEventBridge},
+	{"aws.sns.alarm.", event.Alarm, event.ViaSNS},
+	{"aws.sns.message.", event.Unknown, event.ViaSNS},
+	{"aws.ecs.service-action.", event.ServiceAction, event.ViaEventBridge},
+	{"aws.ecs.deployment-state-change.", event.Deployment, event.ViaEventBridge},
+	{"aws.ecs.task-state-change.", event.Unknown, event.ViaEventBridge},
+	{"aws.events.scheduled-event.", event.Tick, event.ViaEventBridge},
+	{"aws.scheduler.scheduled-event.", event.Tick, event.ViaScheduler},
+	{"com.example.orders.order-placed.", event.Unknown, event.ViaEventBridge},
+	{"trimtab.evaluate.", event.Evaluate, event.ViaInvoke},
+	{"trimtab.tick.", event.TickAll, event.ViaInvoke},
+}
+
+func readDir(tb testing.TB, dir string) map[string][]byte {
+	tb.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil || len(names) == 0 {
+		tb.Fatalf("no samples in %s (%v)", dir, err)
+	}
+	files := make(map[string][]byte, len(names))
+	for _, name := range names {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		files[filepath.Base(name)] = raw
+	}
+	return files
+}
+
+func readSample(tb testing.TB, name string) []byte {
+	tb.Helper()
+	raw, err := os.ReadFile(filepath.Join(samplesDir, name))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return raw
+}
+
+// TestSamples decodes every sample to the kind its file name says, and sees
+// that every expectation has a sample.
+func TestSamples(t *testing.T) {
+	t.Parallel()
+	used := map[string]int{}
+	for name, raw := range readDir(t, samplesDir) {
+		ev, err := event.Decode(raw)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		known := false
+		for _, want := range expectations {
+			if !strings.HasPrefix(name, want.prefix) {
+				continue
+			}
+			known = true
+			used[want.prefix]++
+			if ev.Kind != want.kind || ev.Via != want.via {
+				t.Errorf("%s is %s via %q, want %s via %q", name, ev.Kind, ev.Via, want.kind, want.via)
+			}
+		}
+		if !known {
+			t.Errorf("%s: no expectation starts its name; add one", name)
+		}
+		checkUsable(t, name, ev)
+		checkOurs(t, name, ev)
+	}
+	for _, want := range expectations {
+		if used[want.prefix] == 0 {
+			t.Errorf("no sample is named %s<case>.json", want.prefix)
+		}
+	}
+}
+
+// checkOurs sees that a sample uses the account, region, cluster and service of
+// the local bed, so that it can be sent there.
+func checkOurs(t *testing.T, name string, ev event.Event) {
+	t.Helper()
+	if ev.Via != event.ViaInvoke && (ev.Account != "123456789012" || ev.Region != "us-east-1" || ev.Time.IsZero()) {
+		t.Errorf("%s: account %q, region %q, time %s", name, ev.Account, ev.Region, ev.Time)
+	}
+	switch ev.Kind {
+	case event.ServiceAction, event.Deployment, event.Evaluate:
+		if got := ev.Service.String(); got != "prod/checkout" {
+			t.Errorf("%s: service %s, want prod/checkout", name, got)
+		}
+	case event.Alarm, event.Tick, event.TickAll, event.Unknown:
+	}
+}
+
+// badCase is what a sample of events/bad must be refused with.
+type badCase struct{ kind, id, problem string }
+
+const (
+	ecsAction   = "aws.ecs ECS Service Action"
+	alarmChange = "aws.cloudwatch CloudWatch Alarm State Change"
+	alarmAction = "aws.cloudwatch alarm action"
+	anyID       = "7b1f6c1e-0000-4000-8000-" // the start of every id in our samples
+	highCPU     = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:trimtab-checkout-high-cpu"
+)
+
+var badCases = map[string]badCase{
+	"truncated":                  {ecsAction, anyID, "not valid JSON: unexpected end of JSON input"},
+	"empty":                      {"", "", "not valid JSON: unexpected end of JSON input"},
+	"null":                       {"", "", "is null; it must be an object"},
+	"array":                      {"", "", "the document is a JSON array; it must be an object"},
+	"number":                     {"", "", "the document is a JSON number; it must be an object"},
+	"trailing-garbage":           {"evaluate", "", "invalid character 'a' after top-level value"},
+	"two-documents":              {"evaluate", "", "invalid character '{' after top-level value"},
+	"too-deep":                   {ecsAction, anyID, "nests 101 levels deep; the limit is 64"},
+	"too-deep-in-string":         {ecsAction, anyID, "detail is a string that holds no object: the document nests 100 levels deep"},
+	"source-number":              {"ECS Service Action", anyID, "source is a JSON number; it must be a string"},
+	"resources-string":           {ecsAction, anyID, "resources is a JSON string; it must be an array"},
+	"resources-empty":            {ecsAction, anyID, "resources is empty; it must hold the ARN of the service"},
+	"no-service-arn":             {ecsAction, anyID, "is no service ARN; it must be arn:PARTITION:ecs:"},
+	"service-name-invalid":       {ecsAction, anyID, "service/prod/check out\" has no valid cluster and service name"},
+	"older-arn-without-cluster":  {"aws.ecs ECS Deployment State Change", anyID, "has the older ARN form without the cluster"},
+	"detail-number":              {ecsAction, anyID, "detail is a JSON number; it must be an object"},
+	"detail-missing":             {ecsAction, anyID, "detail is missing; it must be an object"},
+	"detail-text":                {ecsAction, anyID, "detail is a string that holds no object"},
+	"event-name-object":          {ecsAction, anyID, "detail.eventName is a JSON object; it must be a string"},
+	"alarm-name-missing":         {alarmChange, anyID, "detail.alarmName is missing"},
+	"alarm-name-number":          {alarmChange, anyID, "detail.alarmName is a JSON number; it must be a string"},
+	"alarm-name-too-long":        {alarmChange, anyID, "it must be 1 to 255 characters"},
+	"alarm-state-text":           {alarmChange, anyID, "detail.state is a JSON string; it must be an object"},
+	"dimensions-number":          {alarmChange, anyID, "detail.configuration.metrics.metricStat.metric.dimensions is a JSON number; it must be an object"},
+	"timestamp-number":           {alarmChange, anyID, "detail.state.timestamp is a JSON number; it must be a string"},
+	"alarm-data-text":            {alarmAction, highCPU, "alarmData is a JSON string; it must be an object"},
+	"alarm-data-without-name":    {alarmAction, highCPU, "alarmData.alarmName is missing"},
+	"records-object":             {"Records", "", "Records is a JSON object; it must be an array"},
+	"sns-alarm-name-number":      {"aws:sns alarm", anyID, "Records[0].Sns.Message: AlarmName is a JSON number; it must be a string"},
+	"sns-alarm-name-empty":       {"aws:sns alarm", anyID, "Records[0].Sns.Message: AlarmName is missing"},
+	"manual-unknown-kind":        {"scale", "", `kind "scale" is unknown; the known kinds are evaluate (fields kind, cluster, service, dryRun) and tick (fields kind, dryRun)`},
+	"manual-kind-capital":        {"Evaluate", "", `kind "Evaluate" is unknown (did you mean "evaluate"?); the known kinds are evaluate`},
+	"manual-kind-number":         {"", "", `field "kind" is 1; it must be a string, and the known kinds are evaluate`},
+	"manual-kind-misspelled":     {"", "", `field "Kind" is unknown (did you mean "kind"?); field "kind" is missing`},
+	"manual-no-kind":             {"", "", `field "kind" is missing, and this is no AWS event`},
+	"manual-empty-object":        {"", "", `field "kind" is missing, and this is no AWS event`},
+	"manual-unknown-field":       {"evaluate", "", `field "desiredCount" is unknown; the fields of evaluate are kind, cluster, service, dryRun`},
+	"manual-misspelled-field":    {"evaluate", "", `field "Cluster" is unknown (did you mean "cluster"?); the fields of evaluate are kind, cluster, service, dryRun; field "dry-run" is unknown (did you mean "dryRun"?); the fields of evaluate are kind, cluster, service, dryRun; field "cluster" is missing`},
+	"manual-field-of-other-kind": {"tick", "", `field "cluster" is unknown; the fields of tick are kind, dryRun`},
+	"manual-duplicate-field":     {"evaluate", "", `field "dryRun" is given twice; give it once`},
+	"manual-dry-run-text":        {"evaluate", "", `field "dryRun" is "false"; it must be true or false`},
+	"manual-dry-run-null":        {"evaluate", "", `field "dryRun" is null; it must be true or false`},
+	"manual-cluster-missing":     {"evaluate", "", `field "cluster" is missing; the fields of evaluate are kind, cluster, service, dryRun`},
+	"manual-service-number":      {"evaluate", "", `field "service" is 9; it must be the name of the service as a string`},
+	"manual-service-empty":       {"evaluate", "", `field "service" is "", no name ECS allows`},
+	"manual-cluster-arn":         {"evaluate", "", `give the name "prod"`},
+	"manual-service-arn":         {"evaluate", "", `give the name "checkout"`},
+	"manual-detail-beside":       {"evaluate", "", `field "detail" is unknown; the fields of evaluate are`},
+	"manual-several-faults":      {"evaluate", "", "; and 2 more"},
+}
+
+// TestBadSamples sees that every file of events/bad does what the first word of
+// its name says: error, or the kind it decodes to.
+func TestBadSamples(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for name, raw := range readDir(t, filepath.Join(samplesDir, "bad")) {
+		expected, fault, _ := strings.Cut(strings.TrimSuffix(name, ".json"), ".")
+		ev, err := event.Decode(raw)
+		if expected != "error" {
+			if err != nil || string(ev.Kind) != expected {
+				t.Errorf("%s: %s, %v; want %s", name, ev.Kind, err, expected)
+			}
+			continue
+		}
+		want, ok := badCases[fault]
+		if !ok {
+			t.Errorf("%s: no entry in badCases; add one", name)
+			continue
+		}
+		seen[fault] = true
+		if ev.Kind != "" {
+			t.Errorf("%s: an event of kind %s beside the error", name, ev.Kind)
+		}
+		checkRefused(t, name, err, want)
+	}
+	for fault := range badCases {
+		if !seen[fault] {
+			t.Errorf("badCases has %s, but there is no file error.%s.json", fault, fault)
+		}
+	}
+}
+
+func checkRefused(t *testing.T, name string, err error, want badCase) {
+	t.Helper()
+	var refused *event.Error
+	if !errors.As(err, &refused) {
+		t.Errorf("%s: error %v is no *event.Error", name, err)
+		return
+	}
+	if refused.Kind != want.kind || !strings.HasPrefix(refused.ID, want.id) || (want.id == "") != (refused.ID == "") {
+		t.Errorf("%s: refused as kind %q, id %q; want %q, %q", name, refused.Kind, refused.ID, want.kind, want.id)
+	}
+	if !strings.Contains(refused.Problem, want.problem) {
+		t.Errorf("%s: problem\n  %s\nwant in it\n  %s", name, refused.Problem, want.problem)
+	}
+	for _, part := range []string{want.kind, want.id, want.problem} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%s: message %q does not say %q", name, err, part)
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -38,8 +37,6 @@ type e2e struct {
 	ledger *dynamoledger.Ledger
 }
 
-func ptr[T any](v T) *T { return &v }
-
 func start(t *testing.T, policy spec.Service, opts local.BedOptions) e2e {
 	t.Helper()
 	opts.Functions = append(opts.Functions, local.Function{Name: "reconcile", Bootstrap: localtest.BuildBootstrap(t, ".")})
@@ -64,7 +61,7 @@ func checkoutPolicy() spec.Service {
 	return spec.Service{
 		Mode: spec.Act, MinCapacity: 2, MaxCapacity: 20,
 		Policies: []spec.Policy{{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: 60}}},
-		ScaleIn:  spec.Behavior{StabilizationWindow: ptr(spec.Duration(0)), Cooldown: ptr(spec.Duration(10 * time.Minute))},
+		ScaleIn:  spec.Behavior{StabilizationWindow: new(spec.Duration(0)), Cooldown: new(spec.Duration(10 * time.Minute))},
 	}
 }
 
@@ -93,6 +90,24 @@ func sample(t *testing.T, name string) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// withID is the same event delivered under another id.
+func withID(t *testing.T, raw []byte, id string) []byte {
+	t.Helper()
+	var doc map[string]any
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		t.Fatal(err)
+	}
+	if doc["id"] == nil || doc["id"] == id {
+		t.Fatalf("the sample has id %v, which cannot be replaced", doc["id"])
+	}
+	doc["id"] = id
+	out, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func (e e2e) invoke(t *testing.T, payload []byte) reconcile.Report {
@@ -169,7 +184,7 @@ func TestAlarmScalesTheService(t *testing.T) {
 
 	// The same alarm, the same under a new id, two ticks: the metrics stand, nothing more is ordered.
 	e.invoke(t, sample(t, highCPU))
-	e.invoke(t, bytes.Replace(sample(t, highCPU), []byte(`"id"`), []byte(`"was"`), 1))
+	e.invoke(t, withID(t, sample(t, highCPU), "00000000-0000-4000-8000-000000000002"))
 	e.invoke(t, sample(t, "aws.events.scheduled-event.minute.json"))
 	e.invoke(t, sample(t, "aws.events.scheduled-event.minute.json"))
 	e.wantUpdates(t, 1)
@@ -341,14 +356,20 @@ func TestEverySample(t *testing.T) {
 	t.Parallel()
 	e := start(t, checkoutPolicy(), local.BedOptions{})
 	e.cpu(t, 50, 4, 1)
-	good, err := filepath.Glob(events + "*.json")
-	if err != nil || len(good) < 10 {
-		t.Fatalf("%d samples (%v)", len(good), err)
+	files, err := filepath.Glob(events + "*.json")
+	bad, err2 := filepath.Glob(events + "bad/*.json")
+	if err != nil || err2 != nil || len(files) < 10 || len(bad) < 10 {
+		t.Fatalf("%d samples and %d bad ones (%v, %v)", len(files), len(bad), err, err2)
 	}
-	for _, f := range good {
-		res, err := e.Lambda.Invoke(t.Context(), "reconcile", sample(t, filepath.Base(f)))
-		if err != nil || res.FunctionError != "" {
-			t.Errorf("%s: %v %s", filepath.Base(f), err, res.Payload)
+	for _, f := range append(files, bad...) {
+		raw, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := e.Lambda.Invoke(t.Context(), "reconcile", raw)
+		wantError := strings.HasPrefix(filepath.Base(f), "error.")
+		if err != nil || (res.FunctionError != "") != wantError {
+			t.Errorf("%s: function error %q, want one: %t (%v) %s", filepath.Base(f), res.FunctionError, wantError, err, res.Payload)
 		}
 	}
 	res, err := e.Lambda.Invoke(t.Context(), "reconcile", []byte(`{"kind":"restart","cluster":"prod"}`))

@@ -27,16 +27,22 @@ func main() {
 		fmt.Fprintln(os.Stderr, "read the environment:", err)
 		os.Exit(1)
 	}
-	lambda.Start(handler(stair))
+	lambda.Start(handler{stair})
 }
 
-// handler decodes the invocation and walks the staircase with it.
-func handler(stair *reconcile.Stair) func(context.Context, json.RawMessage) (reconcile.Report, error) {
-	return func(ctx context.Context, raw json.RawMessage) (reconcile.Report, error) {
-		ev, err := event.Decode(raw)
-		if err != nil {
-			return reconcile.Report{}, err
-		}
-		return stair.Run(ctx, ev)
+type handler struct{ stair *reconcile.Stair }
+
+// Invoke decodes the invocation and walks the staircase with it. It takes the
+// raw bytes: the JSON decoder of lambda.Start reads the first document of two
+// and says nothing of the second.
+func (h handler) Invoke(ctx context.Context, raw []byte) ([]byte, error) {
+	ev, err := event.Decode(raw)
+	if err != nil {
+		return nil, err
 	}
+	rep, err := h.stair.Run(ctx, ev)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(rep)
 }

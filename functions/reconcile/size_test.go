@@ -13,11 +13,11 @@ import (
 // maxBytes is design.md's limit of a function's binary.
 const maxBytes = 16 << 20
 
-func size(t testing.TB, path string) int64 {
-	t.Helper()
+func size(tb testing.TB, path string) int64 {
+	tb.Helper()
 	st, err := os.Stat(path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return st.Size()
 }

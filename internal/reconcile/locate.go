@@ -29,9 +29,9 @@ func (s *Stair) locate(ctx context.Context, now time.Time, ev event.Event, rep *
 	case event.Evaluate:
 		return l.manual(ctx, ev)
 	case event.Tick:
-		return l.tick(ctx, now, rep, func(r ledger.Row) bool { return due(now, r) })
+		return l.tick(ctx, rep, func(r ledger.Row) bool { return due(now, r) })
 	case event.TickAll:
-		scopes, err := l.tick(ctx, now, rep, func(ledger.Row) bool { return true })
+		scopes, err := l.tick(ctx, rep, func(ledger.Row) bool { return true })
 		for i := range scopes {
 			scopes[i].dryRun, scopes[i].manual = ev.DryRun, true
 		}
@@ -86,7 +86,7 @@ func (l *locator) manual(ctx context.Context, ev event.Event) ([]scope, error) {
 	}}, nil
 }
 
-func (l *locator) tick(ctx context.Context, now time.Time, rep *Report, isDue func(ledger.Row) bool) ([]scope, error) {
+func (l *locator) tick(ctx context.Context, rep *Report, isDue func(ledger.Row) bool) ([]scope, error) {
 	names, err := l.book.Clusters(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the clusters of the ledger: %w", err)

@@ -37,13 +37,18 @@ func (s *Stair) decide(ctx context.Context, now time.Time, in policy.Input, sc s
 	return c
 }
 
+// askOwners puts the answers into the input of the cell.
 func (s *Stair) askOwners(ctx context.Context, c *cell, sc scope, fresh bool) {
 	for _, d := range c.decision.Services {
 		if d.Direction == history.Hold && !sc.manual || fresh && d.Mode != spec.Act {
 			continue
 		}
 		o, err := s.Owners.Service(ctx, fleet.ServiceKey{Cluster: c.in.Cell.Cluster, Service: d.Service}, fresh)
-		c.setOwner(d.Service, known(o, err))
+		for i := range c.in.Services {
+			if c.in.Services[i].Name == d.Service {
+				c.in.Services[i].Owner = known(o, err)
+			}
+		}
 	}
 	if g := c.decision.Group; g != nil && (g.Direction != history.Hold || sc.manual) && (!fresh || g.Mode == spec.Act) {
 		o, err := s.Owners.Group(ctx, c.in.Cell.Cluster, g.Group, fresh)
@@ -57,14 +62,6 @@ func known(o policy.Owner, err error) policy.Owner {
 		return policy.Owner{Unknown: true, Detail: err.Error()}
 	}
 	return o
-}
-
-func (c *cell) setOwner(n fleet.ServiceName, o policy.Owner) {
-	for i := range c.in.Services {
-		if c.in.Services[i].Name == n {
-			c.in.Services[i].Owner = o
-		}
-	}
 }
 
 // urgency sorts cells: below minimum, out, in, hold.

@@ -91,8 +91,10 @@ func ownerNote(o Owner, mode spec.Mode, desired int) []history.Clause {
 	if mode == spec.Act || o.Kind == "" {
 		return nil
 	}
-	return []history.Clause{{Rule: history.OwnedByAnother, Before: desired, After: desired,
-		Because: o.Kind + " writes this target; in act mode Trimtab would refuse it: " + o.Detail}}
+	return []history.Clause{{
+		Rule: history.OwnedByAnother, Before: desired, After: desired,
+		Because: o.Kind + " writes this target; in act mode Trimtab would refuse it: " + o.Detail,
+	}}
 }
 
 func leaseWords(l Lease) string {

@@ -112,13 +112,27 @@ type Set []Series
 
 // Find gives the series of a metric.
 func (s Set) Find(m Metric) (Series, bool) {
-	k := m.Key()
 	for _, v := range s {
-		if v.Metric.Key() == k {
+		if v.Metric.same(m) {
 			return v, true
 		}
 	}
 	return Series{}, false
+}
+
+// same tells whether both metrics have one Key, without building it: the cell
+// of a group looks for hundreds of metrics among hundreds.
+func (m Metric) same(o Metric) bool {
+	if m.Namespace != o.Namespace || m.Name != o.Name || m.Statistic != o.Statistic || m.Period != o.Period ||
+		len(m.Dimensions) != len(o.Dimensions) {
+		return false
+	}
+	for _, d := range m.Dimensions {
+		if !slices.Contains(o.Dimensions, d) { // no metric has a dimension twice
+			return false
+		}
+	}
+	return true
 }
 
 // Closed gives the points whose period has ended at now, oldest first, one per

@@ -192,10 +192,8 @@ func (t TargetTracking) CloudWatch(k fleet.ServiceKey) signal.Metric {
 		}
 		return ServiceMetric(k, name, "Sum")
 	}
-	m := signal.Metric{
-		Namespace: t.Metric.Namespace, Name: t.Metric.Name, Statistic: t.Metric.Statistic,
-		Period: time.Duration(t.Metric.Period),
-	}
+	own := t.metric()
+	m := signal.Metric{Namespace: own.Namespace, Name: own.Name, Statistic: own.Statistic, Period: time.Duration(own.Period)}
 	if m.Period == 0 {
 		m.Period = DefaultPeriod
 	}
@@ -205,10 +203,19 @@ func (t TargetTracking) CloudWatch(k fleet.ServiceKey) signal.Metric {
 			m.Statistic = "Sum"
 		}
 	}
-	for _, n := range sortedKeys(t.Metric.Dimensions) {
-		m.Dimensions = append(m.Dimensions, signal.Dimension{Name: n, Value: t.Metric.Dimensions[n]})
+	for _, n := range sortedKeys(own.Dimensions) {
+		m.Dimensions = append(m.Dimensions, signal.Dimension{Name: n, Value: own.Dimensions[n]})
 	}
 	return m
+}
+
+// metric is the policy's own metric, empty in a policy that names none: that is
+// for Validate to say, and no reason to panic here.
+func (t TargetTracking) metric() Metric {
+	if t.Metric == nil {
+		return Metric{}
+	}
+	return *t.Metric
 }
 
 // Label names the policy in words and clauses.
@@ -216,7 +223,7 @@ func (t TargetTracking) Label() string {
 	if t.PredefinedMetric != "" {
 		return t.PredefinedMetric
 	}
-	return t.Metric.Namespace + "/" + t.Metric.Name
+	return t.metric().Namespace + "/" + t.metric().Name
 }
 
 // ServiceMetric is a one-minute AWS/ECS metric of a service.

@@ -18,8 +18,6 @@ var (
 	key  = fleet.ServiceKey{Cluster: "prod", Service: "checkout"}
 )
 
-func ptr[T any](v T) *T { return &v }
-
 func cpuPolicy(target float64) spec.Policy {
 	return spec.Policy{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: target}}
 }
@@ -179,9 +177,9 @@ func checkChain(t *testing.T, r taskcount.Result) {
 func TestCooldowns(t *testing.T) {
 	t.Parallel()
 	policy := service()
-	policy.ScaleOut.Cooldown = ptr(spec.Duration(5 * time.Minute))
-	policy.ScaleIn.Cooldown = ptr(spec.Duration(5 * time.Minute))
-	policy.ScaleIn.StabilizationWindow = ptr(spec.Duration(0))
+	policy.ScaleOut.Cooldown = new(spec.Duration(5 * time.Minute))
+	policy.ScaleIn.Cooldown = new(spec.Duration(5 * time.Minute))
+	policy.ScaleIn.StabilizationWindow = new(spec.Duration(0))
 	after := func(ago time.Duration, from, to int) history.History {
 		return history.History{Orders: []history.Order{{At: noon.Add(-ago), From: from, To: to}}}
 	}
@@ -220,7 +218,9 @@ func TestFlapGuard(t *testing.T) {
 	t.Parallel()
 	out := history.History{Orders: []history.Order{{At: noon.Add(-30 * time.Minute), From: 8, To: 10}}}
 	in := history.History{Orders: []history.Order{{At: noon.Add(-30 * time.Minute), From: 12, To: 10}}}
-	hour := func(first float64, n int) signal.Set { return cpu(10, 0, append([]float64{first}, repeat(48, n-1)...)...) }
+	hour := func(first float64, n int) signal.Set {
+		return cpu(10, 0, append([]float64{first}, repeat(48, n-1)...)...)
+	}
 	tests := []struct {
 		name   string
 		h      history.History
@@ -274,11 +274,11 @@ func TestOneDatapointOneOrder(t *testing.T) {
 func TestOutWindowTakesTheLowest(t *testing.T) {
 	t.Parallel()
 	in := input(10, cpu(10, 0, 90, 75, 90))
-	in.Policy.ScaleOut.StabilizationWindow = ptr(spec.Duration(3 * time.Minute))
+	in.Policy.ScaleOut.StabilizationWindow = new(spec.Duration(3 * time.Minute))
 	if got := taskcount.Decide(noon, in); got.Desired != 13 || got.Reason != history.StabilizationWindow {
 		t.Errorf("got %d (%s), want 13", got.Desired, got.Reason)
 	}
-	in.Policy.ScaleOut.StabilizationWindow = ptr(spec.Duration(time.Minute))
+	in.Policy.ScaleOut.StabilizationWindow = new(spec.Duration(time.Minute))
 	if got := taskcount.Decide(noon, in); got.Desired != 15 {
 		t.Errorf("a window of one minute is the newest datapoint: got %d, want 15", got.Desired)
 	}
@@ -376,7 +376,7 @@ func TestCustomAverage(t *testing.T) {
 	}
 	in := input(20, signal.Set{values, running})
 	in.Policy.Policies = []spec.Policy{{TargetTracking: conns}}
-	in.Policy.ScaleIn.StabilizationWindow = ptr(spec.Duration(0))
+	in.Policy.ScaleIn.StabilizationWindow = new(spec.Duration(0))
 	if got := taskcount.Decide(noon, in); got.Desired != 16 || got.Policies[0].Tasks != 10 {
 		t.Errorf("got %d from %d tasks (%s), want 16 from 10", got.Desired, got.Policies[0].Tasks, got.Because)
 	}

@@ -30,9 +30,9 @@ func anyInput(t *rapid.T) taskcount.Input {
 	in.Policy.MinCapacity = rapid.IntRange(1, 20).Draw(t, "min")
 	in.Policy.MaxCapacity = in.Policy.MinCapacity + rapid.IntRange(0, 60).Draw(t, "range")
 	in.Policy.OnMissingData.AtLeast = rapid.IntRange(0, in.Policy.MaxCapacity).Draw(t, "atLeast")
-	in.Policy.ScaleIn.StabilizationWindow = ptr(spec.Duration(time.Duration(rapid.IntRange(0, 15).Draw(t, "inWindow")) * time.Minute))
-	in.Policy.ScaleOut.StabilizationWindow = ptr(spec.Duration(time.Duration(rapid.IntRange(0, 5).Draw(t, "outWindow")) * time.Minute))
-	in.Policy.ScaleOut.Cooldown = ptr(spec.Duration(time.Duration(rapid.IntRange(0, 300).Draw(t, "outCooldown")) * time.Second))
+	in.Policy.ScaleIn.StabilizationWindow = new(spec.Duration(time.Duration(rapid.IntRange(0, 15).Draw(t, "inWindow")) * time.Minute))
+	in.Policy.ScaleOut.StabilizationWindow = new(spec.Duration(time.Duration(rapid.IntRange(0, 5).Draw(t, "outWindow")) * time.Minute))
+	in.Policy.ScaleOut.Cooldown = new(spec.Duration(time.Duration(rapid.IntRange(0, 300).Draw(t, "outCooldown")) * time.Second))
 	if rapid.Bool().Draw(t, "ordered") {
 		in.History = in.History.With(history.Order{
 			At:   noon.Add(-time.Duration(rapid.IntRange(0, 600).Draw(t, "ago")) * time.Second),
@@ -116,7 +116,7 @@ func TestAbsenceNeverLowersTheCount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := anyInput(t)
 		in.Policy.MaxCapacity = max(in.Policy.MaxCapacity, in.Base)
-		in.Policy.ScaleIn.StabilizationWindow = ptr(spec.Duration(15 * time.Minute))
+		in.Policy.ScaleIn.StabilizationWindow = new(spec.Duration(15 * time.Minute))
 		in.Signals = cpu(10, 0, rapid.SliceOfN(rapid.Float64Range(0, 150), 15, 15).Draw(t, "window")...)
 		lost := rapid.SliceOfNDistinct(rapid.IntRange(0, 14), 1, 15, rapid.ID[int]).Draw(t, "lost")
 		for _, i := range lost {

@@ -1,0 +1,180 @@
+// Package explain gives a decision in plain words: what was seen, what each
+// scaling policy wants, the clauses in order with the binding one marked, what
+// is ordered, and what would change it. The wording is stable.
+package explain
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/policy"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+	"github.com/trimtab-ecs/trimtab/internal/core/taskcount"
+)
+
+// Decision explains every target of a cell, services first as they are decided.
+func Decision(d policy.Decision) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "cell %s, decided at %s\n", d.Cell, stamp(d.At))
+	for _, s := range d.Services {
+		b.WriteString("\n" + Service(s))
+	}
+	if d.Group != nil {
+		b.WriteString("\n" + Group(*d.Group))
+	}
+	if len(d.Services) == 0 && d.Group == nil {
+		b.WriteString("\nnothing in this cell has a policy\n")
+	}
+	return b.String()
+}
+
+// Service explains the decision about one service.
+func Service(d policy.ServiceDecision) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "service %s: %s\n", d.Service, headline(d.Mode, d.Direction, d.Base, d.Desired, "task"))
+	fmt.Fprintf(&b, "  reason      %s: %s\n", d.Reason, d.Because)
+	fmt.Fprintf(&b, "  from        %s, %d running\n", start(d.Base, d.Live, "desired count"), d.Running)
+	for i, p := range d.Policies {
+		lead := "  seen        "
+		if i > 0 {
+			lead = "              "
+		}
+		b.WriteString(lead + recommendation(p) + "\n")
+	}
+	if d.Wanted != d.Base {
+		fmt.Fprintf(&b, "  wanted      %s before limits\n", Count(d.Wanted, "task"))
+	}
+	rest(&b, d.Mode, d.Direction, d.Desired, d.Clauses, d.Reason, "desired count")
+	return b.String()
+}
+
+// Group explains the decision about one Auto Scaling group.
+func Group(d policy.GroupDecision) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "group %s: %s\n", d.Group, headline(d.Mode, d.Direction, d.Base, d.Desired, "instance"))
+	fmt.Fprintf(&b, "  reason      %s: %s\n", d.Reason, d.Because)
+	fmt.Fprintf(&b, "  from        %s\n", start(d.Base, d.Live, "desired capacity"))
+	fmt.Fprintf(&b, "  seen        %s waiting, %d of them fit on no instance, here or on the way\n", Count(d.Waiting, "task"), d.Unplaced)
+	rest(&b, d.Mode, d.Direction, d.Desired, d.Clauses, d.Reason, "desired capacity")
+	return b.String()
+}
+
+// rest writes what services and groups have in common: the clauses, the order
+// and what would change the decision.
+func rest(b *strings.Builder, mode spec.Mode, dir history.Direction, desired int, clauses []history.Clause, reason, what string) {
+	width := 0
+	for _, c := range clauses {
+		width = max(width, len(c.Rule))
+	}
+	for i, c := range clauses {
+		lead := "              "
+		if i == 0 {
+			lead = "  clauses     "
+		}
+		mark := " "
+		if c.Binding {
+			mark = "*"
+		}
+		fmt.Fprintf(b, "%s%s %d. %-*s  %s  %s\n", lead, mark, i+1, width, c.Rule, step(c), c.Because)
+	}
+	fmt.Fprintf(b, "  order       %s\n", order(mode, dir, desired, what))
+	if s := ChangedBy(reason); s != "" {
+		fmt.Fprintf(b, "  changed by  %s\n", s)
+	}
+}
+
+// Headline gives a decision in a few words: scale out from 10 to 14 tasks.
+func Headline(mode spec.Mode, before, desired int, noun string) string {
+	return headline(mode, history.Toward(before, desired), before, desired, noun)
+}
+
+func headline(mode spec.Mode, dir history.Direction, before, desired int, noun string) string {
+	if dir == history.Hold {
+		return "hold at " + Count(before, noun)
+	}
+	verb := "scale " + string(dir)
+	if mode != spec.Act {
+		verb = "would scale " + string(dir)
+	}
+	return fmt.Sprintf("%s from %d to %s", verb, before, Count(desired, noun))
+}
+
+func start(base, live int, what string) string {
+	if base == live {
+		return fmt.Sprintf("%d, the live %s", live, what)
+	}
+	return fmt.Sprintf("%d, the shadow %s of observe mode (live: %d)", base, what, live)
+}
+
+func order(mode spec.Mode, dir history.Direction, desired int, what string) string {
+	switch {
+	case dir == history.Hold:
+		return "nothing is ordered"
+	case mode == spec.Act:
+		return fmt.Sprintf("%s %d", what, desired)
+	}
+	return fmt.Sprintf("nothing is ordered in observe mode; in act mode %s %d", what, desired)
+}
+
+// recommendation gives what one scaling policy saw and wants.
+func recommendation(p taskcount.Recommendation) string {
+	var b strings.Builder
+	b.WriteString(p.Policy + ": ")
+	if p.Datapoint.IsZero() {
+		b.WriteString("no datapoint")
+	} else {
+		fmt.Fprintf(&b, "demand %s", number(float64(p.Demand)))
+		if p.Tasks > 0 {
+			fmt.Fprintf(&b, " of %s", Count(p.Tasks, "task"))
+		}
+		fmt.Fprintf(&b, " at %s", stamp(p.Datapoint))
+	}
+	fmt.Fprintf(&b, ", target %s a task", number(p.Target))
+	switch p.Verdict {
+	case taskcount.WantOut:
+		fmt.Fprintf(&b, ", wants %s (scale out)", Count(p.Count, "task"))
+	case taskcount.WantIn:
+		fmt.Fprintf(&b, ", wants %s (scale in)", Count(p.Count, "task"))
+	case taskcount.Steady:
+		b.WriteString(", wants no change")
+	case taskcount.Unusable:
+		b.WriteString(", unusable: " + p.Because)
+	}
+	if p.Saturated {
+		b.WriteString(", saturated: the true demand is hidden")
+	}
+	return b.String()
+}
+
+func step(c history.Clause) string {
+	if c.Before == c.After {
+		return fmt.Sprintf("%d kept", c.Before)
+	}
+	return fmt.Sprintf("%d -> %d", c.Before, c.After)
+}
+
+// Count gives a number with its noun: 1 task, 2 tasks.
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}
+
+// number writes a value with at most two decimals, and in powers of ten where
+// that would be long.
+func number(f float64) string {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return "unknown"
+	}
+	if abs := math.Abs(f); abs >= 1e12 || abs < 0.01 && abs > 0 {
+		return strconv.FormatFloat(f, 'g', 4, 64)
+	}
+	return strconv.FormatFloat(math.Round(f*100)/100, 'f', -1, 64)
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

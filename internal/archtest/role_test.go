@@ -1,0 +1,128 @@
+package archtest_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// roleAction finds the granted actions in template.yaml.
+var roleAction = regexp.MustCompile(`\b(ecs|autoscaling|application-autoscaling|cloudwatch|dynamodb|events|sqs):([A-Z]\w+)`)
+
+// iamPrefix gives the IAM prefix of each AWS client, by its package name.
+var iamPrefix = map[string]string{
+	"ecs": "ecs", "autoscaling": "autoscaling", "applicationautoscaling": "application-autoscaling",
+	"cloudwatch": "cloudwatch", "dynamodb": "dynamodb", "eventbridge": "events", "sqs": "sqs",
+}
+
+// peoples are the files whose calls people make with their own rights, through the
+// commands; the function does not reach them.
+var peoples = []string{"internal/aws/dynamoledger/desk.go"}
+
+// TestRoleMatchesCalls compares the actions that template.yaml grants with the
+// calls that internal/aws makes. A call without its action fails in production
+// alone; an action without its call is authority that nobody needs.
+func TestRoleMatchesCalls(t *testing.T) {
+	t.Parallel()
+	called := calledActions(t)
+	if len(called) == 0 {
+		t.Fatal("no call found in internal/aws: the test does not see them any more")
+	}
+	template, err := os.ReadFile(filepath.Join(root, "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	granted := map[string]bool{}
+	for _, match := range roleAction.FindAllSubmatch(template, -1) {
+		granted[string(match[1])+":"+string(match[2])] = true
+	}
+	for action, file := range called {
+		if !granted[action] {
+			t.Errorf("%s calls %s, and ReconcileRole in template.yaml does not allow it", file, action)
+		}
+	}
+	for action := range granted {
+		// Lambda itself sends to the dead letters, with the function's role.
+		if called[action] == "" && action != "sqs:SendMessage" {
+			t.Errorf("ReconcileRole in template.yaml allows %s, and nothing in internal/aws calls it", action)
+		}
+	}
+}
+
+// calledActions gives the IAM actions of all calls in internal/aws, each with a
+// file that makes it.
+func calledActions(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, "internal/aws/*/*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	called := map[string]string{}
+	for _, name := range files {
+		short := strings.TrimPrefix(name, root+"/")
+		if strings.HasSuffix(name, "_test.go") || slices.Contains(peoples, short) {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clients := clientsOf(t, file)
+		ast.Inspect(file, func(n ast.Node) bool {
+			if selector, ok := n.(*ast.SelectorExpr); ok {
+				if x, ok := selector.X.(*ast.Ident); ok {
+					if action := actionOf(clients[x.Name], selector.Sel.Name); action != "" {
+						called[action] = short
+					}
+				}
+			}
+			return true
+		})
+	}
+	return called
+}
+
+// clientsOf gives the AWS packages that the file imports, by their local names:
+// "ecs", or "dynamodb/types".
+func clientsOf(t *testing.T, file *ast.File) map[string]string {
+	t.Helper()
+	clients := map[string]string{}
+	for _, spec := range file.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, ok := strings.CutPrefix(imported, "github.com/aws/aws-sdk-go-v2/service/")
+		if !ok {
+			continue
+		}
+		local := path.Base(client)
+		if spec.Name != nil {
+			local = spec.Name.Name
+		}
+		clients[local] = client
+	}
+	return clients
+}
+
+// actionOf gives the IAM action that naming an identifier of a client stands for:
+// the input of an operation, or a part of a DynamoDB transaction, which has no
+// action of its own. It is "" where there is none.
+func actionOf(client, name string) string {
+	if client == "dynamodb/types" && slices.Contains([]string{"Get", "Put", "Update", "Delete", "ConditionCheck"}, name) {
+		return "dynamodb:" + name + "Item"
+	}
+	operation, isInput := strings.CutSuffix(name, "Input")
+	if iamPrefix[client] == "" || !isInput || strings.HasPrefix(operation, "Transact") {
+		return ""
+	}
+	return iamPrefix[client] + ":" + operation
+}

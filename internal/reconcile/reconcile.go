@@ -86,7 +86,10 @@ func (s *Stair) walk(ctx context.Context, now time.Time, sc scope, rep *Report) 
 // anew; a second loss is left to the next tick.
 func (s *Stair) again(ctx context.Context, sc scope, c cell) (CellReport, error) {
 	now := s.Now()
-	sc.services = nil
+	sc.services, sc.groups = nil, nil
+	if c.in.Cell.Group != "" {
+		sc.groups = []fleet.GroupName{c.in.Cell.Group}
+	}
 	for _, x := range c.in.Services {
 		sc.services = append(sc.services, x.Name)
 	}

@@ -102,6 +102,8 @@ const (
 	Fargate  Compute = "fargate"
 	EC2      Compute = "ec2"
 	External Compute = "external"
+	// ManagedInstances is EC2 capacity that ECS owns: only its tasks are sized.
+	ManagedInstances Compute = "managedInstances"
 )
 
 // Resources is an amount of CPU (units, 1024 a vCPU) and memory (MiB).

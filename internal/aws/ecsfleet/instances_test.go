@@ -1,0 +1,124 @@
+package ecsfleet_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/trimtab-ecs/trimtab/internal/aws/ecsfleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+)
+
+// host is an active, connected instance.
+func host(id string) types.ContainerInstance {
+	return types.ContainerInstance{Ec2InstanceId: aws.String(id), Status: aws.String("ACTIVE"), AgentConnected: true}
+}
+
+// hosting gives a fake with these instances.
+func hosting(instances ...types.ContainerInstance) *fakeECS {
+	f := &fakeECS{instances: make(map[string]types.ContainerInstance)}
+	for i, v := range instances {
+		f.instances[fmt.Sprintf("arn:aws:ecs:::container-instance/prod/%04d", i)] = v
+	}
+	return f
+}
+
+func instancesOf(t *testing.T, f *fakeECS) []fleet.Instance {
+	t.Helper()
+	got, err := ecsfleet.New(f).Instances(t.Context(), prod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestInstancesMapsTheInstance(t *testing.T) {
+	t.Parallel()
+	h := host("i-1")
+	h.RunningTasksCount, h.PendingTasksCount = 3, 1
+	h.Attributes = []types.Attribute{
+		{Name: aws.String("ecs.capability.privileged-container")},
+		{Name: aws.String("ecs.instance-type"), Value: aws.String("m7g.large")},
+		{Name: aws.String("ecs.availability-zone"), Value: aws.String("eu-west-1b")},
+	}
+	h.RegisteredResources = []types.Resource{
+		{Name: aws.String("CPU"), Type: aws.String("INTEGER"), IntegerValue: 2048},
+		{Name: aws.String("MEMORY"), Type: aws.String("INTEGER"), IntegerValue: 7680},
+		{Name: aws.String("PORTS"), Type: aws.String("STRINGSET"), StringSetValue: []string{"22"}},
+	}
+	h.RemainingResources = []types.Resource{
+		{Name: aws.String("CPU"), Type: aws.String("LONG"), LongValue: 1024},
+		{Name: aws.String("MEMORY"), Type: aws.String("DOUBLE"), DoubleValue: 512},
+	}
+	want := []fleet.Instance{{
+		ID: "i-1", Active: true, Connected: true, Type: "m7g.large", Zone: "eu-west-1b",
+		Registered: fleet.Resources{CPU: 2048, Memory: 7680}, Remaining: fleet.Resources{CPU: 1024, Memory: 512}, Tasks: 4,
+	}}
+	if diff := cmp.Diff(want, instancesOf(t, hosting(h))); diff != "" {
+		t.Errorf("instances (-want +got):\n%s", diff)
+	}
+}
+
+func TestInstancesByStatus(t *testing.T) {
+	t.Parallel()
+	var all []types.ContainerInstance
+	for i, status := range []string{"REGISTERING", "DEREGISTERING", "DRAINING", "REGISTRATION_FAILED", "ACTIVE", "INACTIVE"} {
+		h := host(fmt.Sprintf("i-%d", i))
+		h.Status, h.AgentConnected = aws.String(status), false
+		all = append(all, h)
+	}
+	elsewhere := host("")
+	elsewhere.Ec2InstanceId = nil
+	all = append(all, elsewhere)
+	want := []fleet.Instance{{ID: "i-0"}, {ID: "i-2"}, {ID: "i-4", Active: true}}
+	if diff := cmp.Diff(want, instancesOf(t, hosting(all...))); diff != "" {
+		t.Errorf("instances (-want +got):\n%s", diff)
+	}
+}
+
+func TestInstancesAsksInHundreds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		hosts int
+		calls []int
+	}{{0, nil}, {1, []int{1}}, {100, []int{100}}, {101, []int{100, 1}}, {250, []int{100, 100, 50}}} {
+		t.Run(fmt.Sprint(c.hosts), func(t *testing.T) {
+			t.Parallel()
+			var all []types.ContainerInstance
+			for i := range c.hosts {
+				all = append(all, host(fmt.Sprintf("i-%04d", c.hosts-i)))
+			}
+			f := hosting(all...)
+			f.pageSize = 40
+			got := instancesOf(t, f)
+			if len(got) != c.hosts {
+				t.Fatalf("%d instances, want %d", len(got), c.hosts)
+			}
+			for i := range got {
+				if i > 0 && got[i].ID <= got[i-1].ID {
+					t.Fatalf("%s comes after %s", got[i].ID, got[i-1].ID)
+				}
+			}
+			if diff := cmp.Diff(c.calls, f.instancesAsked); diff != "" {
+				t.Errorf("instances a call (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestInstancesFailures(t *testing.T) {
+	t.Parallel()
+	f := hosting(host("i-1"))
+	f.gone = []types.Failure{{Arn: aws.String("arn/2"), Reason: aws.String("MISSING")}}
+	if got := instancesOf(t, f); len(got) != 1 {
+		t.Errorf("%d instances beside one that went away, want 1", len(got))
+	}
+	f.gone[0].Reason = aws.String("INTERNAL")
+	if _, err := ecsfleet.New(f).Instances(t.Context(), prod); err == nil || !strings.Contains(err.Error(), "arn/2") {
+		t.Errorf("error is %v, want the instance in it", err)
+	}
+}

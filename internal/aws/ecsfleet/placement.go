@@ -14,10 +14,6 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 )
 
-// managedInstances says that ECS owns the EC2 instances: there is no group to
-// size, and CPU is not capped at the task's share as it is on Fargate.
-const managedInstances fleet.Compute = "managedInstances"
-
 // statusPrimary marks the newest deployment or task set of a service.
 const statusPrimary = "PRIMARY"
 
@@ -105,7 +101,7 @@ func computeOf(l types.LaunchType) fleet.Compute {
 	case types.LaunchTypeExternal:
 		return fleet.External
 	case types.LaunchTypeManagedInstances:
-		return managedInstances
+		return fleet.ManagedInstances
 	}
 	return fleet.Compute(l)
 }
@@ -162,7 +158,7 @@ func providerOf(p types.CapacityProvider) provider {
 	if g := p.AutoScalingGroupProvider; g != nil {
 		return provider{compute: fleet.EC2, group: groupName(aws.ToString(g.AutoScalingGroupArn))}
 	}
-	return provider{compute: managedInstances}
+	return provider{compute: fleet.ManagedInstances}
 }
 
 // groupName gives the name of a group from its ARN, or from the name itself,

@@ -19,6 +19,7 @@ type Input struct {
 	Group     fleet.Group
 	Instances []fleet.Instance // of the group
 	Waiting   []placement.Item // tasks that will need a place
+	Daemons   fleet.Resources  // what the tasks of DAEMON services take on every instance
 	Base      int              // live desired capacity, or the shadow in observe mode
 }
 
@@ -52,8 +53,12 @@ func Decide(in Input) Result {
 	}
 	switch {
 	case r.Unplaced == 0:
-		s.To(in.Base, history.AlreadyAtDesiredCapacity, fmt.Sprintf("%s on %d instances and %d on the way",
-			fits(r.Waiting), len(bins)-onTheWay, onTheWay))
+		ready := len(bins)
+		if known {
+			ready -= onTheWay
+		}
+		s.To(in.Base, history.AlreadyAtDesiredCapacity, fmt.Sprintf("%s on %s and %d on the way",
+			fits(r.Waiting), plural(ready, "instance"), onTheWay))
 	case !known:
 		learn(s, r, onTheWay)
 	default:
@@ -79,7 +84,9 @@ func fits(waiting int) string {
 
 // room gives the free room: instances that take tasks, and those on the way in
 // the group's usual shape. ECS places tasks only on ACTIVE instances with a
-// connected agent, so the room on others does not count.
+// connected agent, so the room on others does not count. What daemons will take
+// of an instance is not room: counting it would raise the group for a task that
+// does not fit beside them, again with every instance that comes.
 func room(in Input) (bins []placement.Bin, onTheWay int, shape fleet.Resources, known bool) {
 	registered := 0
 	for _, i := range in.Instances {
@@ -93,6 +100,7 @@ func room(in Input) (bins []placement.Bin, onTheWay int, shape fleet.Resources, 
 	if !known {
 		return bins, onTheWay, shape, false
 	}
+	shape = shape.Minus(in.Daemons)
 	for k := range onTheWay {
 		bins = append(bins, placement.Bin{Name: fmt.Sprintf("on the way %d", k+1), Free: shape})
 	}
@@ -128,10 +136,11 @@ func usualShape(is []fleet.Instance) (fleet.Resources, bool) {
 // tells how many more are needed.
 func learn(s *history.Steps, r Result, onTheWay int) {
 	if onTheWay > 0 {
-		s.To(s.Base(), history.ShapeUnknown, fmt.Sprintf("%d tasks wait; %d instances are on the way and will show their shape", r.Unplaced, onTheWay))
+		s.To(s.Base(), history.ShapeUnknown, fmt.Sprintf("%s without a place; %s on the way will show the shape",
+			plural(r.Unplaced, "task"), plural(onTheWay, "instance")))
 		return
 	}
-	s.To(s.Base()+1, history.ShapeUnknown, fmt.Sprintf("%d tasks wait and the group has no instance to learn the shape from: start one", r.Unplaced))
+	s.To(s.Base()+1, history.ShapeUnknown, fmt.Sprintf("%s without a place and the group has no instance to learn the shape from: start one", plural(r.Unplaced, "task")))
 }
 
 func raise(s *history.Steps, unplaced []placement.Item, rest []placement.Rest, shape fleet.Resources) {

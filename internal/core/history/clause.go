@@ -58,6 +58,7 @@ const (
 	OrderInFlight        = "OrderInFlight"
 	OwnedByAnother       = "OwnedByAnother"
 	NotFound             = "NotFound"
+	InvalidPolicy        = "InvalidPolicy"
 
 	TasksWaiting    = "TasksWaiting"
 	ShapeUnknown    = "InstanceShapeUnknown"

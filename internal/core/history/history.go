@@ -12,6 +12,11 @@ import (
 // ten-minute orders serves the reader of status.
 const MaxOrders = 24
 
+// MarkLife bounds how long a mark is kept, so that the policies of years do not
+// fill the row. A datapoint grounds no order once it is stale, which is six
+// hours after its start for the longest period, an hour.
+const MarkLife = 24 * time.Hour
+
 // Order is one change of a count that was claimed.
 type Order struct {
 	At   time.Time `json:"at"`
@@ -81,6 +86,7 @@ func (h History) With(o Order, marks []Mark) History {
 			n.Marks[i] = m
 		}
 	}
+	n.Marks = slices.DeleteFunc(n.Marks, func(m Mark) bool { return m.Datapoint.Before(o.At.Add(-MarkLife)) })
 	slices.SortFunc(n.Marks, func(a, b Mark) int { return strings.Compare(a.Policy, b.Policy) })
 	return n
 }

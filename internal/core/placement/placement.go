@@ -30,9 +30,8 @@ type Rest struct {
 }
 
 // Pack places the items on the bins, largest task first, each on the first bin
-// with room (first-fit decreasing; never more than 11/9 of the optimum plus one
-// in one dimension). The bins are not changed. Order of the input does not
-// matter: items and bins are sorted by size, then name.
+// with room (first-fit decreasing). The bins are not changed. Order of the
+// input does not matter: items and bins are sorted by size, then name.
 func Pack(items []Item, bins []Bin) []Rest {
 	free := slices.Clone(bins)
 	// The fullest bin that still has room first, so that empty ones stay empty.
@@ -58,25 +57,25 @@ func Pack(items []Item, bins []Bin) []Rest {
 }
 
 // Bins gives how many new bins of one shape hold the items, and the items
-// whose single task is larger than the shape.
+// whose single task is larger than the shape. It is first-fit decreasing too:
+// in one dimension never more than 11/9 of the optimum plus one.
 func Bins(items []Item, shape fleet.Resources) (n int, tooLarge []Rest) {
 	var open []fleet.Resources
 	for _, it := range decreasing(items) {
-		if capacityOf(shape, it.Size) == 0 {
+		per := capacityOf(shape, it.Size)
+		if per == 0 {
 			tooLarge = append(tooLarge, Rest{Item: it, Because: fmt.Sprintf("a task of %s needs %s, an empty instance offers %s", it.Name, words(it.Size), words(shape))})
 			continue
 		}
-		for left := it.Count; left > 0; {
-			placed := 0
-			for i := range open {
-				k := min(left, capacityOf(open[i], it.Size))
-				open[i] = open[i].Minus(times(it.Size, k))
-				left -= k
-				placed += k
-			}
-			if left > 0 && placed == 0 {
-				open = append(open, shape)
-			}
+		left := it.Count
+		for i := range open {
+			k := min(left, capacityOf(open[i], it.Size))
+			open[i] = open[i].Minus(times(it.Size, k))
+			left -= k
+		}
+		// The open bins are full for this size now, so only new ones are filled.
+		for ; left > 0; left -= per {
+			open = append(open, shape.Minus(times(it.Size, min(left, per))))
 		}
 	}
 	return len(open), tooLarge
@@ -103,12 +102,13 @@ func times(r fleet.Resources, n int) fleet.Resources {
 }
 
 // decreasing sorts by the larger of CPU and memory, each relative to 1 vCPU
-// and 4 GiB (the usual ratio of a general instance), then by name.
+// and 4 GiB (the usual ratio of a general instance), then by the rest.
 func decreasing(items []Item) []Item {
 	out := slices.Clone(items)
 	weight := func(r fleet.Resources) int { return max(r.CPU*4, r.Memory) }
 	slices.SortStableFunc(out, func(a, b Item) int {
-		return cmp.Or(cmp.Compare(weight(b.Size), weight(a.Size)), cmp.Compare(b.Size.CPU, a.Size.CPU), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(weight(b.Size), weight(a.Size)), cmp.Compare(b.Size.CPU, a.Size.CPU), cmp.Compare(b.Size.Memory, a.Size.Memory),
+			cmp.Compare(a.Name, b.Name), cmp.Compare(b.Count, a.Count))
 	})
 	return out
 }

@@ -38,19 +38,41 @@ func decideService(now time.Time, in Input, s ServiceInput) ServiceDecision {
 		steps.To(0, history.NotFound, fmt.Sprintf("ECS knows no service %s in cluster %s: remove it from the policy or create it", s.Name, in.Cell.Cluster))
 		return ServiceDecision{Service: s.Name, Mode: mode, Result: held(taskcount.Result{}, steps), Next: s.History}
 	}
+	s.History = given(mode, s.History)
 	base := live.Desired
 	if mode == spec.Observe && s.History.Shadow != nil {
 		base = *s.History.Shadow
 	}
-	r := taskcount.Decide(now, taskcount.Input{
-		Key:     fleet.ServiceKey{Cluster: in.Cell.Cluster, Service: s.Name},
-		Service: live, Policy: s.Policy, Overrides: s.Overrides, History: s.History, Signals: in.Signals, Base: base,
-	})
+	r := count(now, in, s, live, base)
 	if rule, because, closed := serviceGate(in, s, live, mode); closed {
 		r = shut(r, rule, because)
 	}
 	r.Clauses = append(r.Clauses, ownerNote(s.Owner, mode, r.Desired)...)
 	return ServiceDecision{Service: s.Name, Mode: mode, Result: r, Next: next(now, s.History, mode, r.Base, r.Desired, r.Marks)}
+}
+
+// count gives the task count that the policy asks for. A policy with problems
+// asks for nothing: what it means would have to be guessed.
+func count(now time.Time, in Input, s ServiceInput, live fleet.Service, base int) taskcount.Result {
+	if ps := s.Policy.Validate(); len(ps) > 0 {
+		steps := history.Begin(base)
+		steps.To(base, history.InvalidPolicy, fmt.Sprintf("the policy has %d problems, the first is at %s: %s; %s",
+			len(ps), strings.Join(ps[0].Path, "."), ps[0].Message, ps[0].Remedy))
+		return held(taskcount.Result{Live: live.Desired, Base: base, Running: live.Running, Wanted: base}, steps)
+	}
+	return taskcount.Decide(now, taskcount.Input{
+		Key:     fleet.ServiceKey{Cluster: in.Cell.Cluster, Service: s.Name},
+		Service: live, Policy: s.Policy, Overrides: s.Overrides, History: s.History, Signals: in.Signals, Base: base,
+	})
+}
+
+// given is the memory of orders that were given. What observe mode would have
+// ordered never was: in act mode it charges no cooldown and uses no datapoint.
+func given(mode spec.Mode, h history.History) history.History {
+	if mode == spec.Act && h.Shadow != nil {
+		return history.History{}
+	}
+	return h
 }
 
 // serviceGate tells whether something outside the policies forbids an order.
@@ -88,13 +110,11 @@ func ownerGate(o Owner, mode spec.Mode) (rule, because string, closed bool) {
 
 // ownerNote reports another writer in observe mode, without holding anything.
 func ownerNote(o Owner, mode spec.Mode, desired int) []history.Clause {
-	if mode == spec.Act || o.Kind == "" {
+	rule, because, closed := ownerGate(o, spec.Act)
+	if mode == spec.Act || !closed {
 		return nil
 	}
-	return []history.Clause{{
-		Rule: history.OwnedByAnother, Before: desired, After: desired,
-		Because: o.Kind + " writes this target; in act mode Trimtab would refuse it: " + o.Detail,
-	}}
+	return []history.Clause{{Rule: rule, Before: desired, After: desired, Because: "in act mode Trimtab would refuse: " + because}}
 }
 
 func leaseWords(l Lease) string {
@@ -122,9 +142,6 @@ func held(r taskcount.Result, steps *history.Steps) taskcount.Result {
 // count that would be is kept as a shadow, the base of the next decision; in
 // act mode there is none, the live count is the truth.
 func next(now time.Time, h history.History, mode spec.Mode, base, desired int, marks []history.Mark) history.History {
-	if mode == spec.Act {
-		h.Shadow = nil
-	}
 	if desired == base {
 		return h
 	}
@@ -143,13 +160,16 @@ func decideGroup(now time.Time, in Input, services []ServiceDecision) GroupDecis
 		steps.To(0, history.NotFound, fmt.Sprintf("EC2 Auto Scaling knows no group %s: remove it from the policy or create it", in.Cell.Group))
 		return GroupDecision{Group: in.Cell.Group, Mode: mode, Result: heldGroup(capacity.Result{}, steps), Next: g.History}
 	}
+	g.History = given(mode, g.History)
 	live := *in.Fleet.Group
 	base := live.DesiredCapacity
 	if mode == spec.Observe && g.History.Shadow != nil {
-		base = *g.History.Shadow
+		// A group is only raised here, so a shadow below the live capacity is past:
+		// whoever sizes the group has gone further.
+		base = max(base, *g.History.Shadow)
 	}
 	r := capacity.Decide(capacity.Input{
-		Group: live, Base: base, Waiting: waiting(in, mode, services), Instances: instancesOf(in.Fleet, live.Name),
+		Group: live, Base: base, Waiting: waiting(in, mode, services), Instances: instancesOf(in.Fleet, live.Name), Daemons: daemons(in.Fleet),
 	})
 	if rule, because, closed := groupGate(now, in, g, mode); closed {
 		steps := history.Resume(r.Base, r.Desired, r.Clauses)
@@ -168,8 +188,12 @@ func groupGate(now time.Time, in Input, g GroupInput, mode spec.Mode) (rule, bec
 		return history.OrderInFlight, leaseWords(*in.Lease), true
 	}
 	for _, o := range g.Overrides {
-		if o.Live(now) && (o.Kind == spec.Pause || o.Kind == spec.SuspendOut) {
-			return history.Paused, fmt.Sprintf("%s by %s until %s (%s)", o.Kind, o.By, o.Until.UTC().Format(time.RFC3339), o.Why), true
+		because := fmt.Sprintf("%s by %s until %s (%s)", o.Kind, o.By, o.Until.UTC().Format(time.RFC3339), o.Why)
+		switch {
+		case o.Live(now) && o.Kind == spec.Pause:
+			return history.Paused, because, true
+		case o.Live(now) && o.Kind == spec.SuspendOut:
+			return history.ScaleOutSuspended, because, true
 		}
 	}
 	return ownerGate(g.Owner, mode)
@@ -191,6 +215,17 @@ func instancesOf(s fleet.Snapshot, g fleet.GroupName) []fleet.Instance {
 		}
 	}
 	return out
+}
+
+// daemons is what one task of every DAEMON service of the cell takes.
+func daemons(s fleet.Snapshot) fleet.Resources {
+	var sum fleet.Resources
+	for _, v := range s.Services {
+		if v.Daemon && v.Active {
+			sum = sum.Plus(v.TaskSize)
+		}
+	}
+	return sum
 }
 
 // waiting counts the tasks of the cell, ours or not, that will need a place:

@@ -5,7 +5,6 @@ import (
 	"math"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -109,7 +108,7 @@ func (c *checker) service(path []string, s Service) {
 	}
 	c.behavior(at(path, "scaleOut"), s.ScaleOut)
 	c.behavior(at(path, "scaleIn"), s.ScaleIn)
-	if n := s.OnMissingData.AtLeast; n > s.MaxCapacity {
+	if n := s.OnMissingData.AtLeast; n > max(s.MaxCapacity, 0) {
 		c.add(at(path, "onMissingData"), "lower atLeast or raise maxCapacity", "atLeast %d is above maxCapacity %d", n, s.MaxCapacity)
 	}
 	if len(s.Alarms) > MaxAlarms {
@@ -126,9 +125,12 @@ func (c *checker) bounds(path []string, s Service) {
 	switch {
 	case s.MinCapacity < 0:
 		c.add(at(path, "minCapacity"), "use 1 or more tasks", "minCapacity %d is below 0", s.MinCapacity)
+	case s.MinCapacity == 0 && onlyServiceMetrics(s.Policies):
+		c.add(at(path, "minCapacity"), "set minCapacity to 1 or more",
+			"minCapacity 0 with only ECS utilisation metrics can never scale out again: ECS publishes none at zero tasks")
 	case s.MinCapacity == 0 && blindAtZero(s.Policies):
 		c.add(at(path, "minCapacity"), "set minCapacity to 1 or more, or add a policy with targetPerTask",
-			"minCapacity 0 with only averages over the tasks can never scale out again: at zero tasks there is no average, and ECS publishes no metric")
+			"minCapacity 0 with only averages over the tasks can never scale out again: at zero tasks there is no average")
 	}
 	switch {
 	case s.MaxCapacity < 1:
@@ -140,8 +142,17 @@ func (c *checker) bounds(path []string, s Service) {
 	}
 }
 
+func onlyServiceMetrics(ps []Policy) bool {
+	for _, p := range ps {
+		if t := p.TargetTracking; t != nil && t.Metric != nil && t.Metric.Namespace != "AWS/ECS" {
+			return false
+		}
+	}
+	return true
+}
+
 // blindAtZero tells whether no policy can see demand while no task runs: only a
-// total of someone else's metric shows it.
+// total of a metric that is not ECS's own shows it.
 func blindAtZero(ps []Policy) bool {
 	for _, p := range ps {
 		if t := p.TargetTracking; t != nil && t.Metric != nil && t.Metric.Namespace != "AWS/ECS" && t.TargetPerTask > 0 {
@@ -190,7 +201,7 @@ func (c *checker) targetTracking(path []string, t TargetTracking) {
 }
 
 func (c *checker) metric(path []string, m Metric) {
-	if m.Namespace == "" || len(m.Namespace) > 255 || m.Namespace[0] == ':' {
+	if m.Namespace == "" || len(m.Namespace) > 255 {
 		c.add(at(path, "namespace"), "give the CloudWatch namespace", "namespace %q is not valid", m.Namespace)
 	}
 	if m.Name == "" || len(m.Name) > 255 {
@@ -198,15 +209,6 @@ func (c *checker) metric(path []string, m Metric) {
 	}
 	if len(m.Dimensions) > 30 {
 		c.add(at(path, "dimensions"), "CloudWatch allows 30", "%d dimensions are more than 30", len(m.Dimensions))
-	}
-	// CloudWatch refuses a whole request, of up to 500 metrics, for one bad dimension.
-	for _, n := range sortedKeys(m.Dimensions) {
-		if strings.TrimSpace(n) == "" || len(n) > 255 || n[0] == ':' {
-			c.add(at(path, "dimensions", n), "give the dimension's name, 1 to 255 characters", "dimension name %q is not valid", n)
-		}
-		if v := m.Dimensions[n]; strings.TrimSpace(v) == "" || len(v) > 1024 {
-			c.add(at(path, "dimensions", n), "give the dimension's value, 1 to 1024 characters", "value %q of dimension %s is not valid", v, n)
-		}
 	}
 	if m.Statistic != "" && !statistic.MatchString(m.Statistic) {
 		c.add(at(path, "statistic"), "use Average, Sum, SampleCount, Minimum, Maximum or a percentile such as p99", "statistic %q is not known", m.Statistic)

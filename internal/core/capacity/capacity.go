@@ -44,25 +44,24 @@ func Decide(in Input) Result {
 	for _, it := range in.Waiting {
 		r.Waiting += it.Count
 	}
-	bins, onTheWay, shape, known := room(in)
-	rest := placement.Pack(in.Waiting, bins)
-	unplaced := make([]placement.Item, 0, len(rest))
+	ready, onTheWay, shape, known := room(in)
+	rest := placement.Pack(in.Waiting, ready)
+	if known && onTheWay > 0 {
+		// Instances that stand are filled before those on the way, in two steps: so
+		// the raise of one decision is what the next one finds on the way for it.
+		rest = placement.Pack(items(rest), coming(onTheWay, shape))
+	}
 	for _, x := range rest {
 		r.Unplaced += x.Count
-		unplaced = append(unplaced, x.Item)
 	}
 	switch {
 	case r.Unplaced == 0:
-		ready := len(bins)
-		if known {
-			ready -= onTheWay
-		}
 		s.To(in.Base, history.AlreadyAtDesiredCapacity, fmt.Sprintf("%s on %s and %d on the way",
-			fits(r.Waiting), plural(ready, "instance"), onTheWay))
+			fits(r.Waiting), plural(len(ready), "instance"), onTheWay))
 	case !known:
 		learn(s, r, onTheWay)
 	default:
-		raise(s, unplaced, rest, shape)
+		raise(s, rest, shape)
 	}
 	limit(s, in)
 	var binding history.Clause
@@ -82,29 +81,36 @@ func fits(waiting int) string {
 	return fmt.Sprintf("all %d waiting tasks fit", waiting)
 }
 
-// room gives the free room: instances that take tasks, and those on the way in
-// the group's usual shape. ECS places tasks only on ACTIVE instances with a
-// connected agent, so the room on others does not count. What daemons will take
-// of an instance is not room: counting it would raise the group for a task that
-// does not fit beside them, again with every instance that comes.
-func room(in Input) (bins []placement.Bin, onTheWay int, shape fleet.Resources, known bool) {
-	registered := 0
+func items(rest []placement.Rest) []placement.Item {
+	out := make([]placement.Item, 0, len(rest))
+	for _, x := range rest {
+		out = append(out, x.Item)
+	}
+	return out
+}
+
+// room gives the free room of the instances that take tasks, how many are on
+// the way, and what each of those will offer. ECS places tasks only on ACTIVE
+// instances with a connected agent, so the room on others does not count. What
+// daemons will take of an instance is not room: counting it would raise the
+// group for a task that does not fit beside them, with every instance that comes.
+func room(in Input) (ready []placement.Bin, onTheWay int, shape fleet.Resources, known bool) {
 	for _, i := range in.Instances {
-		registered++
 		if i.Active && i.Connected {
-			bins = append(bins, placement.Bin{Name: string(i.ID), Free: i.Remaining})
+			ready = append(ready, placement.Bin{Name: string(i.ID), Free: i.Remaining})
 		}
 	}
 	shape, known = usualShape(in.Instances)
-	onTheWay = max(0, in.Base-registered)
-	if !known {
-		return bins, onTheWay, shape, false
+	return ready, max(0, in.Base-len(in.Instances)), shape.Minus(in.Daemons), known
+}
+
+// coming gives the room of the instances on the way.
+func coming(n int, shape fleet.Resources) []placement.Bin {
+	bins := make([]placement.Bin, n)
+	for k := range bins {
+		bins[k] = placement.Bin{Name: fmt.Sprintf("on the way %d", k+1), Free: shape}
 	}
-	shape = shape.Minus(in.Daemons)
-	for k := range onTheWay {
-		bins = append(bins, placement.Bin{Name: fmt.Sprintf("on the way %d", k+1), Free: shape})
-	}
-	return bins, onTheWay, shape, true
+	return bins
 }
 
 // usualShape is what most instances of the group registered; of equally
@@ -143,8 +149,8 @@ func learn(s *history.Steps, r Result, onTheWay int) {
 	s.To(s.Base()+1, history.ShapeUnknown, fmt.Sprintf("%s without a place and the group has no instance to learn the shape from: start one", plural(r.Unplaced, "task")))
 }
 
-func raise(s *history.Steps, unplaced []placement.Item, rest []placement.Rest, shape fleet.Resources) {
-	n, tooLarge := placement.Bins(unplaced, shape)
+func raise(s *history.Steps, rest []placement.Rest, shape fleet.Resources) {
+	n, tooLarge := placement.Bins(items(rest), shape)
 	why := make([]string, 0, len(rest))
 	for _, x := range rest {
 		why = append(why, fmt.Sprintf("%d of %s: %s", x.Count, x.Name, x.Because))

@@ -14,6 +14,7 @@ var changes = map[string]string{
 	history.Unscalable:               "nothing Trimtab does: the target takes no orders",
 
 	history.TargetTracking:       "another demand, or another target value",
+	history.InvalidPolicy:        "a policy without problems: trimtab policy check lists them",
 	history.MissingData:          "a new datapoint, or onMissingData with a count to run meanwhile",
 	history.DatapointAlreadyUsed: "the next datapoint",
 	history.StabilizationWindow:  "the end of the window, or a shorter one",

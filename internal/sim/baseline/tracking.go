@@ -1,0 +1,162 @@
+// Package baseline gives the policies that Trimtab is compared with, written
+// from their documentation and run on the same plant.
+package baseline
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/sim/plant"
+)
+
+// The numbers of Application Auto Scaling for ECS services.
+const (
+	// DefaultCooldown is ScaleOutCooldown and ScaleInCooldown where nobody sets
+	// them (API reference, TargetTrackingScalingPolicyConfiguration).
+	DefaultCooldown = 300 * time.Second
+	// lowRatio: the low alarm's threshold is usually 10 % under the target (user
+	// guide, target tracking).
+	lowRatio = 0.9
+	// The high alarm takes 3 of 3 one-minute datapoints, the low one 15 of 15
+	// (containers-roadmap issue 1208; peers.md E1).
+	highPeriods, lowPeriods = 3, 15
+)
+
+// TargetTracking is Application Auto Scaling's target tracking on the average
+// CPU utilisation of one ECS service, with a single policy.
+//
+// Sources: peers.md A1 and E1 (user guide and API reference of Application
+// Auto Scaling, ECS guide "service auto scaling"). The size of an adjustment is
+// not published; ceil(running x metric / target) agrees with every published
+// example. Its alarms' actions are Auto Scaling actions, which CloudWatch
+// repeats each minute while the alarm holds.
+type TargetTracking struct {
+	Target   float64 // percent
+	Min, Max int     // tasks
+	// OutCooldown and InCooldown are DefaultCooldown if zero.
+	OutCooldown, InCooldown time.Duration
+	// GentleIn removes at most a tenth of the running tasks at a time, at least
+	// one: a reading of the user guide's "scales in more gradually".
+	GentleIn bool
+}
+
+// Sight is what target tracking looks at when one of its alarms acts.
+type Sight struct {
+	Now       time.Time
+	Desired   int
+	Running   int
+	Metric    float64 // newest datapoint, percent
+	Deploying bool
+}
+
+// Tracker is target tracking with its memory of cooldowns.
+type Tracker struct {
+	cfg      TargetTracking
+	outUntil time.Time
+	base     int // running tasks when the additions of the cooldown began
+	lastOut  int // desired count ordered last by a scale-out
+	inUntil  time.Time
+}
+
+// NewTracker gives a tracker that has done nothing yet.
+func NewTracker(c TargetTracking) *Tracker {
+	if c.OutCooldown == 0 {
+		c.OutCooldown = DefaultCooldown
+	}
+	if c.InCooldown == 0 {
+		c.InCooldown = DefaultCooldown
+	}
+	return &Tracker{cfg: c}
+}
+
+// High is the action of the high alarm: it gives the desired count to order.
+//
+// During the scale-out cooldown the base is the count before the additions of
+// that cooldown, and only a larger count than the last one passes: what was
+// added already is part of what is wanted (user guide, cooldown periods).
+// Taking the running count instead would multiply a stale metric, measured
+// before the new tasks ran, with those new tasks.
+func (k *Tracker) High(s Sight) int {
+	desired := max(s.Desired, k.cfg.Min)
+	cooling := s.Now.Before(k.outUntil)
+	base := s.Running
+	if cooling {
+		base = k.base
+	}
+	want := min(scaled(base, s.Metric, k.cfg.Target), k.cfg.Max)
+	if cooling && want <= k.lastOut || want <= desired {
+		return desired
+	}
+	k.base, k.lastOut = base, want
+	k.outUntil = s.Now.Add(k.cfg.OutCooldown)
+	k.inUntil = time.Time{} // a scale-out ends the scale-in cooldown at once
+	return want
+}
+
+// Low is the action of the low alarm. Scale-in rests during its cooldown and
+// while a deployment is in progress.
+func (k *Tracker) Low(s Sight) int {
+	if s.Deploying || s.Now.Before(k.inUntil) {
+		return s.Desired
+	}
+	want := scaled(s.Running, s.Metric, k.cfg.Target)
+	if k.cfg.GentleIn {
+		want = max(want, s.Running-max(1, s.Running/10))
+	}
+	want = min(max(want, k.cfg.Min), k.cfg.Max)
+	if want >= s.Desired {
+		return s.Desired
+	}
+	k.inUntil = s.Now.Add(k.cfg.InCooldown)
+	return want
+}
+
+// scaled rounds up both ways: conservative, as the EC2 guide's examples (need
+// 1.5, add 2; spare 1.5, remove 1). The subtrahend keeps 5 x 60/60 at 5 where
+// the division leaves 5.000000000000001.
+func scaled(count int, metric, target float64) int {
+	return int(math.Ceil(float64(count)*metric/target - 1e-9))
+}
+
+// Attach lets target tracking size a service of the plant: it creates the two
+// alarms and orders desired counts when they act. The first error of an order
+// goes to fail.
+func Attach(p *plant.Plant, name fleet.ServiceName, c TargetTracking, now func() time.Time, fail func(error)) error {
+	k := NewTracker(c)
+	act := func(decide func(Sight) int) func() {
+		return func() {
+			v := p.View(name)
+			metric, _, ok := p.Newest(name)
+			if !ok {
+				return
+			}
+			want := decide(Sight{Now: now(), Desired: v.Desired, Running: v.Running, Metric: metric, Deploying: v.Deploying})
+			if err := p.SetDesired(name, want); err != nil {
+				fail(fmt.Errorf("order %d tasks for Application Auto Scaling: %w", want, err))
+			}
+		}
+	}
+	high := plant.Alarm{
+		Name: "TargetTracking-" + string(name) + "-AlarmHigh", Service: name, Threshold: c.Target,
+		Periods: highPeriods, Breaching: highPeriods, Repeat: act(k.High),
+	}
+	low := plant.Alarm{
+		Name: "TargetTracking-" + string(name) + "-AlarmLow", Service: name, Below: true, Threshold: lowRatio * c.Target,
+		Periods: lowPeriods, Breaching: lowPeriods, Repeat: act(k.Low),
+	}
+	if err := p.AddAlarm(high); err != nil {
+		return fmt.Errorf("attach target tracking: %w", err)
+	}
+	if err := p.AddAlarm(low); err != nil {
+		return fmt.Errorf("attach target tracking: %w", err)
+	}
+	return nil
+}
+
+// Static gives the tasks that a fleet without autoscaling needs to carry its
+// peak, in tasks' worth of load, at the target utilisation.
+func Static(peak, target float64) int {
+	return int(math.Ceil(100*peak/target - 1e-9))
+}

@@ -1,0 +1,165 @@
+package demo_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/trimtab-ecs/trimtab/internal/sim/demo"
+	"github.com/trimtab-ecs/trimtab/internal/sim/trace"
+)
+
+// play runs the demo and gives what it printed and its two files.
+func play(t *testing.T, o demo.Options) (out, page, picture string) {
+	t.Helper()
+	var b bytes.Buffer
+	o.Stdout = &b
+	dir := t.TempDir()
+	o.HTML, o.Picture = filepath.Join(dir, "out", "demo.html"), filepath.Join(dir, "pictures", "demo.svg")
+	if err := demo.Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	read := func(path string) string {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	return strings.ReplaceAll(b.String(), dir, ""), read(o.HTML), read(o.Picture)
+}
+
+// The whole promise of the command: both loads, within the time, with tables
+// and reports, and the same bytes for the same seed.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	for _, load := range []string{"", trace.Shuttle} {
+		began := time.Now()
+		out, page, picture := play(t, demo.Options{Seed: 1, Load: load})
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("load %q took %s, want less than 10 s", load, took)
+		}
+		for _, want := range []string{"00:00", "23:00", "task-hours", "short of demand", "Trimtab", "Application Auto Scaling", "Static fleet", "/out/demo.html"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("load %q: %q is not in the output:\n%s", load, want, out)
+			}
+		}
+		if strings.ContainsAny(out, "\x1b\r") {
+			t.Error("escape sequences were written to what is no terminal")
+		}
+		for _, want := range []string{"var uPlot=", "ECSServiceAverageCPUUtilization", "▲ scale out", "▼ scale in", "seed", "Permission is hereby granted"} {
+			if !strings.Contains(page, want) {
+				t.Errorf("load %q: %q is not in the report", load, want)
+			}
+		}
+		if notice := strings.Contains(page, "Hewlett-Packard Company"); notice != (load == "") {
+			t.Errorf("load %q: the notice of its source is in the report: %v", load, notice)
+		}
+		if len(page) > 400_000 || len(picture) > 60_000 {
+			t.Errorf("load %q: the report has %d bytes and the picture %d", load, len(page), len(picture))
+		}
+		out2, page2, picture2 := play(t, demo.Options{Seed: 1, Load: load})
+		if out != out2 || page != page2 || picture != picture2 {
+			t.Errorf("load %q: the same seed gave other bytes", load)
+		}
+		if other, _, _ := play(t, demo.Options{Seed: 2, Load: load}); other == out {
+			t.Errorf("load %q: another seed gave the same bytes", load)
+		}
+	}
+}
+
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	out, _, _ := play(t, demo.Options{Seed: 1, JSON: true, TTY: true})
+	var res demo.Result
+	if err := json.Unmarshal([]byte(out), &res); err != nil {
+		t.Fatalf("the output is not JSON alone: %v\n%s", err, out)
+	}
+	if len(res.Policies) != 3 || res.Verdict == "" || res.Seed != 1 || res.HTML != "/out/demo.html" {
+		t.Fatalf("result is %+v", res)
+	}
+	ours, aas, static := res.Policies[0], res.Policies[1], res.Policies[2]
+	switch {
+	case ours.Actions == 0 || aas.Actions == 0 || static.Actions != 0:
+		t.Errorf("actions are %d, %d and %d; want some, some and none", ours.Actions, aas.Actions, static.Actions)
+	case static.ShortSeconds != 0 || static.HotSeconds != 0:
+		t.Errorf("a fleet sized at the peak was short for %d s", static.ShortSeconds)
+	case ours.TaskHours > static.TaskHours/2 || aas.TaskHours > static.TaskHours/2:
+		t.Errorf("task-hours are %.0f, %.0f and %.0f; want less than half of the static fleet's", ours.TaskHours, aas.TaskHours, static.TaskHours)
+	case ours.ShortSeconds > 60 || ours.Reversals > 24:
+		t.Errorf("Trimtab was short for %d s with %d reversals", ours.ShortSeconds, ours.Reversals)
+	case res.UpdateOrders != ours.Actions:
+		t.Errorf("%d UpdateService calls for %d actions", res.UpdateOrders, ours.Actions)
+	}
+}
+
+func TestTerminal(t *testing.T) {
+	t.Parallel()
+	out, _, _ := play(t, demo.Options{Seed: 1, TTY: true})
+	frames := strings.Split(out, "\r")
+	if len(frames) < 250 {
+		t.Fatalf("progress was redrawn %d times", len(frames))
+	}
+	for _, f := range frames[1 : len(frames)-1] {
+		line := strings.TrimSuffix(f, "\x1b[K")
+		if line == f || strings.Contains(line, "\n") || utf8.RuneCountInString(line) > 79 {
+			t.Fatalf("frame %q does not clear, breaks or is wider than 79 columns", f)
+		}
+	}
+	if !strings.Contains(out, "\x1b[1m") {
+		t.Error("the verdict is not bold")
+	}
+	if plain, _, _ := play(t, demo.Options{Seed: 1, TTY: true, NoColor: true}); strings.Contains(plain, "\x1b[1m") {
+		t.Error("NoColor wrote weight")
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, os.ErrClosed }
+
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		o    demo.Options
+		gone bool // the caller has cancelled
+		want error
+	}{
+		"no writer":        {demo.Options{}, false, nil},
+		"unknown load":     {demo.Options{Stdout: &bytes.Buffer{}, Load: "moon"}, false, nil},
+		"cancelled":        {demo.Options{Stdout: &bytes.Buffer{}}, true, context.Canceled},
+		"closed output":    {demo.Options{Stdout: full{}}, false, os.ErrClosed},
+		"closed for JSON":  {demo.Options{Stdout: full{}, JSON: true}, false, os.ErrClosed},
+		"folder is a file": {demo.Options{Stdout: &bytes.Buffer{}, HTML: filepath.Join(file, "demo.html")}, false, nil},
+		"file is a folder": {demo.Options{Stdout: &bytes.Buffer{}, HTML: t.TempDir()}, false, nil},
+	} {
+		ctx := t.Context()
+		if tc.gone {
+			ctx = gone
+		}
+		if err := demo.Run(ctx, tc.o); err == nil || tc.want != nil && !errors.Is(err, tc.want) {
+			t.Errorf("%s: error is %v, want %v", name, err, tc.want)
+		}
+	}
+}
+
+func BenchmarkDemo(b *testing.B) {
+	for b.Loop() {
+		if err := demo.Run(b.Context(), demo.Options{Stdout: &bytes.Buffer{}, Seed: 1}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package plant
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/event"
+	"github.com/trimtab-ecs/trimtab/internal/sim"
+)
+
+// Alarm configures a CloudWatch alarm on the average CPU utilisation of a
+// service, of one-minute datapoints, with missing data treated as missing.
+type Alarm struct {
+	Name      string
+	Service   fleet.ServiceName
+	Below     bool    // breaching is below the threshold, not above it
+	Threshold float64 // percent
+	// Periods is how many datapoints are looked at, Breaching how many of them
+	// make an alarm.
+	Periods, Breaching int
+	// Notify takes every transition once: the Lambda and EventBridge actions.
+	Notify func(Change)
+	// Repeat runs at every evaluation in ALARM: Auto Scaling actions alone repeat.
+	Repeat func()
+}
+
+// Change is one transition of an alarm.
+type Change struct {
+	Alarm    Alarm
+	Cluster  fleet.ClusterName
+	From, To event.AlarmState
+	At       time.Time
+	Since    time.Time      // of the previous transition
+	Points   []signal.Point // the datapoints that decided, oldest first
+	ID       string         // a UUID, for the event
+}
+
+type alarm struct {
+	cfg   Alarm
+	state event.AlarmState
+	since time.Time
+}
+
+// AddAlarm creates an alarm in INSUFFICIENT_DATA and evaluates it once a
+// minute, at a second of the minute drawn from its name.
+//
+//	          breaching >= m
+//	any state ---------------> ALARM
+//	          enough points, fewer breaching
+//	any state ---------------> OK
+//	          points lack, none breaching
+//	any state ---------------> INSUFFICIENT_DATA
+//
+// Entering a state runs Notify, once. In ALARM Repeat runs at every evaluation.
+// Sources: reference peers.md E0; the user guide of CloudWatch, "alarms invoke
+// actions for sustained state changes only", Auto Scaling actions excepted.
+func (p *Plant) AddAlarm(c Alarm) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, err := p.service(c.Service); err != nil {
+		return fmt.Errorf("add alarm %s: %w", c.Name, err)
+	}
+	if c.Periods < 1 || c.Breaching < 1 || c.Breaching > c.Periods {
+		return fmt.Errorf("add alarm %s: %d of %d datapoints: 1 <= breaching <= periods is needed", c.Name, c.Breaching, c.Periods)
+	}
+	a := &alarm{cfg: c, state: event.StateInsufficientData, since: p.clock.Now()}
+	p.alarms = append(p.alarms, a)
+	phase := time.Duration(sim.NewRand(p.opt.Seed, "phase of "+c.Name).IntN(60)) * time.Second
+	p.clock.Every(p.clock.Now().Truncate(time.Minute).Add(time.Minute+phase), time.Minute, sim.Alarms, func() { p.evaluate(a) })
+	return nil
+}
+
+// AlarmState gives the state of an alarm; an unknown one has none.
+func (p *Plant) AlarmState(name string) event.AlarmState {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, a := range p.alarms {
+		if a.cfg.Name == name {
+			return a.state
+		}
+	}
+	return ""
+}
+
+// evaluate judges an alarm. Its actions run after the plant is unlocked.
+func (p *Plant) evaluate(a *alarm) {
+	p.mu.Lock()
+	now := p.clock.Now()
+	pts := p.window(a, now)
+	next := a.judge(pts)
+	changed := next != a.state
+	c := Change{
+		Alarm: a.cfg, Cluster: p.opt.Cluster, From: a.state, To: next, At: now, Since: a.since, Points: pts,
+	}
+	if changed {
+		c.ID = p.ids.uuid()
+		a.state, a.since = next, now
+	}
+	p.mu.Unlock()
+	if changed && a.cfg.Notify != nil {
+		a.cfg.Notify(c)
+	}
+	if next == event.StateAlarm && a.cfg.Repeat != nil {
+		a.cfg.Repeat()
+	}
+}
+
+// window gives the datapoints that an evaluation looks at: those of the last
+// minutes that can be expected by now. CloudWatch looks a little further back
+// than the periods asked for when the newest have not come, here by the longest
+// lag and two minutes more.
+func (p *Plant) window(a *alarm, now time.Time) []signal.Point {
+	s, err := p.service(a.cfg.Service)
+	if err != nil {
+		return nil
+	}
+	newest, _, ok := s.cpu.newest(now)
+	end := p.start.Add(time.Duration(newest+1) * time.Minute)
+	if !ok || now.Sub(end) > p.opt.Lag.High+2*time.Minute {
+		return nil
+	}
+	var pts []signal.Point
+	for i := newest - a.cfg.Periods + 1; i <= newest; i++ {
+		if avg, n, whole := s.cpu.at(i, now, 0); n > 0 && whole {
+			pts = append(pts, signal.Point{
+				Start: p.start.Add(time.Duration(i) * time.Minute), Value: signal.Value(avg), Samples: signal.Value(n),
+			})
+		}
+	}
+	return pts
+}
+
+func (a *alarm) judge(pts []signal.Point) event.AlarmState {
+	breaching := 0
+	for _, pt := range pts {
+		if a.breaches(float64(pt.Value)) {
+			breaching++
+		}
+	}
+	switch {
+	case breaching >= a.cfg.Breaching:
+		return event.StateAlarm
+	case len(pts) < a.cfg.Periods && breaching == 0:
+		return event.StateInsufficientData
+	}
+	return event.StateOK
+}
+
+func (a *alarm) breaches(v float64) bool {
+	if a.cfg.Below {
+		return v < a.cfg.Threshold
+	}
+	return v > a.cfg.Threshold
+}

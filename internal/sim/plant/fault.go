@@ -1,0 +1,135 @@
+package plant
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/sim"
+)
+
+// Errors of the plant's APIs.
+var (
+	// ErrThrottled is the answer to one call too many.
+	ErrThrottled = errors.New("ThrottlingException: Rate exceeded")
+	// ErrReplyLost: the call was carried out and its answer did not arrive.
+	ErrReplyLost = errors.New("RequestTimeout: the reply was lost")
+	// ErrTransactionConflict: DynamoDB was writing one of the items for another transaction.
+	ErrTransactionConflict = errors.New("TransactionConflictException: Transaction is ongoing for the item")
+	// ErrServiceNotFound, ErrClusterNotFound and ErrGroupNotFound name what does not exist.
+	ErrServiceNotFound = errors.New("ServiceNotFoundException: Service not found")
+	ErrClusterNotFound = errors.New("ClusterNotFoundException: Cluster not found")
+	ErrGroupNotFound   = errors.New("ValidationError: AutoScalingGroup name not found")
+)
+
+// API names the AWS service that a call goes to.
+type API string
+
+// The APIs.
+const (
+	ECS         API = "ecs"
+	AutoScaling API = "autoscaling"
+	CloudWatch  API = "cloudwatch"
+	Ownership   API = "applicationautoscaling"
+	EventBridge API = "events"
+	DynamoDB    API = "dynamodb"
+)
+
+// Call is one call of an API as a Fault sees it.
+type Call struct {
+	API    API
+	Op     string // UpdateService, GetMetricData, Claim ...
+	Target string // the name the call is about, empty where it is about several
+	At     time.Time
+	N      int // counts the calls of the same API, operation and target, from 1
+}
+
+// Fault decides the fate of a call: nil lets it succeed. An error that is
+// ErrReplyLost lets a write happen and loses its answer; any other prevents it.
+// It must depend on the call alone, so that runs repeat themselves.
+type Fault func(Call) error
+
+// Chance makes calls fail with a probability, each independently.
+func Chance(seed uint64, probability float64, err error) Fault {
+	return func(c Call) error {
+		if sim.Chance(seed, c.N, string(c.API), c.Op, c.Target, err.Error()) < probability {
+			return err
+		}
+		return nil
+	}
+}
+
+// Only narrows a fault to one API and, if any are given, some operations of it.
+func Only(f Fault, api API, ops ...string) Fault {
+	return func(c Call) error {
+		if c.API != api {
+			return nil
+		}
+		if len(ops) > 0 && !slices.Contains(ops, c.Op) {
+			return nil
+		}
+		return f(c)
+	}
+}
+
+// Between narrows a fault to calls in [from, to).
+func Between(f Fault, from, to time.Time) Fault {
+	return func(c Call) error {
+		if c.At.Before(from) || !c.At.Before(to) {
+			return nil
+		}
+		return f(c)
+	}
+}
+
+// Always makes every call fail.
+func Always(err error) Fault { return func(Call) error { return err } }
+
+// Any joins faults: the first that strikes counts.
+func Any(faults ...Fault) Fault {
+	return func(c Call) error {
+		for _, f := range faults {
+			if err := f(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// fate asks the plant's fault about a call. The plant is locked.
+func (p *Plant) fate(api API, op, target string) error {
+	key := string(api) + " " + op + " " + target
+	p.calls[key]++
+	return p.opt.Fault(Call{API: api, Op: op, Target: target, At: p.clock.Now(), N: p.calls[key]})
+}
+
+// write asks the fault about a call and carries it out unless it is prevented.
+func (p *Plant) write(api API, op, target string, do func() error) error {
+	fate := p.fate(api, op, target)
+	if fate != nil && !errors.Is(fate, ErrReplyLost) {
+		return fate
+	}
+	return errors.Join(do(), fate)
+}
+
+// Calls counts the calls of one operation so far, whatever their target and fate.
+func (p *Plant) Calls(api API, op string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for key, calls := range p.calls {
+		if strings.HasPrefix(key, string(api)+" "+op+" ") {
+			n += calls
+		}
+	}
+	return n
+}
+
+// CallsOf counts the calls of one operation about one target.
+func (p *Plant) CallsOf(api API, op, target string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.calls[string(api)+" "+op+" "+target]
+}

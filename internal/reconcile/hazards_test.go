@@ -234,19 +234,27 @@ func TestServiceAndGroupInOneDecision(t *testing.T) {
 	}
 }
 
+// A reply that was lost, by a deadline or a broken connection, leaves the
+// intent open: the world will show whether the order was carried out.
 func TestUncertainOrderStaysOpen(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.cpu["checkout"] = 90
-	ctx, cancel := context.WithCancel(t.Context())
-	w.onSet = cancel
-	w.fail["service"] = context.Canceled
-	rep, err := w.stair.Run(ctx, alarm())
+	w.fail["service"] = errors.New("connection reset by peer")
+	w.services[0].Desired = 4
+	rep, err := w.run(t, alarm())
 	if err == nil || rep.Cells[0].Outcomes[0].Done != reconcile.OrderOpen {
 		t.Errorf("error %v, outcome %+v", err, rep.Cells[0].Outcomes[0])
 	}
 	if w.row(t, checkout.Target()).Intent == nil {
-		t.Error("the intent was closed although nobody knows whether the order was carried out")
+		t.Fatal("the intent was closed although nobody knows whether the order was carried out")
+	}
+	w.fail = map[string]error{}
+	w.services[0].Desired, w.now = 6, noon.Add(time.Minute) // it was
+	w.mustRun(t, event.Event{Kind: event.Tick})
+	wantCalls(t, w, "service checkout 6")
+	if row := w.row(t, checkout.Target()); row.Intent != nil || len(row.History.Orders) != 1 || !hasRecord(w.records(t, checkout.Target()), ledger.Healed) {
+		t.Errorf("row %+v, want the order remembered and a record of the healing", row)
 	}
 }
 

@@ -112,13 +112,21 @@ func (s *Stair) act(ctx context.Context, claim ledger.Claim, changes []change) [
 		switch {
 		case err == nil:
 			out = append(out, ch.outcome(OrderDone, ""))
-		case ctx.Err() != nil:
-			out = append(out, ch.outcome(OrderOpen, err.Error()))
-		default:
+		case refused(err):
 			out = append(out, ch.outcome(OrderFail, err.Error()))
+		default:
+			out = append(out, ch.outcome(OrderOpen, err.Error()))
 		}
 	}
 	return out
+}
+
+// refused tells whether AWS itself said no: its answers carry a code. A
+// connection that broke or a deadline that passed carries none, and leaves open
+// whether the order was carried out.
+func refused(err error) bool {
+	var answer interface{ ErrorCode() string }
+	return errors.As(err, &answer)
 }
 
 func (s *Stair) set(ctx context.Context, ch change) error {

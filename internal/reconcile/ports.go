@@ -21,7 +21,9 @@ type Services interface {
 	Names(ctx context.Context, c fleet.ClusterName) ([]fleet.ServiceName, error)
 	// Instances gives the container instances of the cluster; Instance.Group is left empty.
 	Instances(ctx context.Context, c fleet.ClusterName) ([]fleet.Instance, error)
-	// SetDesiredCount orders an absolute count of tasks.
+	// SetDesiredCount orders an absolute count of tasks. An error that has a
+	// method ErrorCode() string is a refusal of ECS; any other leaves open
+	// whether the order was carried out.
 	SetDesiredCount(ctx context.Context, k fleet.ServiceKey, tasks int) error
 }
 
@@ -29,7 +31,8 @@ type Services interface {
 type Groups interface {
 	// Describe gives the group; ok is false if there is none of that name.
 	Describe(ctx context.Context, g fleet.GroupName) (group fleet.Group, ok bool, err error)
-	// SetDesiredCapacity orders an absolute number of instances.
+	// SetDesiredCapacity orders an absolute number of instances; its errors are
+	// told apart as those of SetDesiredCount.
 	SetDesiredCapacity(ctx context.Context, g fleet.GroupName, instances int) error
 }
 

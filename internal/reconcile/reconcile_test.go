@@ -43,6 +43,12 @@ type world struct {
 	stair     *reconcile.Stair
 }
 
+// refusal is an answer of AWS, as the SDK's errors are.
+type refusal string
+
+func (r refusal) Error() string     { return string(r) }
+func (r refusal) ErrorCode() string { return "ThrottlingException" }
+
 func (w *world) refusal(call string) error {
 	for prefix, err := range w.fail {
 		if strings.HasPrefix(call, prefix) {
@@ -418,7 +424,7 @@ func TestRefusedOrderChargesNoCooldown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.cpu["checkout"] = 90
-	w.fail["service"] = errors.New("ThrottlingException: rate exceeded")
+	w.fail["service"] = fmt.Errorf("update service: %w", refusal("ThrottlingException: rate exceeded"))
 	_, err := w.run(t, alarm())
 	if err == nil || !strings.Contains(err.Error(), "rate exceeded") || !strings.Contains(err.Error(), "prod/service/checkout") {
 		t.Errorf("error %v, want the target and the words of ECS", err)

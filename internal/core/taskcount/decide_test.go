@@ -393,6 +393,36 @@ func TestCustomAverage(t *testing.T) {
 	}
 }
 
+// 5 tasks were pinned for 40 s, 10 shared a demand of 600 % for the rest: the
+// averages of 86.7 and 60 sum up to 733, of which 550 were carried.
+func TestJoiningTasksCountHalf(t *testing.T) {
+	t.Parallel()
+	set := func(gap time.Duration, tasks float64) signal.Set {
+		return signal.Set{{Metric: spec.ServiceMetric(key, "CPUUtilization", "Sum"), Status: signal.Complete, Points: []signal.Point{
+			{Start: noon.Add(-time.Minute - gap), Value: 500, Samples: signal.Value(tasks)},
+			{Start: noon.Add(-time.Minute), Value: 733, Samples: 10},
+		}}}
+	}
+	tests := []struct {
+		name string
+		set  signal.Set
+		want int
+	}{
+		{"tasks joined: 73.3 % of 7.5 tasks need 9.2", set(time.Minute, 5), 10},
+		{"the minute before is missing: the Sum stands", set(2*time.Minute, 5), 13},
+		{"as many as before: the Sum stands", set(time.Minute, 10), 13},
+		{"tasks left: the Sum stands", set(time.Minute, 12), 13},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := taskcount.Decide(noon, input(8, tt.set)); got.Desired != tt.want {
+				t.Errorf("got %d (%s), want %d", got.Desired, got.Because, tt.want)
+			}
+		})
+	}
+}
+
 func TestQueries(t *testing.T) {
 	t.Parallel()
 	p := service()

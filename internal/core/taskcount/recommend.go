@@ -74,25 +74,33 @@ func (t tracker) recommend(now time.Time) Recommendation {
 	switch {
 	case r.Count > t.base:
 		r.Verdict = WantOut
-		r.Because = fmt.Sprintf("%s needs %.2f tasks at %.4g each", t.demand(p), need, r.Target)
+		r.Because = fmt.Sprintf("%s needs %.2f tasks at %s each", t.demand(p), need, t.amount(r.Target))
 		if r.Saturated {
 			r.Because = fmt.Sprintf("%d tasks are pinned at their CPU limit, which hides demand: at least twice as many", r.Tasks)
 		}
 	case r.Count < t.base:
 		r.Verdict = WantIn
-		r.Because = fmt.Sprintf("%s needs %.2f tasks at %.4g each", t.demand(p), need, r.Target)
+		r.Because = fmt.Sprintf("%s needs %.2f tasks at %s each", t.demand(p), need, t.amount(r.Target))
 	default:
 		r.Verdict = Steady
-		r.Because = fmt.Sprintf("%s needs %.2f tasks at %.4g each, within tolerance of %d", t.demand(p), need, r.Target, t.base)
+		r.Because = fmt.Sprintf("%s needs %.2f tasks at %s each, within tolerance of %d", t.demand(p), need, t.amount(r.Target), t.base)
 	}
 	return r
 }
 
 func (t tracker) demand(p signal.Point) string {
 	if p.Samples > 0 {
-		return fmt.Sprintf("a demand of %.4g (%.4g on each of %d tasks)", float64(p.Value), float64(p.Value/p.Samples), int(p.Samples))
+		return fmt.Sprintf("a demand of %s (%s on each of %.4g tasks)", t.amount(float64(p.Value)), t.amount(float64(p.Value/p.Samples)), float64(p.Samples))
 	}
-	return fmt.Sprintf("a demand of %.4g", float64(p.Value))
+	return "a demand of " + t.amount(float64(p.Value))
+}
+
+// amount writes a value with the unit of the metric where it is known.
+func (t tracker) amount(v float64) string {
+	if t.target.PredefinedMetric != "" {
+		return fmt.Sprintf("%.4g %%", v)
+	}
+	return fmt.Sprintf("%.4g", v)
 }
 
 // lowestOver is the lowest count asked for over the window that ends with the

@@ -69,8 +69,12 @@ func demandSeries(k fleet.ServiceKey, t spec.TargetTracking, set signal.Set, now
 		}
 	}
 	counts := tasks.Closed(now)
+	var before signal.Point
 	for _, p := range got.Closed(now) {
+		read := p
 		switch {
+		case t.PredefinedMetric != "":
+			p = carried(p, before, m.Period)
 		case t.TargetPerTask > 0:
 			p.Samples = 0
 		case averages(t):
@@ -80,10 +84,26 @@ func demandSeries(k fleet.ServiceKey, t spec.TargetTracking, set signal.Set, now
 		if t.TargetPerTask == 0 && p.Samples <= 0 {
 			continue
 		}
+		before = read
 		p.Value = max(p.Value, 0)
 		out.Points = append(out.Points, p)
 	}
 	return out
+}
+
+// carried gives the datapoint of a minute in which tasks joined with the mean
+// of the two minutes' tasks, the average unchanged. A task that runs for the
+// last ten seconds of a minute counts as a whole sample, so the Sum of that
+// minute is more than was carried: of 10 tasks of demand, 5 that were pinned
+// for 40 s and 10 for the rest sum up to 12.2 at a target of 60, and 13 tasks
+// would be ordered for a demand that needs 10. Where tasks left, the Sum stands.
+func carried(p, before signal.Point, period time.Duration) signal.Point {
+	if !before.Start.Equal(p.Start.Add(-period)) || before.Samples <= 0 || before.Samples >= p.Samples {
+		return p
+	}
+	tasks := (before.Samples + p.Samples) / 2
+	p.Value, p.Samples = p.Value/p.Samples*tasks, tasks
+	return p
 }
 
 func worse(a, b signal.Status) signal.Status {

@@ -12,16 +12,28 @@ import (
 // Errors of the plant's APIs.
 var (
 	// ErrThrottled is the answer to one call too many.
-	ErrThrottled = errors.New("ThrottlingException: Rate exceeded")
+	ErrThrottled error = refusal("ThrottlingException: Rate exceeded")
 	// ErrReplyLost: the call was carried out and its answer did not arrive.
 	ErrReplyLost = errors.New("RequestTimeout: the reply was lost")
 	// ErrTransactionConflict: DynamoDB was writing one of the items for another transaction.
-	ErrTransactionConflict = errors.New("TransactionConflictException: Transaction is ongoing for the item")
+	ErrTransactionConflict error = refusal("TransactionConflictException: Transaction is ongoing for the item")
 	// ErrServiceNotFound, ErrClusterNotFound and ErrGroupNotFound name what does not exist.
-	ErrServiceNotFound = errors.New("ServiceNotFoundException: Service not found")
-	ErrClusterNotFound = errors.New("ClusterNotFoundException: Cluster not found")
-	ErrGroupNotFound   = errors.New("ValidationError: AutoScalingGroup name not found")
+	ErrServiceNotFound error = refusal("ServiceNotFoundException: Service not found")
+	ErrClusterNotFound error = refusal("ClusterNotFoundException: Cluster not found")
+	ErrGroupNotFound   error = refusal("ValidationError: AutoScalingGroup name not found")
 )
+
+// refusal is an answer of an API: its code, a colon, its words. A lost reply is
+// none, it has no code.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// ErrorCode is the code, as the SDK's errors give it.
+func (r refusal) ErrorCode() string {
+	code, _, _ := strings.Cut(string(r), ":")
+	return code
+}
 
 // API names the AWS service that a call goes to.
 type API string

@@ -124,10 +124,10 @@ func (s *Stair) note(ctx context.Context, rows ledger.Cluster, c cell) error {
 		if t.reason == history.OrderInFlight || row.Generation == 0 || unchanged(row.Reason, t) {
 			continue
 		}
+		rec := c.record(t, ledger.Holding, s.NewID(), row.Generation+1, "")
+		rec.Input = evidence(c.in)
 		err := s.Book.Note(ctx, ledger.Note{
-			Target: t.target, Generation: row.Generation,
-			Reason: t.ledgerReason(c.decision.At),
-			Record: c.record(t, ledger.Holding, s.NewID(), row.Generation+1, ""),
+			Target: t.target, Generation: row.Generation, Reason: t.ledgerReason(c.decision.At), Record: rec,
 		})
 		if err != nil && !errors.Is(err, ledger.ErrConflict) {
 			return fmt.Errorf("note the reason of %s: %w", t.target, err)

@@ -55,8 +55,10 @@ func TestDecideByRule(t *testing.T) {
 			in.Instances[1].Remaining = fleet.Resources{CPU: 512, Memory: 512}
 			return in
 		}, 2, history.AlreadyAtDesiredCapacity, "all 3 waiting tasks fit"},
-		{"a task that does not fit raises by one", func() capacity.Input { return input(tasks("a", 512, 512, 1)) }, 3, history.TasksWaiting,
-			"tasks that fit nowhere need 1 instance more (1 of a: no instance has 512 CPU units and 512 MiB free)"},
+		{
+			"a task that does not fit raises by one", func() capacity.Input { return input(tasks("a", 512, 512, 1)) }, 3, history.TasksWaiting,
+			"tasks that fit nowhere need 1 instance more (1 of a: no instance has 512 CPU units and 512 MiB free)",
+		},
 		{"four fill an instance by CPU", func() capacity.Input { return input(tasks("a", 512, 512, 4)) }, 3, history.TasksWaiting, "1 instance more"},
 		{"five need two", func() capacity.Input { return input(tasks("a", 512, 512, 5)) }, 4, history.TasksWaiting, "2 instances more"},
 		{"bound by memory", func() capacity.Input { return input(tasks("a", 1, 7680, 3)) }, 5, history.TasksWaiting, "3 instances more"},
@@ -65,8 +67,10 @@ func TestDecideByRule(t *testing.T) {
 			in.Instances[1].Remaining = shape()
 			return in
 		}, 3, history.TasksWaiting, "1 of a: every instance with room is filled"},
-		{"services share the new instance", func() capacity.Input { return input(tasks("a", 1024, 1024, 1), tasks("b", 1024, 1024, 1)) }, 3, history.TasksWaiting,
-			"(1 of a: no instance has 1024 CPU units and 1024 MiB free; 1 of b: no instance has 1024 CPU units and 1024 MiB free)"},
+		{
+			"services share the new instance", func() capacity.Input { return input(tasks("a", 1024, 1024, 1), tasks("b", 1024, 1024, 1)) }, 3, history.TasksWaiting,
+			"(1 of a: no instance has 1024 CPU units and 1024 MiB free; 1 of b: no instance has 1024 CPU units and 1024 MiB free)",
+		},
 
 		{"an instance on the way counts", func() capacity.Input {
 			in := input(tasks("a", 512, 512, 4))
@@ -83,6 +87,12 @@ func TestDecideByRule(t *testing.T) {
 			in.Base = 1
 			return in
 		}, 2, history.TasksWaiting, "1 instance more"},
+
+		{"more instances than the desired capacity, and the task fits", func() capacity.Input {
+			in := input(tasks("a", 512, 512, 1))
+			in.Instances[0].Remaining, in.Base = shape(), 1
+			return in
+		}, 1, history.AlreadyAtDesiredCapacity, "the waiting task fits on 2 instances and 0 on the way"},
 
 		{"an instance whose agent is not connected has no room", func() capacity.Input {
 			in := input(tasks("a", 512, 512, 1))
@@ -117,8 +127,10 @@ func TestDecideByRule(t *testing.T) {
 			return in
 		}, 2, history.AlreadyAtDesiredCapacity, "no task waits on 0 instances and 2 on the way"},
 
-		{"too large for the shape: raising would not help", func() capacity.Input { return input(tasks("a", 2049, 1, 3)) }, 2, history.TaskTooLarge,
-			"a task of a needs 2049 CPU units and 1 MiB, an empty instance offers 2048 CPU units and 7680 MiB"},
+		{
+			"too large for the shape: raising would not help", func() capacity.Input { return input(tasks("a", 2049, 1, 3)) }, 2, history.TaskTooLarge,
+			"a task of a needs 2049 CPU units and 1 MiB, an empty instance offers 2048 CPU units and 7680 MiB",
+		},
 		{"too large for the shape, but an instance has room", func() capacity.Input {
 			in := input(tasks("a", 4096, 1, 1))
 			in.Instances = append(in.Instances, instance("i-3", fleet.Resources{CPU: 4096, Memory: 1024}))

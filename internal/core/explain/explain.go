@@ -127,13 +127,13 @@ func recommendation(p taskcount.Recommendation) string {
 	if p.Datapoint.IsZero() {
 		b.WriteString("no datapoint")
 	} else {
-		fmt.Fprintf(&b, "demand %s", number(float64(p.Demand)))
+		fmt.Fprintf(&b, "demand %s%s", number(float64(p.Demand)), unit(p.Policy))
 		if p.Tasks > 0 {
 			fmt.Fprintf(&b, " of %s", Count(p.Tasks, "task"))
 		}
 		fmt.Fprintf(&b, " at %s", stamp(p.Datapoint))
 	}
-	fmt.Fprintf(&b, ", target %s a task", number(p.Target))
+	fmt.Fprintf(&b, ", target %s%s a task", number(p.Target), unit(p.Policy))
 	switch p.Verdict {
 	case taskcount.WantOut:
 		fmt.Fprintf(&b, ", wants %s (scale out)", Count(p.Count, "task"))
@@ -148,6 +148,15 @@ func recommendation(p taskcount.Recommendation) string {
 		b.WriteString(", saturated: the true demand is hidden")
 	}
 	return b.String()
+}
+
+// unit is what a policy's numbers are in: the predefined metrics are in percent
+// of what a task reserves, other metrics have the unit their publisher knows.
+func unit(policy string) string {
+	if policy == spec.CPUUtilization || policy == spec.MemoryUtilization {
+		return " %"
+	}
+	return ""
 }
 
 func step(c history.Clause) string {

@@ -115,6 +115,11 @@ func TestResume(t *testing.T) {
 	if !first[0].Binding {
 		t.Error("the first walk's clauses were changed")
 	}
+	roomy := make([]history.Clause, 1, 8)
+	history.Resume(10, 15, roomy).To(10, "gate", "because of gate")
+	if roomy[:2][1].Rule != "" {
+		t.Error("the walk that was resumed wrote into the other's room")
+	}
 }
 
 // Whatever the clauses, they are a chain from the base to the count with one
@@ -147,6 +152,7 @@ func TestWalkIsAChain(t *testing.T) {
 			t.Fatalf("ended twice (-first +second):\n%s", diff)
 		}
 		s.To(99, "later", "")
+		s.End()
 		if clauses[len(clauses)-1].After == 99 || bindings(clauses) != 1 {
 			t.Fatal("a later clause wrote into what was given before")
 		}

@@ -271,7 +271,8 @@ func TestHistoryJSON(t *testing.T) {
 		{"nothing", history.History{}, `{}`},
 		{"a shadow of no task", history.History{Shadow: new(0)}, `{"shadow":0}`},
 		{
-			"all", history.History{Orders: []history.Order{order(0, 1, 2)}, Marks: []history.Mark{mark("cpu", 1)}, Shadow: new(2)},
+			"all",
+			history.History{Orders: []history.Order{order(0, 1, 2)}, Marks: []history.Mark{mark("cpu", 1)}, Shadow: new(2)},
 			`{"orders":[{"at":"2026-11-23T12:00:00Z","from":1,"to":2}],"marks":[{"policy":"cpu","datapoint":"2026-11-23T11:59:00Z"}],"shadow":2}`,
 		},
 	}

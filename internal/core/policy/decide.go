@@ -40,7 +40,7 @@ func decideService(now time.Time, in Input, s ServiceInput) ServiceDecision {
 	}
 	s.History = given(mode, s.History)
 	base := live.Desired
-	if mode == spec.Observe && s.History.Shadow != nil {
+	if s.History.Shadow != nil {
 		base = *s.History.Shadow
 	}
 	r := count(now, in, s, live, base)
@@ -163,7 +163,7 @@ func decideGroup(now time.Time, in Input, services []ServiceDecision) GroupDecis
 	g.History = given(mode, g.History)
 	live := *in.Fleet.Group
 	base := live.DesiredCapacity
-	if mode == spec.Observe && g.History.Shadow != nil {
+	if g.History.Shadow != nil {
 		// A group is only raised here, so a shadow below the live capacity is past:
 		// whoever sizes the group has gone further.
 		base = max(base, *g.History.Shadow)

@@ -100,6 +100,9 @@ func TestServiceGates(t *testing.T) {
 				if fault := chainFault(got.Clauses, 10, 10, got.Reason, got.Because); fault != "" {
 					t.Errorf("at %v %%: %s", average, fault)
 				}
+				if !got.Clauses[len(got.Clauses)-1].Binding {
+					t.Errorf("at %v %%: clauses follow the gate: %+v", average, got.Clauses)
+				}
 				if average == 90 && (got.Wanted != 15 || !hasRule(got.Clauses, history.TargetTracking)) {
 					t.Errorf("wanted %d, clauses %+v: what would have been ordered is not told", got.Wanted, got.Clauses)
 				}
@@ -249,8 +252,10 @@ func TestInvalidPolicyHolds(t *testing.T) {
 		edit    func(*spec.Service)
 		because string
 	}{
-		{"no metric", func(s *spec.Service) { s.Policies[0].TargetTracking.PredefinedMetric = "" },
-			"the policy has 1 problems, the first is at policies.0.targetTracking: predefinedMetric and metric: exactly one must be set; keep one of the two"},
+		{
+			"no metric", func(s *spec.Service) { s.Policies[0].TargetTracking.PredefinedMetric = "" },
+			"the policy has 1 problems, the first is at policies.0.targetTracking: predefinedMetric and metric: exactly one must be set; keep one of the two",
+		},
 		{"no target", func(s *spec.Service) { s.Policies[0].TargetTracking.TargetValue = 0 }, "policies.0.targetTracking: targetValue and targetPerTask"},
 		{"no type", func(s *spec.Service) { s.Policies[0] = spec.Policy{} }, "the policy has no type"},
 		{"min above max", func(s *spec.Service) { s.MinCapacity = 70 }, "minCapacity 70 is above maxCapacity 60"},

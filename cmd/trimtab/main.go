@@ -1,0 +1,21 @@
+// Command trimtab sizes Amazon ECS services: demo, status, policies and the
+// local bed.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+
+	"github.com/trimtab-ecs/trimtab/internal/cli"
+)
+
+// version is stamped by the build, see the Makefile.
+var version string
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	code := cli.Run(ctx, os.Args[1:], cli.System(version))
+	stop()
+	os.Exit(code)
+}

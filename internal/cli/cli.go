@@ -1,0 +1,172 @@
+// Package cli gives the commands of trimtab: one struct a command, wired by
+// kong, and everything they touch passed in as an Env.
+//
+// Results go to standard output, messages to standard error. The exit codes
+// are the Exit constants.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/ledger"
+)
+
+// The exit codes of every command.
+const (
+	ExitOK       = 0 // done, or nothing to do
+	ExitFailed   = 1 // the command could not do its work
+	ExitRefused  = 2 // wrong usage, or the input has faults
+	ExitPending  = 3 // policy apply --dry-run: there is something to change
+	ExitConflict = 4 // someone else changed the ledger meanwhile; nothing was written
+)
+
+const exitWords = "Exit codes: 0 done, 1 failed, 2 wrong usage or faulty input, " +
+	"3 changes pending (policy apply --dry-run), 4 the ledger was changed meanwhile and nothing was written."
+
+// Env is everything a command touches outside itself. System fills it for a
+// real terminal.
+type Env struct {
+	Version string
+	Stdin   io.Reader
+	Stdout  io.Writer
+	Stderr  io.Writer
+	// Terminal is true when Stdout is one, Interactive when a question can be asked.
+	Terminal    bool
+	Interactive bool
+	Getenv      func(string) string
+	ReadFile    func(name string) ([]byte, error)
+	Now         func() time.Time
+	// Person names who runs the command and where, as user@host.
+	Person func() (string, error)
+	// Ledger opens the ledger.
+	Ledger func(ctx context.Context, o LedgerOptions) (Ledger, error)
+	// Demo runs the demonstration.
+	Demo func(ctx context.Context, o DemoOptions) error
+	// Bed starts, ends and finds the local bed.
+	Bed Bed
+}
+
+// Ledger is what the commands use of the ledger.
+type Ledger interface {
+	ledger.Desk
+	Clusters(ctx context.Context) ([]fleet.ClusterName, error)
+}
+
+// LedgerOptions says which ledger to open.
+type LedgerOptions struct {
+	Table       string
+	EndpointURL string // of DynamoDB; empty for what the AWS configuration says
+}
+
+// root is the command line.
+type root struct {
+	JSON    bool `help:"Print the result as JSON." name:"json"`
+	NoColor bool `help:"Print without colour (also with NO_COLOR set)."`
+	// Told is the flag --version; Version the command, which knows --json.
+	Told kong.VersionFlag `help:"Print the version." name:"version"`
+
+	Demo    demoCmd    `cmd:"" help:"Replay a recorded day against a simulated service; needs no AWS account."`
+	Status  statusCmd  `cmd:"" help:"Show every target: its policy's mode (the function's Mode parameter may narrow it), last order, reason, overrides."`
+	Service serviceCmd `cmd:"" help:"Commands about one service."`
+	Policy  policyCmd  `cmd:"" help:"Check and apply scaling policies."`
+	Decide  decideCmd  `cmd:"" help:"Run the decision on a JSON input and print it; touches nothing."`
+	Invoke  invokeCmd  `cmd:"" help:"Send an event to the function of the local bed and print its answer."`
+	Local   localCmd   `cmd:"" help:"Start and end the local bed: function, DynamoDB, ECS and CloudWatch on this machine."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// coded is an error with an exit code of its own.
+type coded struct {
+	code int
+	err  error
+}
+
+func (e *coded) Error() string { return e.err.Error() }
+func (e *coded) Unwrap() error { return e.err }
+
+func refused(format string, args ...any) error {
+	return &coded{ExitRefused, fmt.Errorf(format, args...)}
+}
+
+// silent is an error whose words have been printed already.
+type silent struct{ code int }
+
+func (e *silent) Error() string { return fmt.Sprintf("exit code %d", e.code) }
+
+// Run runs one command line and gives its exit code. The arguments are without
+// the program's name.
+func Run(ctx context.Context, args []string, env Env) int {
+	var r root
+	done := false // help was printed
+	parser, err := kong.New(&r,
+		kong.Name("trimtab"),
+		kong.Description("Trimtab sizes Amazon ECS services and the EC2 Auto Scaling groups under them.\n\n"+exitWords),
+		kong.Writers(env.Stdout, env.Stderr),
+		kong.Exit(func(int) { done = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Vars{"version": "trimtab " + env.Version},
+	)
+	if err != nil {
+		return report(env, fmt.Errorf("build command line: %w", err))
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if done {
+		return ExitOK
+	}
+	if err != nil {
+		return report(env, &coded{ExitRefused, fmt.Errorf("%w; see trimtab --help", err)})
+	}
+	s := &session{Env: env, json: r.JSON, colour: colour(env, r.NoColor)}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	return report(env, parsed.Run(s))
+}
+
+// colour tells whether to print in colour: to a terminal, unless the user has
+// said no in one of the usual ways.
+func colour(env Env, no bool) bool {
+	return env.Terminal && !no && env.Getenv("NO_COLOR") == "" && env.Getenv("TERM") != "dumb"
+}
+
+// report prints an error, with a remedy where one is known, and gives the exit code.
+func report(env Env, err error) int {
+	if err == nil {
+		return ExitOK
+	}
+	if q, ok := errors.AsType[*silent](err); ok {
+		return q.code
+	}
+	_, _ = fmt.Fprintf(env.Stderr, "trimtab: %v\n", err)
+	if words := remedy(err); words != "" {
+		_, _ = fmt.Fprintf(env.Stderr, "  remedy: %s\n", words)
+	}
+	switch c, ok := errors.AsType[*coded](err); {
+	case ok:
+		return c.code
+	case errors.Is(err, ledger.ErrConflict):
+		return ExitConflict
+	}
+	return ExitFailed
+}
+
+// remedy gives what to do about an error that has no remedy in its own words.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, ledger.ErrConflict):
+		return "someone changed the ledger since it was read: run the command again and look at the new difference"
+	case errors.Is(err, ledger.ErrUnavailable):
+		return "run the command again; a write that did take effect is then seen as done"
+	case errors.Is(err, ledger.ErrTooLarge):
+		return "make the policy smaller: one target's row must fit in one DynamoDB item"
+	}
+	return awsRemedy(err)
+}

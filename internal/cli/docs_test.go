@@ -1,0 +1,170 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/policy"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+	"github.com/trimtab-ecs/trimtab/internal/policyfile"
+)
+
+const (
+	decideDoc = "../../docs/decide.md"
+	policyDoc = "../../docs/policy.md"
+)
+
+func readDoc(t *testing.T, path string) string {
+	t.Helper()
+	src, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(src)
+}
+
+var fence = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
+
+// blocks gives the fenced blocks of a language.
+func blocks(doc, language string) []string {
+	var out []string
+	for _, m := range fence.FindAllStringSubmatch(doc, -1) {
+		if m[1] == language {
+			out = append(out, m[2])
+		}
+	}
+	return out
+}
+
+// The example of docs/decide.md is run: its decision and its words are what the
+// command prints.
+func TestDecideDocExample(t *testing.T) {
+	t.Parallel()
+	doc := readDoc(t, decideDoc)
+	docs, texts := blocks(doc, "json"), blocks(doc, "text")
+	if len(docs) != 2 || len(texts) != 1 {
+		t.Fatalf("%s has %d json and %d text blocks, want the input, the decision and the words", decideDoc, len(docs), len(texts))
+	}
+	for _, c := range []struct {
+		args           []string
+		language, want string
+	}{
+		{[]string{"decide", "--input", "-"}, "json", docs[1]},
+		{[]string{"decide", "--input", "-", "--words"}, "text", texts[0]},
+	} {
+		var out, messages bytes.Buffer
+		code := Run(t.Context(), c.args, Env{
+			Stdin: strings.NewReader(docs[0]), Stdout: &out, Stderr: &messages, Getenv: func(string) string { return "" },
+		})
+		if code != ExitOK {
+			t.Fatalf("%v: exit code %d: %s", c.args, code, &messages)
+		}
+		if *update {
+			head := "```" + c.language + "\n"
+			fresh := strings.Replace(readDoc(t, decideDoc), head+c.want+"```", head+out.String()+"```", 1)
+			if err := os.WriteFile(decideDoc, []byte(fresh), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if d := cmp.Diff(c.want, out.String()); d != "" {
+			t.Errorf("%s says otherwise than %v (-doc +command), accept with -update:\n%s", decideDoc, c.args, d)
+		}
+	}
+}
+
+// Every field of the input and of the decision is described.
+func TestDecideDocFields(t *testing.T) {
+	t.Parallel()
+	doc := readDoc(t, decideDoc)
+	fields := jsonFields(t, reflect.TypeFor[question](), reflect.TypeFor[policy.Decision]())
+	if len(fields) < 70 {
+		t.Errorf("%d fields found, the test looks in the wrong place", len(fields))
+	}
+	for _, f := range fields {
+		if !strings.Contains(doc, "`"+f+"`") {
+			t.Errorf("%s does not describe `%s`", decideDoc, f)
+		}
+	}
+}
+
+// Every field of a policy document is described, the defaults are those of the
+// code, and the full example is a valid document that uses every field.
+func TestPolicyDoc(t *testing.T) {
+	t.Parallel()
+	doc := readDoc(t, policyDoc)
+	fields := jsonFields(t, reflect.TypeFor[spec.Document](), reflect.TypeFor[spec.Service](), reflect.TypeFor[spec.Policy](),
+		reflect.TypeFor[spec.TargetTracking](), reflect.TypeFor[spec.Metric](), reflect.TypeFor[spec.Behavior](), reflect.TypeFor[spec.Group]())
+	examples := blocks(doc, "yaml")
+	if len(examples) != 1 || len(fields) < 20 {
+		t.Fatalf("%s has %d yaml blocks, want 1; the document has %d fields", policyDoc, len(examples), len(fields))
+	}
+	if _, faults := policyfile.Parse([]byte(examples[0]), policyDoc); len(faults) > 0 {
+		t.Errorf("the example has faults: %v", faults)
+	}
+	for _, f := range fields {
+		if !strings.Contains(doc, "`"+f+"`") {
+			t.Errorf("%s does not describe `%s`", policyDoc, f)
+		}
+		if !strings.Contains(examples[0], f+":") {
+			t.Errorf("the example of %s does not use %s", policyDoc, f)
+		}
+	}
+	out, in := spec.Service{}.Out(), spec.Service{}.In()
+	for _, row := range []string{
+		"| `5%` | `10%` |", "| `0s` | `60s` |", "| `0s` | `15m` |",
+	} {
+		if !strings.Contains(doc, row) {
+			t.Errorf("%s lacks the defaults %s", policyDoc, row)
+		}
+	}
+	if d := cmp.Diff([]spec.Resolved{
+		{Tolerance: 0.05}, {Tolerance: 0.10, Cooldown: time.Minute, StabilizationWindow: 15 * time.Minute},
+	}, []spec.Resolved{out, in}); d != "" {
+		t.Errorf("the defaults of the code have changed; change the table of %s and this test (-doc +code):\n%s", policyDoc, d)
+	}
+}
+
+// jsonFields lists the json names of the types and of all they hold, sorted.
+// The policy document has a page of its own, so its types are left out below
+// other types.
+func jsonFields(t *testing.T, types ...reflect.Type) []string {
+	t.Helper()
+	var names []string
+	seen := map[reflect.Type]bool{}
+	var walk func(ty reflect.Type, top bool)
+	walk = func(ty reflect.Type, top bool) {
+		switch ty.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Map:
+			walk(ty.Elem(), top)
+			return
+		case reflect.Struct:
+		default:
+			return
+		}
+		if seen[ty] || ty == reflect.TypeFor[time.Time]() || !top && (ty == reflect.TypeFor[spec.Service]() || ty == reflect.TypeFor[spec.Group]()) {
+			return
+		}
+		seen[ty] = true
+		for f := range ty.Fields() {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if name != "" && name != "-" {
+				names = append(names, name)
+			}
+			walk(f.Type, false)
+		}
+	}
+	for _, ty := range types {
+		walk(ty, true)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/explain"
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/policy"
+	"github.com/trimtab-ecs/trimtab/internal/ledger"
+)
+
+// serviceCmd holds the commands about one service.
+type serviceCmd struct {
+	Explain explainCmd `cmd:"" help:"Explain the last decisions about a service: what was seen, which rule bound, what would change it."`
+}
+
+// explainCmd explains the last decisions about a service.
+type explainCmd struct {
+	Service string `arg:"" help:"Name of the service, or CLUSTER/SERVICE."`
+	Limit   int    `default:"1" help:"How many decisions, the newest first." placeholder:"N" short:"n"`
+	clusterFlag
+	ledgerFlags
+}
+
+// explained is the JSON result of service explain.
+type explained struct {
+	Row     ledger.Row      `json:"row"`
+	Stop    bool            `json:"stop,omitempty"`
+	Records []ledger.Record `json:"records"`
+}
+
+// Run prints what the ledger knows: the reason that holds now, then the
+// decision records, the newest first.
+func (c explainCmd) Run(ctx context.Context, s *session) error {
+	if c.Limit < 0 {
+		return refused("--limit %d is below 0: give how many decisions to print", c.Limit)
+	}
+	l, err := c.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	cl, err := c.cluster(ctx, s, l)
+	if err != nil {
+		return err
+	}
+	name := c.Service[strings.LastIndex(c.Service, "/")+1:]
+	target := fleet.ServiceKey{Cluster: cl.Name, Service: fleet.ServiceName(name)}.Target()
+	row := cl.Row(target)
+	if row.Generation == 0 {
+		return fmt.Errorf("cluster %s has no service %s in the ledger; it has %s", cl.Name, name, servicesOf(cl))
+	}
+	e := explained{Row: row, Stop: cl.Control.Stop, Records: []ledger.Record{}}
+	if c.Limit > 0 {
+		if e.Records, err = l.Records(ctx, target, time.Time{}, c.Limit); err != nil {
+			return fmt.Errorf("read the decisions about %s from the ledger: %w", target, err)
+		}
+	}
+	if s.json {
+		return s.printJSON(e)
+	}
+	s.explain(e)
+	return nil
+}
+
+// cluster finds the cluster of the service and reads it.
+func (c explainCmd) cluster(ctx context.Context, s *session, l Ledger) (ledger.Cluster, error) {
+	if before, _, ok := strings.Cut(c.Service, "/"); ok {
+		if c.Cluster != "" && c.Cluster != before {
+			return ledger.Cluster{}, refused("%s and --cluster %s name two clusters: keep one", c.Service, c.Cluster)
+		}
+		c.Cluster = before
+	}
+	names, err := c.clusters(ctx, s, l)
+	if err != nil {
+		return ledger.Cluster{}, err
+	}
+	if len(names) == 0 {
+		return ledger.Cluster{}, errNothing
+	}
+	if len(names) > 1 {
+		return ledger.Cluster{}, refused("the ledger holds several clusters (%s): say which with --cluster", join(names))
+	}
+	cl, err := l.Read(ctx, names[0])
+	if err != nil {
+		return cl, fmt.Errorf("read cluster %s from the ledger: %w", names[0], err)
+	}
+	return cl, nil
+}
+
+func servicesOf(cl ledger.Cluster) string {
+	var names []string
+	for _, r := range cl.Rows {
+		if r.Target.Kind == fleet.ServiceTarget {
+			names = append(names, r.Target.Name)
+		}
+	}
+	if len(names) == 0 {
+		return "no services"
+	}
+	return join(names)
+}
+
+func join[S ~string](names []S) string {
+	out := make([]string, 0, len(names))
+	for _, n := range names {
+		out = append(out, string(n))
+	}
+	return strings.Join(out, ", ")
+}
+
+func (s *session) explain(e explained) {
+	r := e.Row
+	s.printf("service %s of cluster %s, policy %s, mode %s, bounds %s\n", r.Target.Name, r.Target.Cluster, policyOf(r), modeOf(r), bounds(r))
+	if e.Stop {
+		s.printf("the cluster's global stop is set: nothing is ordered\n")
+	}
+	for _, n := range s.notes(r) {
+		s.printf("%s\n", n)
+	}
+	if why := r.Reason; why == nil {
+		s.printf("\nnothing has been decided yet: the function decides at an alarm, an event, or within five minutes\n")
+	} else {
+		s.printf("\nsince %s (%s)\n", stamp(why.First), s.ago(why.First))
+		s.printf("  reason      %s: %s\n", why.Rule, why.Because)
+		s.printf("  desired     %d (%d wanted before limits)\n", why.Desired, why.Wanted)
+		if words := explain.ChangedBy(why.Rule); words != "" {
+			s.printf("  changed by  %s\n", words)
+		}
+	}
+	for _, rec := range e.Records {
+		s.printf("\n%s %s\n", stamp(rec.At), recordWords(rec))
+	}
+}
+
+// kinds says in words what a record is about.
+var kinds = map[ledger.Kind]string{
+	ledger.Ordered: "ordered",
+	ledger.Refused: "order refused",
+	ledger.Holding: "new reason to hold",
+	ledger.Healed:  "order closed late, as the service shows it done",
+	ledger.Dropped: "order dropped, as the service does not show it done",
+}
+
+// recordHead says what became of a decision. The outcome of an order begins
+// with its own word: ordered, observed, refused.
+func recordHead(rec ledger.Record) string {
+	head := kinds[rec.Kind]
+	switch {
+	case head == "":
+		head = string(rec.Kind)
+	case rec.Outcome == "":
+		return head
+	case rec.Kind == ledger.Ordered || rec.Kind == ledger.Refused:
+		return rec.Outcome
+	}
+	return strings.TrimSuffix(head+": "+rec.Outcome, ": ")
+}
+
+// recordWords explains one record: from its decision, or from its own fields
+// where the decision was not kept.
+func recordWords(rec ledger.Record) string {
+	head := recordHead(rec)
+	var d policy.Decision
+	if len(rec.Decision) > 0 && json.Unmarshal(rec.Decision, &d) == nil {
+		for _, sd := range d.Services {
+			if string(sd.Service) == rec.Target.Name && rec.Target.Kind == fleet.ServiceTarget {
+				return head + "\n" + strings.TrimSuffix(explain.Service(sd), "\n")
+			}
+		}
+	}
+	return fmt.Sprintf("%s\nservice %s: %s\n  reason      %s: %s", head, rec.Target.Name,
+		explain.Headline(rec.Mode, rec.Before, rec.Desired, "task"), rec.Rule, rec.Because)
+}

@@ -1,0 +1,197 @@
+package cli
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/aws/dynamoledger"
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/ledger"
+	"github.com/trimtab-ecs/trimtab/internal/local"
+	"github.com/trimtab-ecs/trimtab/internal/policyfile"
+)
+
+// Bed starts, ends and finds the local bed.
+type Bed interface {
+	// Up builds the function, starts the bed in the background and says how to reach it.
+	Up(ctx context.Context, out io.Writer) error
+	// Down ends exactly what Up started.
+	Down(ctx context.Context, out io.Writer) error
+	// Supervise keeps a bed until ctx ends; Up runs it in a process of its own.
+	Supervise(ctx context.Context, logs io.Writer) error
+	// Endpoint gives the Invoke endpoint of the bed that runs.
+	Endpoint() (string, error)
+	// Ledger opens the ledger of the bed that runs.
+	Ledger(ctx context.Context) (Ledger, error)
+}
+
+// localCmd holds the commands about the local bed.
+type localCmd struct {
+	Up        localUpCmd   `cmd:"" help:"Start the local bed in the background and print its endpoints."`
+	Down      localDownCmd `cmd:"" help:"End exactly what local up started."`
+	Supervise superviseCmd `cmd:"" help:"Keep a local bed in this process." hidden:""`
+}
+
+type localUpCmd struct{}
+
+// Run starts the bed.
+func (localUpCmd) Run(ctx context.Context, s *session) error { return s.Bed.Up(ctx, s.Stdout) }
+
+type localDownCmd struct{}
+
+// Run ends the bed.
+func (localDownCmd) Run(ctx context.Context, s *session) error { return s.Bed.Down(ctx, s.Stdout) }
+
+type superviseCmd struct{}
+
+// Run keeps a bed until it is told to end.
+func (superviseCmd) Run(ctx context.Context, s *session) error { return s.Bed.Supervise(ctx, s.Stdout) }
+
+// What the local bed is seeded with: demand for 340/60 = 5.67, so 6 tasks.
+const (
+	localCluster  = "prod"
+	localService  = "checkout"
+	localTasks    = 4
+	localCPU      = 85 // percent
+	localMemory   = 40 // percent
+	localFunction = "reconcile"
+	localSample   = "events/aws.cloudwatch.alarm-action.high-cpu.json"
+)
+
+//go:embed local-policy.yaml
+var localPolicy []byte
+
+// systemBed is the local bed of the module that the working directory lies in,
+// with its state in .local, or in the folder that TRIMTAB_LOCAL names.
+type systemBed struct{ getenv func(string) string }
+
+func (b systemBed) dir() (string, error) {
+	if set := b.getenv("TRIMTAB_LOCAL"); set != "" {
+		return set, nil
+	}
+	dir, err := local.DefaultDir("")
+	if err != nil {
+		return "", fmt.Errorf("find the folder of the local bed: %w", err)
+	}
+	return dir, nil
+}
+
+// bootstrap is the function compiled for this machine.
+func (systemBed) bootstrap(dir string) string { return filepath.Join(dir, localFunction, "bootstrap") }
+
+func (b systemBed) Up(ctx context.Context, out io.Writer) error {
+	dir, err := b.dir()
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	root, err := local.ModuleRoot("")
+	if err != nil {
+		return fmt.Errorf("find the source of the function: %w", err)
+	}
+	// A bed that runs already holds its binary open, and keeps it.
+	if _, err := local.ReadState(dir); errors.Is(err, local.ErrNotUp) {
+		_, _ = fmt.Fprintf(out, "Building functions/%s ...\n", localFunction)
+		if err := local.BuildFunction(ctx, root, "./functions/"+localFunction, b.bootstrap(dir)); err != nil {
+			return err
+		}
+	}
+	return local.Up(ctx, local.UpOptions{Dir: dir, Command: []string{near(self), "local", "supervise"}, Sample: localSample, Out: out})
+}
+
+// near gives a program's path from the working directory where that is shorter.
+func near(path string) string {
+	at, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(at, path); err == nil && !strings.HasPrefix(rel, "..") && strings.ContainsRune(rel, filepath.Separator) {
+		return rel
+	}
+	return path
+}
+
+func (b systemBed) Down(ctx context.Context, out io.Writer) error {
+	dir, err := b.dir()
+	if err != nil {
+		return err
+	}
+	return local.Down(ctx, dir, out)
+}
+
+func (b systemBed) Supervise(ctx context.Context, logs io.Writer) error {
+	dir, err := b.dir()
+	if err != nil {
+		return err
+	}
+	tools, err := local.FindTools("")
+	if err != nil {
+		return err
+	}
+	return local.Supervise(ctx, dir, local.BedOptions{
+		Tools:     tools,
+		Functions: []local.Function{{Name: localFunction, Bootstrap: b.bootstrap(dir)}},
+		Cluster:   localCluster,
+		Services:  []local.ServiceSeed{{Name: localService, DesiredCount: localTasks}},
+		Metrics: []local.Metric{
+			local.ECSUtilization(localCluster, localService, "CPUUtilization", localCPU, localTasks, 30),
+			local.ECSUtilization(localCluster, localService, "MemoryUtilization", localMemory, localTasks, 30),
+		},
+		Logs: logs,
+		Seed: seedPolicy,
+	})
+}
+
+// seedPolicy writes the built-in policy to the ledger of a new bed.
+func seedPolicy(ctx context.Context, e local.Endpoints) error {
+	doc, faults := policyfile.Parse(localPolicy, "local-policy.yaml")
+	if len(faults) > 0 {
+		return fmt.Errorf("read the built-in policy: %s", faults[0])
+	}
+	services, _ := doc.Rows()
+	policy := services[localService]
+	return bedLedger(e).Change(ctx, ledger.Change{Cluster: doc.Cluster, Edits: []ledger.Edit{{
+		Target: fleet.ServiceKey{Cluster: doc.Cluster, Service: localService}.Target(),
+		Policy: &ledger.Policy{Service: &policy, Version: 1, Author: "trimtab local up", At: time.Now().UTC()},
+	}}})
+}
+
+// bedLedger is the ledger of a bed, past the recorder that counts the function's calls.
+func bedLedger(e local.Endpoints) *dynamoledger.Ledger {
+	return dynamoledger.New(local.NewDynamoDBClient(e.DynamoDBDirect), e.Table)
+}
+
+func (b systemBed) Endpoint() (string, error) {
+	state, err := b.state()
+	return state.Endpoints.Invoke, err
+}
+
+func (b systemBed) Ledger(context.Context) (Ledger, error) {
+	state, err := b.state()
+	if err != nil {
+		return nil, err
+	}
+	return bedLedger(state.Endpoints), nil
+}
+
+func (b systemBed) state() (local.State, error) {
+	dir, err := b.dir()
+	if err != nil {
+		return local.State{}, err
+	}
+	state, err := local.ReadState(dir)
+	if err != nil {
+		return local.State{}, fmt.Errorf("find the local bed: %w", err)
+	}
+	return state, nil
+}

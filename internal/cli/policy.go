@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+	"github.com/trimtab-ecs/trimtab/internal/policyfile"
+)
+
+// policyCmd holds the commands about policy files.
+type policyCmd struct {
+	Check checkCmd `cmd:"" help:"Check policy files and print every fault with its line, column and remedy."`
+	Apply applyCmd `cmd:"" help:"Write a policy file to the ledger, after showing what changes."`
+}
+
+// checkCmd checks policy files.
+type checkCmd struct {
+	Files []string `arg:"" help:"Policy files, YAML or JSON; - is standard input." name:"file"`
+}
+
+// checked is the JSON result of policy check for one file.
+type checked struct {
+	File     string             `json:"file"`
+	OK       bool               `json:"ok"`
+	Cluster  string             `json:"cluster,omitempty"`
+	Services int                `json:"services"`
+	Groups   int                `json:"groups"`
+	Faults   []policyfile.Fault `json:"faults"`
+}
+
+// Run prints "ok" for every file, or all of its faults.
+func (c checkCmd) Run(_ context.Context, s *session) error {
+	bad := false
+	results := make([]checked, 0, len(c.Files))
+	for _, name := range c.Files {
+		doc, faults, err := s.policy(name)
+		if err != nil {
+			return err
+		}
+		bad = bad || len(faults) > 0
+		results = append(results, checked{
+			File: name, OK: len(faults) == 0, Cluster: string(doc.Cluster), Services: len(doc.Services), Groups: len(doc.Groups), Faults: faults,
+		})
+	}
+	if s.json {
+		if err := s.printJSON(map[string]any{"files": results}); err != nil {
+			return err
+		}
+	} else {
+		for _, r := range results {
+			s.checked(r)
+		}
+	}
+	if bad {
+		return &silent{ExitRefused}
+	}
+	return nil
+}
+
+func (s *session) checked(r checked) {
+	if r.OK {
+		s.printf("%s: ok: cluster %s, %s, %s\n", r.File, r.Cluster, count(r.Services, "service"), count(r.Groups, "group"))
+		return
+	}
+	for _, f := range r.Faults {
+		s.printf("%s\n", f)
+	}
+	s.printf("%s: %s\n", r.File, count(len(r.Faults), "fault"))
+}
+
+// policy reads a policy file.
+func (s *session) policy(name string) (spec.Document, []policyfile.Fault, error) {
+	src, err := s.read(name, 2*policyfile.MaxBytes) // Parse says which limit was passed
+	if err != nil {
+		return spec.Document{}, nil, err
+	}
+	doc, faults := policyfile.Parse(src, called(name))
+	if faults == nil {
+		faults = []policyfile.Fault{}
+	}
+	return doc, faults, nil
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+)
+
+// session is one run of a command: the environment and the global flags.
+type session struct {
+	Env
+	json   bool
+	colour bool
+}
+
+// printf writes to the result. A reader that has gone is no reason to stop.
+func (s *session) printf(format string, args ...any) { _, _ = fmt.Fprintf(s.Stdout, format, args...) }
+
+// say writes a message.
+func (s *session) say(format string, args ...any) { _, _ = fmt.Fprintf(s.Stderr, format+"\n", args...) }
+
+// printJSON writes a value as indented JSON, the same bytes for the same value.
+func (s *session) printJSON(v any) error {
+	enc := json.NewEncoder(s.Stdout)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("print JSON: %w", err)
+	}
+	return nil
+}
+
+// The colours of a difference, as ANSI escapes.
+const (
+	green  = "\x1b[32m"
+	red    = "\x1b[31m"
+	yellow = "\x1b[33m"
+	plain  = "\x1b[0m"
+)
+
+func (s *session) paint(colour, text string) string {
+	if !s.colour {
+		return text
+	}
+	return colour + text + plain
+}
+
+// read gives the bytes of a file, or of standard input for "-".
+func (s *session) read(name string, most int64) ([]byte, error) {
+	if name != "-" {
+		src, err := s.ReadFile(name)
+		if err != nil {
+			return nil, &coded{ExitRefused, err}
+		}
+		if int64(len(src)) > most {
+			return nil, refused("%s has %d bytes, more than %d", name, len(src), most)
+		}
+		return src, nil
+	}
+	src, err := io.ReadAll(io.LimitReader(s.Stdin, most+1))
+	if err != nil {
+		return nil, fmt.Errorf("read standard input: %w", err)
+	}
+	if int64(len(src)) > most {
+		return nil, refused("standard input has more than %d bytes", most)
+	}
+	return src, nil
+}
+
+// called gives how a file is named in messages.
+func called(name string) string {
+	if name == "-" {
+		return "standard input"
+	}
+	return name
+}
+
+// ago gives how long before now a time was: 40s ago, 3m ago, 2h ago, 5d ago.
+func (s *session) ago(t time.Time) string {
+	d := s.Now().Sub(t)
+	switch {
+	case t.IsZero():
+		return "never"
+	case d < 0:
+		return "in " + span(-d)
+	}
+	return span(d) + " ago"
+}
+
+func span(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// ledgerFlags say which ledger a command reads and writes.
+type ledgerFlags struct {
+	Table       string `help:"DynamoDB table of the ledger (default: TRIMTAB_TABLE)." placeholder:"NAME"`
+	EndpointURL string `help:"Endpoint of DynamoDB (default: AWS_ENDPOINT_URL_DYNAMODB, else AWS)." name:"endpoint-url" placeholder:"URL"`
+	Local       bool   `help:"Use the ledger of the local bed that runs (trimtab local up)."`
+}
+
+// open opens the ledger that the flags name.
+func (f ledgerFlags) open(ctx context.Context, s *session) (Ledger, error) {
+	if f.Local {
+		if f.Table != "" || f.EndpointURL != "" {
+			return nil, refused("--local and --table or --endpoint-url exclude each other: keep one")
+		}
+		return s.Bed.Ledger(ctx)
+	}
+	o := LedgerOptions{Table: f.Table, EndpointURL: f.EndpointURL}
+	if o.Table == "" {
+		o.Table = s.Getenv("TRIMTAB_TABLE")
+	}
+	if o.Table == "" {
+		return nil, refused("no ledger table is named: give --table, or export TRIMTAB_TABLE (LedgerTableName in the outputs of the stack)")
+	}
+	return s.Ledger(ctx, o)
+}
+
+// clusterFlag names a cluster.
+type clusterFlag struct {
+	Cluster string `help:"ECS cluster (default: TRIMTAB_CLUSTER, else every cluster of the ledger)." placeholder:"NAME" short:"c"`
+}
+
+// clusters gives the clusters to look at: the one that is named, or all.
+func (f clusterFlag) clusters(ctx context.Context, s *session, l Ledger) ([]fleet.ClusterName, error) {
+	name := f.Cluster
+	if name == "" {
+		name = s.Getenv("TRIMTAB_CLUSTER")
+	}
+	if name != "" {
+		return []fleet.ClusterName{fleet.ClusterName(name)}, nil
+	}
+	all, err := l.Clusters(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the clusters of the ledger: %w", err)
+	}
+	return all, nil
+}
+
+// errNothing is printed where the ledger holds nothing to show.
+var errNothing = errors.New("the ledger holds no cluster: write a policy with trimtab policy apply FILE")
+
+// versionCmd prints the version.
+type versionCmd struct{}
+
+// Run prints it.
+func (versionCmd) Run(s *session) error {
+	if s.json {
+		return s.printJSON(map[string]string{"version": s.Version})
+	}
+	s.printf("trimtab %s\n", s.Version)
+	return nil
+}

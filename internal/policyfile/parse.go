@@ -1,0 +1,176 @@
+// Package policyfile gives scaling policy documents from YAML or JSON files,
+// with every fault at its line and column, and canonical JSON back.
+//
+//	bytes -> screen (size, encoding, hostile tokens) -> YAML tree
+//	      -> decode against the types of core/spec (fields, types, numbers)
+//	      -> spec.Validate (meaning) -> every fault, sorted by position
+//
+// The known fields are read from the json tags of core/spec, so that the file
+// format and the types cannot drift apart.
+package policyfile
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+)
+
+// Limits of a file. A document of 1,000 services is about 300 KB and 60,000
+// tokens; beyond these a file is a mistake or an attack on the parser.
+const (
+	MaxBytes = 1 << 20
+	MaxDepth = 32
+	// MaxFaults is the most faults reported of one file.
+	MaxFaults = 100
+
+	maxTokens  = 200_000
+	maxEntries = 2_000 // of one mapping or list
+	maxMends   = 10    // syntax faults that parsing goes on after
+)
+
+// Parse reads one policy document from YAML or JSON. The name stands in the
+// faults only. Either there are no faults and the document is valid, or the
+// document is zero.
+func Parse(src []byte, name string) (spec.Document, []Fault) {
+	p := &parsing{src: newSource(src, name), marks: map[string]*mark{}}
+	doc := p.document(src)
+	if len(p.found) > 0 {
+		return spec.Document{}, p.faults()
+	}
+	return doc, nil
+}
+
+// parsing collects the faults of one file.
+type parsing struct {
+	src   source
+	found []finding
+	// marks holds what was found at each path of the document.
+	marks map[string]*mark
+	// mended is true when a block with a syntax fault was left out: what is
+	// missing then proves nothing.
+	mended bool
+}
+
+// finding is a fault before its source is marked: marking costs the length of
+// the line, and only MaxFaults are shown.
+type finding struct {
+	at              position
+	path            []string
+	message, remedy string
+}
+
+// mark is where one path of the document stands in the source.
+type mark struct {
+	at position
+	// torn is true when an entry of this mapping or list, or the value itself,
+	// could not be read: what follows from its absence is no fault of its own.
+	torn bool
+}
+
+func (p *parsing) document(src []byte) spec.Document {
+	if f, ok := p.src.unreadable(src); ok {
+		p.found = append(p.found, f)
+		return spec.Document{}
+	}
+	root := p.tree()
+	var doc spec.Document
+	if root == nil {
+		return doc
+	}
+	p.marks[""] = &mark{at: nodePosition(root), torn: p.mended}
+	if !p.decode(root, reflect.ValueOf(&doc).Elem(), nil) {
+		return doc
+	}
+	if p.mended {
+		p.tear([]string{"services"})
+		p.tear([]string{"groups"})
+	}
+	p.validate(doc)
+	return doc
+}
+
+// validate adds the problems of meaning, except those that only follow from
+// what could not be read.
+func (p *parsing) validate(doc spec.Document) {
+	for _, problem := range doc.Validate() {
+		path := problem.Path
+		m, found := p.marks[key(path)]
+		for !found && len(path) > 0 {
+			path = path[:len(path)-1]
+			m, found = p.marks[key(path)]
+		}
+		if !found || m.torn || p.tornAbove(path) {
+			continue
+		}
+		p.fault(m.at, problem.Path, problem.Message, problem.Remedy)
+	}
+}
+
+// tornAbove tells whether the mapping that holds the path lost an entry. A
+// bound that is compared with a lost one would be a false alarm.
+func (p *parsing) tornAbove(path []string) bool {
+	if len(path) == 0 {
+		return false
+	}
+	m := p.marks[key(path[:len(path)-1])]
+	// Targets do not depend on one another, so a lost one hides none.
+	return m != nil && m.torn && !isTargets(path[:len(path)-1])
+}
+
+func isTargets(path []string) bool {
+	return len(path) == 1 && (path[0] == "services" || path[0] == "groups")
+}
+
+// tear marks a path as incompletely read.
+func (p *parsing) tear(path []string) {
+	if m := p.marks[key(path)]; m != nil {
+		m.torn = true
+		return
+	}
+	p.marks[key(path)] = &mark{torn: true, at: position{line: 1, column: 1}}
+}
+
+func (p *parsing) fault(at position, path []string, message, remedy string) {
+	p.found = append(p.found, finding{p.src.within(at), path, message, remedy})
+}
+
+// faults gives what was found in the order of the source, at most MaxFaults.
+func (p *parsing) faults() []Fault {
+	slices.SortStableFunc(p.found, func(a, b finding) int {
+		return cmp.Or(cmp.Compare(a.at.line, b.at.line), cmp.Compare(a.at.column, b.at.column))
+	})
+	p.found = slices.CompactFunc(p.found, func(a, b finding) bool { return a.at == b.at && a.message == b.message })
+	if n := len(p.found) - MaxFaults; n > 0 {
+		p.found[MaxFaults] = finding{p.found[MaxFaults].at, nil, fmt.Sprintf("and %d more faults from here on", n), "mend the ones above first"}
+		p.found = p.found[:MaxFaults+1]
+	}
+	out := make([]Fault, 0, len(p.found))
+	for _, f := range p.found {
+		out = append(out, p.src.fault(f))
+	}
+	return out
+}
+
+// key joins a path; names in a document cannot hold the separator, since
+// control characters are refused.
+func key(path []string) string { return strings.Join(path, "\x00") }
+
+// nodePosition gives where a node begins; a block mapping's own token is its
+// first colon.
+func nodePosition(n ast.Node) position {
+	switch v := n.(type) {
+	case *ast.MappingNode:
+		if !v.IsFlowStyle && len(v.Values) > 0 {
+			return nodePosition(v.Values[0].Key)
+		}
+	case *ast.MappingValueNode:
+		return nodePosition(v.Key)
+	}
+	return tokenPosition(n.GetToken())
+}

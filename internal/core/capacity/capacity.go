@@ -40,28 +40,26 @@ type Result struct {
 // never lowers it: scale-in of instances is consolidation's, with drains.
 func Decide(in Input) Result {
 	s := history.Begin(in.Base)
-	r := Result{Live: in.Group.DesiredCapacity, Base: in.Base}
-	for _, it := range in.Waiting {
-		r.Waiting += it.Count
-	}
+	r := Result{Live: in.Group.DesiredCapacity, Base: in.Base, Waiting: count(in.Waiting)}
 	ready, onTheWay, shape, known := room(in)
-	rest := placement.Pack(in.Waiting, ready)
+	sized, unsized := bySize(in.Waiting)
+	rest := placement.Pack(sized, ready)
 	if known && onTheWay > 0 {
 		// Instances that stand are filled before those on the way, in two steps: so
 		// the raise of one decision is what the next one finds on the way for it.
 		rest = placement.Pack(items(rest), coming(onTheWay, shape))
 	}
-	for _, x := range rest {
-		r.Unplaced += x.Count
-	}
-	switch {
-	case r.Unplaced == 0:
-		s.To(in.Base, history.AlreadyAtDesiredCapacity, fmt.Sprintf("%s on %s and %d on the way",
-			fits(r.Waiting), plural(len(ready), "instance"), onTheWay))
-	case !known:
+	r.Unplaced = count(items(rest))
+	switch n := count(sized); {
+	case r.Unplaced > 0 && !known:
 		learn(s, r, onTheWay)
-	default:
+	case r.Unplaced > 0:
 		raise(s, rest, shape)
+	case n > 0 || len(unsized) == 0:
+		s.To(in.Base, history.AlreadyAtDesiredCapacity, fmt.Sprintf("%s on %s and %d on the way", fits(n), plural(len(ready), "instance"), onTheWay))
+	}
+	for _, it := range unsized {
+		s.To(s.Count(), history.TaskSizeUnknown, fmt.Sprintf("%s of %s without a known size: what they need is not guessed", plural(it.Count, "waiting task"), it.Name))
 	}
 	limit(s, in)
 	var binding history.Clause
@@ -79,6 +77,28 @@ func fits(waiting int) string {
 		return "the waiting task fits"
 	}
 	return fmt.Sprintf("all %d waiting tasks fit", waiting)
+}
+
+// bySize parts the tasks whose size was not read from the others, by name. A
+// size of zero would fit anywhere, so it is not a size.
+func bySize(waiting []placement.Item) (sized, unsized []placement.Item) {
+	for _, it := range waiting {
+		if it.Count > 0 && it.Size == (fleet.Resources{}) {
+			unsized = append(unsized, it)
+			continue
+		}
+		sized = append(sized, it)
+	}
+	slices.SortStableFunc(unsized, func(a, b placement.Item) int { return cmp.Compare(a.Name, b.Name) })
+	return sized, unsized
+}
+
+func count(items []placement.Item) int {
+	n := 0
+	for _, it := range items {
+		n += it.Count
+	}
+	return n
 }
 
 func items(rest []placement.Rest) []placement.Item {

@@ -63,6 +63,7 @@ const (
 	TasksWaiting    = "TasksWaiting"
 	ShapeUnknown    = "InstanceShapeUnknown"
 	TaskTooLarge    = "TaskTooLarge"
+	TaskSizeUnknown = "TaskSizeUnknown"
 	LaunchSuspended = "LaunchSuspended"
 )
 

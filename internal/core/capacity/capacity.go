@@ -42,24 +42,21 @@ func Decide(in Input) Result {
 	s := history.Begin(in.Base)
 	r := Result{Live: in.Group.DesiredCapacity, Base: in.Base, Waiting: count(in.Waiting)}
 	ready, onTheWay, shape, known := room(in)
-	sized, unsized := bySize(in.Waiting)
-	rest := placement.Pack(sized, ready)
+	rest := placement.Pack(in.Waiting, ready)
 	if known && onTheWay > 0 {
 		// Instances that stand are filled before those on the way, in two steps: so
 		// the raise of one decision is what the next one finds on the way for it.
 		rest = placement.Pack(items(rest), coming(onTheWay, shape))
 	}
 	r.Unplaced = count(items(rest))
-	switch n := count(sized); {
-	case r.Unplaced > 0 && !known:
+	switch {
+	case r.Unplaced == 0:
+		s.To(in.Base, history.AlreadyAtDesiredCapacity, fmt.Sprintf("%s on %s and %d on the way",
+			fits(r.Waiting), plural(len(ready), "instance"), onTheWay))
+	case !known:
 		learn(s, r, onTheWay)
-	case r.Unplaced > 0:
+	default:
 		raise(s, rest, shape)
-	case n > 0 || len(unsized) == 0:
-		s.To(in.Base, history.AlreadyAtDesiredCapacity, fmt.Sprintf("%s on %s and %d on the way", fits(n), plural(len(ready), "instance"), onTheWay))
-	}
-	for _, it := range unsized {
-		s.To(s.Count(), history.TaskSizeUnknown, fmt.Sprintf("%s of %s without a known size: what they need is not guessed", plural(it.Count, "waiting task"), it.Name))
 	}
 	limit(s, in)
 	var binding history.Clause
@@ -77,20 +74,6 @@ func fits(waiting int) string {
 		return "the waiting task fits"
 	}
 	return fmt.Sprintf("all %d waiting tasks fit", waiting)
-}
-
-// bySize parts the tasks whose size was not read from the others, by name. A
-// size of zero would fit anywhere, so it is not a size.
-func bySize(waiting []placement.Item) (sized, unsized []placement.Item) {
-	for _, it := range waiting {
-		if it.Count > 0 && it.Size == (fleet.Resources{}) {
-			unsized = append(unsized, it)
-			continue
-		}
-		sized = append(sized, it)
-	}
-	slices.SortStableFunc(unsized, func(a, b placement.Item) int { return cmp.Compare(a.Name, b.Name) })
-	return sized, unsized
 }
 
 func count(items []placement.Item) int {

@@ -160,18 +160,6 @@ func TestDecideByRule(t *testing.T) {
 			return in
 		}, 2, history.AlreadyAtDesiredCapacity, "the waiting task fits"},
 
-		{
-			"a task whose size was not read is not packed as if it took nothing", func() capacity.Input { return input(tasks("a", 0, 0, 3)) }, 2, history.TaskSizeUnknown,
-			"3 waiting tasks of a without a known size: what they need is not guessed",
-		},
-		{"one of unknown size, the others raise", func() capacity.Input { return input(tasks("a", 0, 0, 3), tasks("b", 512, 512, 1)) }, 3, history.TasksWaiting, "1 instance more"},
-		{"one of unknown size, the others fit", func() capacity.Input {
-			in := input(tasks("a", 0, 0, 1), tasks("b", 512, 512, 1))
-			in.Instances[0].Remaining = shape()
-			return in
-		}, 2, history.TaskSizeUnknown, "1 waiting task of a without a known size"},
-		{"an unknown size of which none waits", func() capacity.Input { return input(tasks("a", 0, 0, 0)) }, 2, history.AlreadyAtDesiredCapacity, "no task waits"},
-
 		{"Launch is suspended", func() capacity.Input {
 			in := input(tasks("a", 512, 512, 1))
 			in.Group.SuspendedLaunch = true

@@ -32,7 +32,7 @@ func anyInput(t *rapid.T) capacity.Input {
 		in.Instances = append(in.Instances, v)
 	}
 	for i := range rapid.IntRange(0, 6).Draw(t, "waiting") {
-		in.Waiting = append(in.Waiting, tasks(fmt.Sprintf("s%d", i), rapid.IntRange(0, 2100).Draw(t, "cpu"), rapid.IntRange(0, 7700).Draw(t, "memory"), rapid.IntRange(0, 20).Draw(t, "count")))
+		in.Waiting = append(in.Waiting, tasks(fmt.Sprintf("s%d", i), rapid.IntRange(0, 2100).Draw(t, "cpu"), rapid.IntRange(1, 7700).Draw(t, "memory"), rapid.IntRange(0, 20).Draw(t, "count")))
 	}
 	return in
 }

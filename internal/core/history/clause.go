@@ -63,7 +63,6 @@ const (
 	TasksWaiting    = "TasksWaiting"
 	ShapeUnknown    = "InstanceShapeUnknown"
 	TaskTooLarge    = "TaskTooLarge"
-	TaskSizeUnknown = "TaskSizeUnknown"
 	LaunchSuspended = "LaunchSuspended"
 )
 

@@ -157,14 +157,16 @@ type Service struct {
 }
 
 // Deploying tells whether a deployment is in progress: more than one
-// deployment, or a primary that is not COMPLETED. Controllers other than ECS
-// report no rollout state, so there the number of deployments decides.
+// deployment, or a primary that is IN_PROGRESS. A primary that FAILED without a
+// rollback stays FAILED until someone deploys again; nothing is on its way then,
+// and a freeze would have no end. Controllers other than ECS report no rollout
+// state, so there the number of deployments decides.
 func (s Service) Deploying() bool {
 	if len(s.Deployments) > 1 {
 		return true
 	}
 	for _, d := range s.Deployments {
-		if d.Primary && d.RolloutState != "" && d.RolloutState != "COMPLETED" {
+		if d.Primary && d.RolloutState == "IN_PROGRESS" {
 			return true
 		}
 	}

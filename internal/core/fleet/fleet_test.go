@@ -127,7 +127,7 @@ func TestDeploying(t *testing.T) {
 		{"no deployment is known", nil, false},
 		{"completed", []fleet.Deployment{primary("COMPLETED")}, false},
 		{"in progress", []fleet.Deployment{primary("IN_PROGRESS")}, true},
-		{"failed", []fleet.Deployment{primary("FAILED")}, true},
+		{"failed and not rolled back", []fleet.Deployment{primary("FAILED")}, false},
 		{"another controller reports no state", []fleet.Deployment{primary("")}, false},
 		{"an old deployment still runs", []fleet.Deployment{primary("COMPLETED"), {RolloutState: "COMPLETED"}}, true},
 		{"the only one is not primary", []fleet.Deployment{{RolloutState: "IN_PROGRESS"}}, false},

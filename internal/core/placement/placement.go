@@ -81,9 +81,8 @@ func Bins(items []Item, shape fleet.Resources) (n int, tooLarge []Rest) {
 	return len(open), tooLarge
 }
 
-// maxPerBin bounds the tasks of one shape on one bin: a task that reserves
-// nothing at all fits without end, but ECS allows 120 tasks on an instance with
-// the largest ENI limits and never thousands.
+// maxPerBin bounds the tasks of one shape on one bin, where a task that reserves
+// nothing at all would fit without end.
 const maxPerBin = 1000
 
 func capacityOf(free, size fleet.Resources) int {

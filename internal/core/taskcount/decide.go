@@ -71,7 +71,7 @@ func (d *decider) bound() {
 		case o.Kind == spec.MinAt && o.Count > d.min:
 			d.min, d.minWhy = o.Count, overrideWhy("min", o)
 		case o.Kind == spec.MaxAt && o.Count < d.max:
-			d.max, d.maxWhy = o.Count, overrideWhy("max", o)
+			d.max, d.maxWhy = max(0, o.Count), overrideWhy("max", o)
 		}
 	}
 	if d.min > d.max {
@@ -203,7 +203,7 @@ func (d *decider) stabilizeIn() {
 func (d *decider) highest(w time.Duration) (n int, ok bool) {
 	for _, t := range d.trackers {
 		high, absent, of := t.highestOver(w)
-		if t.series.Status == signal.Partial || absent > 0 {
+		if t.series.Status != signal.Complete || absent > 0 {
 			d.steps.To(d.in.Base, history.MissingData,
 				fmt.Sprintf("%d of the %d datapoints of %s in the last %s are missing: scale-in needs them all", absent, of, t.rec.Policy, spec.Duration(w)))
 			return d.in.Base, false

@@ -91,6 +91,16 @@ func TestDecideByRule(t *testing.T) {
 			set[0].Status = signal.Partial
 			return input(10, set)
 		}, 10, history.MissingData},
+		{"in: data of a status that is not known holds", func() taskcount.Input {
+			set := cpu(10, 0, repeat(20, 15)...)
+			set[0].Status = ""
+			return input(10, set)
+		}, 10, history.MissingData},
+		{"a need past all counts is capped", func() taskcount.Input {
+			in := input(10, cpu(10, 0, 90))
+			in.Policy.Policies[0].TargetTracking.TargetValue = 1e-307
+			return in
+		}, 60, history.MaxCapacity},
 		{"no datapoint holds", func() taskcount.Input { return input(10, cpu(10, 0)) }, 10, history.MissingData},
 		{"a failed read holds", func() taskcount.Input {
 			return input(10, signal.Set{{Metric: spec.ServiceMetric(key, "CPUUtilization", "Sum"), Status: signal.Failed, Why: "throttled"}})
@@ -304,6 +314,7 @@ func TestOverrides(t *testing.T) {
 		{"min lifts", spec.Override{Kind: spec.MinAt, Count: 12, Until: live}, low, 12, history.MinCapacity},
 		{"max lowers", spec.Override{Kind: spec.MaxAt, Count: 12, Until: live}, cpu(10, 0, 90), 12, history.MaxCapacity},
 		{"max never raises", spec.Override{Kind: spec.MaxAt, Count: 200, Until: live}, cpu(10, 0, 99), 20, history.TargetTracking},
+		{"max below zero is zero", spec.Override{Kind: spec.MaxAt, Count: -3, Until: live}, low, 0, history.MaxCapacity},
 		{"max below min wins", spec.Override{Kind: spec.MaxAt, Count: 1, Until: live}, low, 1, history.MaxCapacity},
 		{"hold stands", spec.Override{Kind: spec.HoldAt, Count: 11, Until: live}, cpu(10, 0, 90), 11, history.HoldOverride},
 		{"hold never passes the maximum", spec.Override{Kind: spec.HoldAt, Count: 99, Until: live}, cpu(10, 0, 90), 60, history.MaxCapacity},

@@ -146,5 +146,6 @@ const maxCount = 1 << 30
 // ceil rounds a need up to whole tasks. The small allowance keeps a need of
 // 6.0000000001, the residue of adding floats, at 6.
 func ceil(need float64) int {
-	return int(min(math.Ceil(need-1e-9*max(1, need)), maxCount))
+	need = min(need, maxCount) // before the allowance, which makes NaN of an infinite need
+	return int(math.Ceil(need - 1e-9*max(1, need)))
 }

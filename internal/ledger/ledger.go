@@ -87,6 +87,12 @@ type Intent struct {
 	Mode    spec.Mode `json:"mode"`
 	// Lock marks the intent of the cell's lock row when the target itself is not changed.
 	Lock bool `json:"lock,omitempty"`
+	// Rule and Because are the decision's reason, so that whoever heals the
+	// intent can still record it.
+	Rule    string `json:"rule,omitempty"`
+	Because string `json:"because,omitempty"`
+	// Marks are the marks before the order, given back if it is dropped.
+	Marks []history.Mark `json:"marks,omitempty"`
 }
 
 // Free gives the time from which another evaluation may take the cell over.

@@ -58,6 +58,7 @@ const (
 	OrderInFlight        = "OrderInFlight"
 	OwnedByAnother       = "OwnedByAnother"
 	NotFound             = "NotFound"
+	Unreadable           = "Unreadable"
 	InvalidPolicy        = "InvalidPolicy"
 
 	TasksWaiting    = "TasksWaiting"

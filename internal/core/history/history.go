@@ -48,15 +48,32 @@ func (h History) Last() (Order, bool) {
 	return h.Orders[len(h.Orders)-1], true
 }
 
-// HighestOut gives the scale-out to the largest count among the orders after a time.
+// HighestOut gives the scale-out to the largest count among the orders after a
+// time and after the last scale-in, which ended what was scaled out before it.
 func (h History) HighestOut(after time.Time) (Order, bool) {
 	var best Order
-	for _, o := range h.Orders {
-		if o.At.After(after) && o.To > o.From && o.To > best.To {
+	for _, o := range slices.Backward(h.Orders) {
+		if !o.At.After(after) || o.To < o.From {
+			break
+		}
+		if o.To > best.To {
 			best = o
 		}
 	}
 	return best, best.To > 0
+}
+
+// CountAt gives the count in force at a time, as far as the orders tell: what
+// the last order before it set, else what the first one after it found, else
+// the count now.
+func (h History) CountAt(t time.Time, now int) int {
+	for _, o := range slices.Backward(h.Orders) {
+		if !o.At.After(t) {
+			return o.To
+		}
+		now = o.From
+	}
+	return now
 }
 
 // Grounded tells whether the policy's datapoint, or a newer one, has grounded
@@ -92,8 +109,8 @@ func (h History) With(o Order, marks []Mark) History {
 }
 
 // Without gives the history without the order claimed at a time, for an order
-// that was dropped: it must charge no cooldown. Its marks stay, a newer
-// datapoint will tell.
+// that was dropped: it must charge no cooldown. Its marks stay; whoever knows
+// the marks before it puts them back.
 func (h History) Without(at time.Time) History {
 	h.Orders = slices.DeleteFunc(slices.Clone(h.Orders), func(o Order) bool { return o.At.Equal(at) })
 	return h

@@ -45,9 +45,9 @@ func TestHighestOut(t *testing.T) {
 	}{
 		{"nothing", nil, noon.Add(-time.Hour), nil},
 		{"only scale-in", []history.Order{order(5, 9, 3)}, noon.Add(-time.Hour), nil},
-		{"an order of no change", []history.Order{order(5, 9, 9)}, noon.Add(-time.Hour), nil},
+		{"what a scale-in ended does not count", []history.Order{order(9, 5, 20), order(6, 20, 5), order(3, 5, 7)}, noon.Add(-time.Hour), new(order(3, 5, 7))},
 		{"the largest, not the newest", []history.Order{order(9, 1, 4), order(6, 4, 8), order(3, 2, 5)}, noon.Add(-time.Hour), new(order(6, 4, 8))},
-		{"of equals the oldest", []history.Order{order(9, 1, 8), order(3, 2, 8)}, noon.Add(-time.Hour), new(order(9, 1, 8))},
+		{"of equals the newest", []history.Order{order(9, 1, 8), order(3, 2, 8)}, noon.Add(-time.Hour), new(order(3, 2, 8))},
 		{"an order exactly at the time is not after it", []history.Order{order(5, 1, 4)}, noon.Add(-5 * time.Minute), nil},
 		{"an order a nanosecond later is", []history.Order{order(5, 1, 4)}, noon.Add(-5*time.Minute - 1), new(order(5, 1, 4))},
 		{"a larger one before the time does not count", []history.Order{order(9, 1, 20), order(3, 2, 5)}, noon.Add(-5 * time.Minute), new(order(3, 2, 5))},
@@ -61,6 +61,19 @@ func TestHighestOut(t *testing.T) {
 		case tt.want != nil && (!ok || got != *tt.want):
 			t.Errorf("%s: got %v, %t, want %v", tt.name, got, ok, *tt.want)
 		}
+	}
+}
+
+func TestCountAt(t *testing.T) {
+	t.Parallel()
+	h := history.History{Orders: []history.Order{order(9, 3, 5), order(5, 6, 9)}}
+	for ago, want := range map[int]int{10: 3, 9: 5, 6: 5, 5: 9, 0: 9} {
+		if got := h.CountAt(noon.Add(-time.Duration(ago)*time.Minute), 12); got != want {
+			t.Errorf("%d minutes ago: got %d, want %d", ago, got, want)
+		}
+	}
+	if got := (history.History{}).CountAt(noon, 12); got != 12 {
+		t.Errorf("without orders: got %d, want the count now", got)
 	}
 }
 

@@ -33,6 +33,10 @@ func Decide(now time.Time, in Input) Decision {
 func decideService(now time.Time, in Input, s ServiceInput) ServiceDecision {
 	mode := spec.Least(in.Mode, s.Policy.Mode)
 	live, found := in.Fleet.Service(s.Name)
+	if in.Unreadable != "" {
+		r := taskcount.Result{Live: live.Desired, Base: live.Desired, Running: live.Running, Wanted: live.Desired, Desired: live.Desired}
+		return ServiceDecision{Service: s.Name, Mode: mode, Result: shut(r, history.Unreadable, in.Unreadable), Next: s.History}
+	}
 	if !found {
 		steps := history.Begin(0)
 		steps.To(0, history.NotFound, fmt.Sprintf("ECS knows no service %s in cluster %s: remove it from the policy or create it", s.Name, in.Cell.Cluster))
@@ -155,6 +159,11 @@ func next(now time.Time, h history.History, mode spec.Mode, base, desired int, m
 func decideGroup(now time.Time, in Input, services []ServiceDecision) GroupDecision {
 	g := *in.Group
 	mode := spec.Least(in.Mode, g.Policy.Mode)
+	if in.Unreadable != "" {
+		steps := history.Begin(0)
+		steps.To(0, history.Unreadable, in.Unreadable)
+		return GroupDecision{Group: in.Cell.Group, Mode: mode, Result: heldGroup(capacity.Result{}, steps), Next: g.History}
+	}
 	if in.Fleet.Group == nil {
 		steps := history.Begin(0)
 		steps.To(0, history.NotFound, fmt.Sprintf("EC2 Auto Scaling knows no group %s: remove it from the policy or create it", in.Cell.Group))

@@ -21,6 +21,8 @@ type Input struct {
 	Mode spec.Mode `json:"mode"`
 	// Stop is the global stop: nothing is ordered.
 	Stop bool `json:"stop,omitempty"`
+	// Unreadable says why the cell could not be observed; it then holds.
+	Unreadable string `json:"unreadable,omitempty"`
 	// Lease is set while another evaluation's order is open.
 	Lease    *Lease         `json:"lease,omitempty"`
 	Fleet    fleet.Snapshot `json:"fleet"`

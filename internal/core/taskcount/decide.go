@@ -187,7 +187,7 @@ func (d *decider) stabilizeOut() {
 
 func (d *decider) stabilizeIn() {
 	w := d.in.Policy.In().StabilizationWindow
-	n, ok := d.highest(w)
+	n, ok := d.highest(w, true)
 	if !ok {
 		return
 	}
@@ -198,14 +198,14 @@ func (d *decider) stabilizeIn() {
 }
 
 // highest is the highest recommendation of all policies over the window, at
-// most the base. A scale-in must have seen every datapoint of the window: where
-// one is missing it holds, since the missing one may have been the highest.
-func (d *decider) highest(w time.Duration) (n int, ok bool) {
+// most the base. A scale-in must have seen the window whole: where a minute (or
+// a longer period) is missing it holds, since it may have been the highest.
+func (d *decider) highest(w time.Duration, whole bool) (n int, ok bool) {
 	for _, t := range d.trackers {
 		high, absent, of := t.highestOver(w)
-		if t.series.Status != signal.Complete || absent > 0 {
+		if t.series.Status != signal.Complete || whole && absent > 0 {
 			d.steps.To(d.in.Base, history.MissingData,
-				fmt.Sprintf("%d of the %d datapoints of %s in the last %s are missing: scale-in needs them all", absent, of, t.rec.Policy, spec.Duration(w)))
+				fmt.Sprintf("%d of the %d datapoints of %s in the last %s are missing: scale-in needs them all", absent, of, t.rec.Policy, spec.Duration(max(w, time.Duration(of)*max(t.series.Metric.Period, time.Minute)))))
 			return d.in.Base, false
 		}
 		n = max(n, high)
@@ -215,8 +215,8 @@ func (d *decider) highest(w time.Duration) (n int, ok bool) {
 
 // The flap guard. A constant demand with 15 % noise swings between 0.85 and
 // 1.15 of its mean, so a scale-in to 0.85/1.15 of the count or more, after a
-// scale-out, may be noise alone. It looks back over an hour, which holds the
-// datapoint that caused a scale-out within that hour: at 165 % of CPU over 3
+// scale-out, may be noise alone. It looks back over what there is of an hour,
+// which holds the datapoint that caused a scale-out within it: at 165 % of CPU over 3
 // tasks of target 60, one minute in 200 asks for a fourth task, and without the
 // guard the task comes and goes three times an hour.
 const (
@@ -232,7 +232,7 @@ func (d *decider) anticipate(w time.Duration) {
 	if d.steps.Direction() != history.In || !ordered || last.To < last.From || !noise || w >= flapLookback {
 		return
 	}
-	n, ok := d.highest(flapLookback)
+	n, ok := d.highest(flapLookback, false)
 	if ok && n != d.steps.Count() {
 		d.steps.To(n, history.AnticipatedFlapping, fmt.Sprintf("the last order was a scale-out and the step is within noise: the highest recommendation of the last %s is %d",
 			spec.Duration(flapLookback), n))
@@ -248,6 +248,8 @@ func (d *decider) clamp() {
 	}
 	n := d.steps.Count()
 	switch {
+	case n > d.max && n == d.in.Base && !d.seen():
+		d.steps.To(n, history.MissingData, fmt.Sprintf("%s is %d, but nothing is removed without data", d.maxWhy, d.max))
 	case n > d.max && d.in.Base == d.max:
 		d.steps.To(d.max, history.AlreadyAtMaxCapacity, fmt.Sprintf("%s is %d", d.maxWhy, d.max))
 	case n > d.max:
@@ -257,6 +259,11 @@ func (d *decider) clamp() {
 	case n < d.min:
 		d.steps.To(d.min, history.MinCapacity, fmt.Sprintf("%s is %d", d.minWhy, d.min))
 	}
+}
+
+// seen tells whether any policy has usable data.
+func (d *decider) seen() bool {
+	return slices.ContainsFunc(d.trackers, func(t tracker) bool { return t.rec.Verdict != Unusable })
 }
 
 // coolDown lets a direction rest. An out is never stopped by the in-cooldown,

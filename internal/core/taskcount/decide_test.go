@@ -205,10 +205,10 @@ func TestCooldowns(t *testing.T) {
 		{"a larger out passes", 12, cpu(12, 0, 110), after(time.Minute, 10, 20), 22, history.TargetTracking},
 		{"out after the cooldown", 12, cpu(12, 0, 90), after(5*time.Minute, 10, 20), 18, history.TargetTracking},
 		{"an in-cooldown does not stop an out", 12, cpu(12, 0, 90), after(time.Minute, 20, 12), 18, history.TargetTracking},
-		{"in rests after an in", 12, cpu(12, 0, 30), after(5*time.Minute-time.Second, 20, 12), 12, history.ScaleInCooldown},
-		{"in rests after an out", 12, cpu(12, 0, 30), after(time.Minute, 6, 12), 12, history.ScaleInCooldown},
-		{"in at the end of the cooldown", 12, cpu(12, 0, 30), after(5*time.Minute, 20, 12), 6, history.TargetTracking},
-		{"no order, no cooldown", 12, cpu(12, 0, 30), history.History{}, 6, history.TargetTracking},
+		{"in rests after an in", 12, cpu(12, 0, 30, 30), after(5*time.Minute-time.Second, 20, 12), 12, history.ScaleInCooldown},
+		{"in rests after an out", 12, cpu(12, 0, 30, 30), after(time.Minute, 6, 12), 12, history.ScaleInCooldown},
+		{"in at the end of the cooldown", 12, cpu(12, 0, 30, 30), after(5*time.Minute, 20, 12), 6, history.TargetTracking},
+		{"no order, no cooldown", 12, cpu(12, 0, 30, 30), history.History{}, 6, history.TargetTracking},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -241,10 +241,10 @@ func TestFlapGuard(t *testing.T) {
 		{"a small step after an out looks back an hour", out, hour(62, 60), 10, history.AnticipatedFlapping},
 		{"what the hour asked for is the floor", out, hour(53, 60), 9, history.AnticipatedFlapping},
 		{"61 minutes ago is not looked at", out, hour(62, 61), 8, history.TargetTracking},
-		{"the hour must be whole", out, cpu(10, 0, repeat(48, 59)...), 10, history.MissingData},
+		{"what is missing of the hour is not waited for", out, cpu(10, 0, repeat(48, 15)...), 8, history.TargetTracking},
 		{"after an in the window is enough", in, cpu(10, 0, repeat(48, 15)...), 8, history.TargetTracking},
 		{"without an order the window is enough", history.History{}, cpu(10, 0, repeat(48, 15)...), 8, history.TargetTracking},
-		{"7 of 10 may be noise and rounding: 0.74 of 9 is 6.65", out, cpu(10, 0, repeat(42, 15)...), 10, history.MissingData},
+		{"7 of 10 may be noise and rounding: 0.74 of 9 is 6.65", out, cpu(10, 0, append([]float64{62}, repeat(42, 59)...)...), 10, history.AnticipatedFlapping},
 		{"a step past noise is enough: 6 of 10", out, cpu(10, 0, repeat(36, 15)...), 6, history.TargetTracking},
 	}
 	for _, tt := range tests {
@@ -380,8 +380,11 @@ func TestCustomAverage(t *testing.T) {
 		TargetValue: 50,
 	}
 	start := noon.Add(-5 * time.Minute)
-	values := signal.Series{Metric: conns.CloudWatch(key), Status: signal.Complete, Points: []signal.Point{{Start: start, Value: 80}}}
+	values := signal.Series{Metric: conns.CloudWatch(key), Status: signal.Complete, Points: []signal.Point{{Start: start, Value: 80}, {Start: start.Add(-5 * time.Minute), Value: 80}}}
 	running := signal.Series{Metric: spec.ServiceMetric(key, "CPUUtilization", "SampleCount"), Status: signal.Complete}
+	for i := range 5 {
+		running.Points = append(running.Points, signal.Point{Start: start.Add(-time.Duration(i+1) * time.Minute), Value: 10})
+	}
 	for i, n := range []float64{8, 9, 10, 11, 12, 99} { // the sixth minute is not of the period
 		running.Points = append(running.Points, signal.Point{Start: start.Add(time.Duration(i) * time.Minute), Value: signal.Value(n)})
 	}
@@ -391,6 +394,13 @@ func TestCustomAverage(t *testing.T) {
 	if got := taskcount.Decide(noon, in); got.Desired != 16 || got.Policies[0].Tasks != 10 {
 		t.Errorf("got %d from %d tasks (%s), want 16 from 10", got.Desired, got.Policies[0].Tasks, got.Because)
 	}
+	whole := running.Points
+	running.Points = running.Points[:len(running.Points)-2] // the last minute of the period is not published yet
+	in.Signals = signal.Set{values, running}
+	if got := taskcount.Decide(noon, in); got.Policies[0].Datapoint.Equal(start) {
+		t.Errorf("a period whose counts are not all there was used: %+v", got.Policies[0])
+	}
+	running.Points = whole
 	for _, status := range []signal.Status{signal.Failed, ""} {
 		running.Status, running.Why = status, "throttled"
 		in.Signals = signal.Set{values, running}
@@ -427,10 +437,87 @@ func TestJoiningTasksCountHalf(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := taskcount.Decide(noon, input(8, tt.set)); got.Desired != tt.want {
+			if got := taskcount.Decide(noon, input(10, tt.set)); got.Desired != tt.want {
 				t.Errorf("got %d (%s), want %d", got.Desired, got.Because, tt.want)
 			}
 		})
+	}
+}
+
+// While a deployment runs old and new tasks side by side, what each costs by
+// itself is in the Sum twice, and every deployment would ratchet the count up.
+func TestDeploymentDoesNotRatchet(t *testing.T) {
+	t.Parallel()
+	at := func(tasks int, average float64, h history.History, base int) taskcount.Input {
+		in := input(base, cpu(tasks, 0, average, average))
+		in.History = h
+		return in
+	}
+	minutesAgo := func(m, from, to int) history.History {
+		return history.History{Orders: []history.Order{{At: noon.Add(-time.Duration(m) * time.Minute), From: from, To: to}}}
+	}
+	tests := []struct {
+		name string
+		in   taskcount.Input
+		want int
+	}{
+		{"20 tasks at 57 % where 10 are desired need no more", at(20, 57, history.History{}, 10), 10},
+		{"20 tasks at 75 % where 10 are desired need 13, not 25", at(20, 75, history.History{}, 10), 13},
+		{"10 tasks were desired at the time of the datapoint: all count", at(10, 90, minutesAgo(0, 10, 5), 5), 15},
+		{"5 were desired at that time: 10 tasks are twice the set", at(10, 90, minutesAgo(3, 10, 5), 5), 8},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := taskcount.Decide(noon, tt.in); got.Desired != tt.want {
+				t.Errorf("got %d (%s), want %d", got.Desired, got.Because, tt.want)
+			}
+		})
+	}
+}
+
+// The newest minute may still be filling: alone it does not scale in.
+func TestUnsettledDatapointDoesNotStandAlone(t *testing.T) {
+	t.Parallel()
+	in := input(10, cpu(10, 0, 60, 20))
+	in.Policy.ScaleIn.StabilizationWindow = new(spec.Duration(0))
+	if got := taskcount.Decide(noon, in); got.Desired != 10 {
+		t.Errorf("got %d (%s), want the minute before looked at too", got.Desired, got.Because)
+	}
+	in.Signals = cpu(10, 3*time.Minute, 60, 20)
+	if got := taskcount.Decide(noon, in); got.Desired != 4 {
+		t.Errorf("got %d (%s), want 4 from a datapoint that has settled", got.Desired, got.Because)
+	}
+}
+
+// With a period of 10 s a lost datapoint is no lost minute, a lost minute is.
+func TestShortPeriodsNeedEveryMinute(t *testing.T) {
+	t.Parallel()
+	m := &spec.TargetTracking{Metric: &spec.Metric{Namespace: "App", Name: "InFlight", Period: spec.Duration(10 * time.Second)}, TargetPerTask: 40}
+	series := func(lost func(i int) bool) signal.Set {
+		s := signal.Series{Metric: m.CloudWatch(key), Status: signal.Complete}
+		for i := range 120 {
+			if !lost(i) {
+				s.Points = append(s.Points, signal.Point{Start: noon.Add(-time.Duration(i+1) * 10 * time.Second), Value: 200})
+			}
+		}
+		return signal.Set{s}
+	}
+	in := input(10, series(func(i int) bool { return i%7 == 3 }))
+	in.Policy.Policies = []spec.Policy{{TargetTracking: m}}
+	if got := taskcount.Decide(noon, in); got.Desired != 5 {
+		t.Errorf("one datapoint in seven lost: got %d (%s), want 5", got.Desired, got.Because)
+	}
+	in.Signals = series(func(i int) bool { return i >= 30 && i < 36 })
+	if got := taskcount.Decide(noon, in); got.Desired != 10 || got.Reason != history.MissingData {
+		t.Errorf("a minute lost: got %d (%s), want a hold", got.Desired, got.Because)
+	}
+}
+
+func TestNothingIsRemovedWithoutData(t *testing.T) {
+	t.Parallel()
+	if got := taskcount.Decide(noon, input(80, nil)); got.Desired != 80 || got.Reason != history.MissingData {
+		t.Errorf("above the maximum without data: got %d (%s), want a hold", got.Desired, got.Reason)
 	}
 }
 

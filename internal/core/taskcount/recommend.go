@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
@@ -15,13 +16,15 @@ type tracker struct {
 	service fleet.Service
 	base    int
 	in, out spec.Resolved
+	history history.History
+	now     time.Time
 	series  signal.Series
 	points  []signal.Point
 	rec     Recommendation
 }
 
 func track(now time.Time, in Input, t spec.TargetTracking) tracker {
-	tr := tracker{target: t, service: in.Service, base: in.Base, in: in.Policy.In(), out: in.Policy.Out()}
+	tr := tracker{target: t, service: in.Service, base: in.Base, in: in.Policy.In(), out: in.Policy.Out(), history: in.History, now: now}
 	tr.series = demandSeries(in.Key, t, in.Signals, now)
 	tr.points = tr.series.Closed(now)
 	tr.rec = tr.recommend(now)
@@ -45,6 +48,7 @@ func (t tracker) count(p signal.Point) int {
 		// At least twice the tasks that were pinned, and never fewer than there are.
 		return max(t.base, ceil(need), 2*ceil(float64(p.Samples)))
 	}
+	need = t.single(need, p)
 	ratio := need / float64(t.base) // +Inf or NaN at base 0, handled below
 	switch {
 	case t.base == 0:
@@ -55,6 +59,26 @@ func (t tracker) count(p signal.Point) int {
 		return min(t.base, ceil(need))
 	}
 	return t.base
+}
+
+// single takes the second set of tasks out of a need. While a deployment runs
+// old and new tasks side by side, what each task costs by itself (its memory, its
+// start) is in the Sum twice: 20 tasks at 65 % memory, where 10 were desired,
+// would need 19 at a target of 70, and 36 at the next deployment. So where more
+// tasks ran than were desired at that time, only the desired ones count, down to
+// the base: it damps a scale-out and never makes a scale-in.
+func (t tracker) single(need float64, p signal.Point) float64 {
+	if t.target.TargetPerTask > 0 || need <= float64(t.base) {
+		return need
+	}
+	desired := t.service.Desired
+	if t.history.Shadow == nil { // orders of observe mode never moved the live count
+		desired = t.history.CountAt(p.Start, desired)
+	}
+	if desired <= 0 || float64(p.Samples) <= float64(desired) {
+		return need
+	}
+	return max(float64(t.base), need*float64(desired)/float64(p.Samples))
 }
 
 func (t tracker) recommend(now time.Time) Recommendation {
@@ -70,7 +94,7 @@ func (t tracker) recommend(now time.Time) Recommendation {
 	p := reading.Point
 	r.Count = t.count(p)
 	r.Saturated = saturated(t.service, t.target, p)
-	need := float64(p.Value) / r.Target
+	need := t.single(float64(p.Value)/r.Target, p)
 	switch {
 	case r.Count > t.base:
 		r.Verdict = WantOut
@@ -115,18 +139,37 @@ func (t tracker) lowestOver(window time.Duration) int {
 	return low
 }
 
+// settled is how long after its end a datapoint may still grow: ECS publishes
+// service metrics 2 to 3 minutes late, task by task.
+const settled = 3 * time.Minute
+
 // highestOver is the highest count asked for over the window, and how many of
-// the window's datapoints are absent: a scale-in must have seen them all.
+// the window's minutes (or longer periods) hold no datapoint: a scale-in must
+// have seen them all. A newest datapoint that may still grow does not stand
+// alone: the one before it is looked at too.
 func (t tracker) highestOver(window time.Duration) (high, absent, of int) {
+	period := t.series.Metric.Period
+	step := max(period, time.Minute)
+	window = max(window, step)
+	if t.now.Sub(t.rec.Datapoint.Add(period)) < settled {
+		window = max(window, 2*step)
+	}
+	end := t.rec.Datapoint.Add(period)
+	of = int((window + step - 1) / step)
+	seen := make([]bool, of)
 	high = t.rec.Count
-	window = max(window, t.series.Metric.Period) // the newest datapoint at least
-	seen := 0
 	for _, p := range t.points {
-		if p.Start.After(t.rec.Datapoint.Add(-window)) && !p.Start.After(t.rec.Datapoint) {
-			high = max(high, t.count(p))
-			seen++
+		ago := int(end.Sub(p.Start.Add(period)) / step)
+		if p.Start.After(t.rec.Datapoint) || ago >= of {
+			continue
+		}
+		high = max(high, t.count(p))
+		seen[ago] = true
+	}
+	for _, s := range seen {
+		if !s {
+			absent++
 		}
 	}
-	of = int((window + t.series.Metric.Period - 1) / t.series.Metric.Period)
-	return high, max(0, of-seen), of
+	return high, absent, of
 }

@@ -34,7 +34,7 @@ func Queries(k fleet.ServiceKey, s spec.Service) []signal.Query {
 		window := look + signal.StaleAfter(m.Period) + m.Period
 		add(signal.Query{Metric: m, Samples: t.PredefinedMetric != "", Window: window})
 		if averages(*t) {
-			add(signal.Query{Metric: runningTasks(k), Window: window + m.Period})
+			add(signal.Query{Metric: runningTasks(k), Window: window})
 		}
 	}
 	return out
@@ -117,7 +117,8 @@ func worse(a, b signal.Status) signal.Status {
 }
 
 // meanCount is the mean task count over [start, start+period), or the count of
-// the minute that holds a shorter period; 0 where none is known.
+// the minute that holds a shorter period; 0 where a minute of it is not known,
+// since after a scale-out the minutes still to come are the larger ones.
 func meanCount(counts []signal.Point, step time.Duration, start time.Time, period time.Duration) float64 {
 	var sum, n float64
 	for _, c := range counts {
@@ -126,7 +127,7 @@ func meanCount(counts []signal.Point, step time.Duration, start time.Time, perio
 			n++
 		}
 	}
-	if n == 0 {
+	if n == 0 || n < float64(period/max(step, 1)) {
 		return 0
 	}
 	return sum / n

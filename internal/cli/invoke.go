@@ -58,14 +58,27 @@ func (c invokeCmd) Run(ctx context.Context, s *session) error {
 	}
 	if s.json || !json.Valid(answer) {
 		s.printf("%s", answer)
-		return nil
+		return reported(c.Function, answer)
 	}
 	var out bytes.Buffer
 	if err := json.Indent(&out, answer, "", "  "); err != nil {
 		return fmt.Errorf("indent answer: %w", err)
 	}
 	s.printf("%s\n", out.String())
-	return nil
+	return reported(c.Function, answer)
+}
+
+// reported is the error that a report holds: a manual invoke is answered with
+// the whole report also when something in it failed.
+func reported(function string, answer []byte) error {
+	var rep struct {
+		Error string `json:"error"`
+	}
+	err := json.Unmarshal(answer, &rep)
+	if err == nil && rep.Error != "" {
+		return fmt.Errorf("function %s: %s", function, rep.Error)
+	}
+	return nil // an answer that is no report was printed as it is
 }
 
 // post sends one synchronous invoke; failed is the kind of function error, if any.

@@ -28,11 +28,11 @@ func due(now time.Time, r ledger.Row) bool {
 	return (now.Unix()/60)%calmEvery == int64(h.Sum32()%calmEvery)
 }
 
-// hot tells whether something moved or wants to move: never evaluated, an
-// open intent, an order or a changed reason whose windows have not passed, or a
-// held wish.
+// hot tells whether something moved or wants more tasks: never evaluated, an
+// open intent, an order or an uneasy reason whose windows have not passed, data
+// missing, or a wish to scale out that is held.
 func hot(now time.Time, r ledger.Row) bool {
-	if r.Reason == nil || r.Intent != nil || r.Reason.Wanted != r.Reason.Desired || r.Reason.Rule == history.MissingData {
+	if r.Reason == nil || r.Intent != nil || r.Reason.Wanted > r.Reason.Desired || r.Reason.Rule == history.MissingData {
 		return true
 	}
 	quiet := spec.DefaultInWindow
@@ -44,5 +44,5 @@ func hot(now time.Time, r ledger.Row) bool {
 	if o, ok := r.History.Last(); ok && now.Sub(o.At) < quiet {
 		return true
 	}
-	return now.Sub(r.Reason.First) < quiet
+	return !calm(r.Reason.Rule) && now.Sub(r.Reason.First) < quiet
 }

@@ -374,3 +374,145 @@ func TestCalmTargetsAreSpreadOverTicks(t *testing.T) {
 		t.Errorf("%d evaluations in five ticks, want each of 51 once", total)
 	}
 }
+
+// A group that cannot be read holds its own cell and no other; so does a
+// service that stands in the way of its batch.
+func TestOneUnreadableDoesNotStopOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cpu["checkout"] = 90
+	w.change(t, ledger.Edit{Target: fleet.GroupOf("prod", "weighted"), Policy: &ledger.Policy{Group: &spec.Group{Mode: spec.Act}, Version: 1, Author: "ann", At: noon}})
+	for _, n := range []fleet.ServiceName{"a", "b", "sick", "z"} {
+		w.services, w.cpu[n] = append(w.services, steady(n, 4)), 55
+		w.apply(t, n, servicePolicy(spec.Act))
+	}
+	w.sick = map[fleet.ServiceName]bool{"sick": true}
+	w.fail["groups"] = errors.New("the group counts in weights")
+	rep := w.mustRun(t, event.Event{Kind: event.TickAll})
+	wantCalls(t, w, "service checkout 6")
+	held := map[string]string{}
+	for _, c := range rep.Cells {
+		for _, o := range c.Outcomes {
+			held[o.Target.Name] = o.Reason
+		}
+	}
+	for name, want := range map[string]string{
+		"checkout": history.TargetTracking, "weighted": history.Unreadable, "sick": history.Unreadable,
+		"a": history.AlreadyAtDesiredCapacity, "b": history.AlreadyAtDesiredCapacity, "z": history.AlreadyAtDesiredCapacity,
+	} {
+		if held[name] != want {
+			t.Errorf("%s: %s, want %s", name, held[name], want)
+		}
+	}
+	w.sick, w.fail["describe"] = nil, errors.New("ECS is down")
+	if _, err := w.run(t, event.Event{Kind: event.TickAll}); err == nil || !strings.Contains(err.Error(), "ECS is down") {
+		t.Errorf("error %v, want ECS's", err)
+	}
+}
+
+func TestServerFaultIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cpu["checkout"] = 90
+	w.fail["service"] = fault{}
+	if rep, err := w.run(t, alarm()); err == nil || rep.Cells[0].Outcomes[0].Done != reconcile.OrderOpen {
+		t.Errorf("error %v, report %+v, want an order left open", err, rep)
+	}
+}
+
+type fault struct{}
+
+func (fault) Error() string     { return "ServerException: try again" }
+func (fault) ErrorCode() string { return "ServerException" }
+
+func TestRefusedOrderDoesNotFailTheTick(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cpu["checkout"] = 90
+	w.fail["service"] = refusal("AccessDeniedException: no")
+	rep := w.mustRun(t, event.Event{Kind: event.Tick})
+	if c := rep.Cells[0]; c.Outcomes[0].Done != reconcile.OrderFail || !strings.Contains(c.Error, "AccessDenied") {
+		t.Errorf("cell %+v, want the refusal in the report", c)
+	}
+	if _, err := w.run(t, alarm()); err == nil {
+		t.Error("an alarm's refused order went unnoticed")
+	}
+}
+
+// The owner of one cell is asked when its turn comes, not before the first order.
+func TestOwnersAreAskedCellByCell(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 5 {
+		n := fleet.ServiceName(fmt.Sprintf("s%d", i))
+		w.services, w.cpu[n] = append(w.services, steady(n, 4)), 90
+		w.apply(t, n, servicePolicy(spec.Act))
+	}
+	w.onSet = func() {
+		if len(w.calls) == 1 && w.asked > 2 {
+			t.Errorf("asked %d times before the first order, want one service's questions", w.asked)
+		}
+	}
+	w.mustRun(t, event.Event{Kind: event.TickAll})
+	if len(w.calls) != 5 {
+		t.Errorf("orders %v", w.calls)
+	}
+}
+
+func TestIntentOfAGoneServiceEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cpu["checkout"] = 90
+	w.stair.Book = &brittleBook{Book: w.book, closeErr: ledger.ErrUnavailable}
+	_, _ = w.run(t, alarm())
+	w.stair.Book = w.book
+	w.services, w.now = nil, noon.Add(time.Minute)
+	w.mustRun(t, event.Event{Kind: event.TickAll})
+	row := w.row(t, checkout.Target())
+	if row.Intent != nil || row.Reason == nil || row.Reason.Rule != history.NotFound || !hasRecord(w.records(t, checkout.Target()), ledger.Dropped) {
+		t.Errorf("row %+v, want the intent dropped and the reason stored", row)
+	}
+}
+
+// A noisy service goes to and fro between steady and waiting to scale in; that
+// is told in the log, and written at most every quarter of an hour.
+func TestNoisyServiceWritesLittle(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for m := range 240 {
+		w.now = noon.Add(time.Duration(m) * time.Minute)
+		w.cpu["checkout"] = []float64{52, 56, 50, 57}[m%4] // 50 and 52 are below the tolerance of 4 tasks, the window is not
+		w.mustRun(t, event.Event{Kind: event.TickAll})
+	}
+	wantCalls(t, w)
+	if n := len(w.records(t, checkout.Target())); n > 240/15+1 {
+		t.Errorf("%d records in four hours, want at most one in 15 minutes", n)
+	}
+}
+
+// A calm group is evaluated at its own turn, not at each turn of its services.
+func TestCalmGroupIsReadAtItsTurn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.services = nil
+	for i := range 20 {
+		n := fleet.ServiceName(fmt.Sprintf("s%02d", i))
+		w.services = append(w.services, fleet.Service{Name: n, Compute: fleet.EC2, Group: "asg", Active: true, Desired: 4, Running: 4, TaskSize: fleet.Resources{CPU: 1, Memory: 1}})
+		w.cpu[n] = 55
+		w.apply(t, n, servicePolicy(spec.Act))
+	}
+	w.change(t, ledger.Edit{Target: checkout.Target(), Remove: true})
+	w.groups["asg"] = fleet.Group{Name: "asg", MaxSize: 10, DesiredCapacity: 1}
+	w.change(t, ledger.Edit{Target: fleet.GroupOf("prod", "asg"), Policy: &ledger.Policy{Group: &spec.Group{Mode: spec.Act}, Version: 1, Author: "ann", At: noon}})
+	w.mustRun(t, event.Event{Kind: event.TickAll})
+	w.now = noon.Add(time.Hour)
+	evaluated := 0
+	for range 5 {
+		rep := w.mustRun(t, event.Event{Kind: event.Tick})
+		evaluated += len(rep.Cells)
+		w.now = w.now.Add(time.Minute)
+	}
+	if evaluated != 1 {
+		t.Errorf("the group's cell was evaluated %d times in five calm ticks, want once", evaluated)
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
-	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
@@ -23,6 +22,7 @@ func (s *Stair) heal(ctx context.Context, now time.Time, rows ledger.Cluster, w 
 			ids = append(ids, r.Intent.ID)
 		}
 	}
+	var errs []error
 	for _, id := range ids {
 		closing := ledger.Closing{ID: id}
 		for _, r := range rows.Rows {
@@ -37,19 +37,23 @@ func (s *Stair) heal(ctx context.Context, now time.Time, rows ledger.Cluster, w 
 		}
 		// A conflict means that someone else has healed it meanwhile.
 		if err := s.Book.Close(ctx, closing); err != nil && !errors.Is(err, ledger.ErrConflict) {
-			return false, fmt.Errorf("close the open intent %s: %w", id, err)
+			errs = append(errs, fmt.Errorf("close the open intent %s: %w", id, err))
 		}
 	}
-	return len(ids) > 0, nil
+	return len(ids) > 0, errors.Join(errs...)
 }
 
-// seen tells whether the world holds the target's live count, without which
-// nothing can be said of its intent.
+// seen tells whether the world was asked for the target, without which nothing
+// can be said of its intent. One that is gone was asked for too.
 func seen(t fleet.Target, w world) bool {
-	_, ok := liveCount(t, w)
-	return ok
+	if t.Kind == fleet.GroupTarget {
+		_, ok := w.groups[fleet.GroupName(t.Name)]
+		return ok
+	}
+	return slices.Contains(w.asked, fleet.ServiceName(t.Name))
 }
 
+// liveCount is the live count of a target; none for one that is gone.
 func liveCount(t fleet.Target, w world) (int, bool) {
 	if t.Kind == fleet.GroupTarget {
 		g := w.groups[fleet.GroupName(t.Name)]
@@ -70,17 +74,23 @@ func mend(now time.Time, r ledger.Row, w world) (ledger.CloseEntry, *ledger.Reco
 	}
 	rec := ledger.Record{
 		Target: r.Target, At: now, Generation: r.Generation + 1, ID: i.ID, Mode: i.Mode,
-		Before: i.Before, Desired: i.Desired, Rule: history.OrderInFlight,
+		Before: i.Before, Desired: i.Desired, Rule: i.Rule, Because: i.Because,
 	}
-	live, _ := liveCount(r.Target, w)
-	if i.Mode == spec.Observe || live == i.Desired {
+	live, found := liveCount(r.Target, w)
+	switch {
+	case i.Mode == spec.Observe || found && live == i.Desired:
 		rec.Kind = ledger.Healed
-		rec.Because = fmt.Sprintf("the order of %s was left open and is done: closed", i.At.UTC().Format(time.RFC3339))
+		rec.Outcome = fmt.Sprintf("the order of %s was left open and is done: closed", i.At.UTC().Format(time.RFC3339))
+		entry.Reason = &ledger.Reason{Rule: i.Rule, Because: i.Because, Wanted: i.Desired, Desired: i.Desired, First: i.At, Last: now}
 		return entry, &rec
+	case !found:
+		rec.Outcome = fmt.Sprintf("the order of %s was left open and its target is gone: dropped", i.At.UTC().Format(time.RFC3339))
+	default:
+		rec.Outcome = fmt.Sprintf("the order of %s was left open and the count is %d: dropped, to be decided anew", i.At.UTC().Format(time.RFC3339), live)
 	}
 	rec.Kind = ledger.Dropped
-	rec.Because = fmt.Sprintf("the order of %s was left open and the count is %d: dropped, to be decided anew", i.At.UTC().Format(time.RFC3339), live)
 	h := r.History.Without(i.At)
+	h.Marks = i.Marks
 	entry.History = &h
 	return entry, &rec
 }

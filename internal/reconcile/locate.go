@@ -29,11 +29,16 @@ func (s *Stair) locate(ctx context.Context, now time.Time, ev event.Event, rep *
 	case event.Evaluate:
 		return l.manual(ctx, ev)
 	case event.Tick:
-		return l.tick(ctx, rep, func(r ledger.Row) bool { return due(now, r) })
-	case event.TickAll:
-		scopes, err := l.tick(ctx, rep, func(ledger.Row) bool { return true })
+		scopes, err := l.tick(ctx, now, rep, func(r ledger.Row) bool { return due(now, r) })
 		for i := range scopes {
-			scopes[i].dryRun, scopes[i].manual = ev.DryRun, true
+			rows := scopes[i].rows
+			scopes[i].hot = func(t fleet.Target) bool { return hot(now, rows.Row(t)) }
+		}
+		return scopes, err
+	case event.TickAll:
+		scopes, err := l.tick(ctx, now, rep, func(ledger.Row) bool { return true })
+		for i := range scopes {
+			scopes[i].dryRun = ev.DryRun
 		}
 		return scopes, err
 	case event.Unknown:
@@ -86,10 +91,16 @@ func (l *locator) manual(ctx context.Context, ev event.Event) ([]scope, error) {
 	}}, nil
 }
 
-func (l *locator) tick(ctx context.Context, rep *Report, isDue func(ledger.Row) bool) ([]scope, error) {
+// tick finds what is due in every cluster. The clusters take turns in being
+// first, so that a slow one does not keep the same others from their turn.
+func (l *locator) tick(ctx context.Context, now time.Time, rep *Report, isDue func(ledger.Row) bool) ([]scope, error) {
 	names, err := l.book.Clusters(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the clusters of the ledger: %w", err)
+	}
+	if n := int64(len(names)); n > 0 {
+		first := now.Unix() / 60 % n
+		names = slices.Concat(names[first:], names[:first])
 	}
 	var scopes []scope
 	var errs []error
@@ -132,11 +143,8 @@ func (l *locator) alarms(ctx context.Context, ev event.Event, rep *Report) ([]sc
 			continue
 		}
 		keys, err := l.byAlarm(ctx, a)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if len(keys) == 0 {
+		errs = append(errs, err)
+		if len(keys) == 0 && err == nil {
 			rep.Unmatched = append(rep.Unmatched, "alarm "+a.Name)
 		}
 		for _, k := range keys {
@@ -168,10 +176,12 @@ func (l *locator) byAlarm(ctx context.Context, a event.AlarmChange) ([]fleet.Ser
 		return nil, fmt.Errorf("list the clusters of the ledger: %w", err)
 	}
 	var byMetric, byName []fleet.ServiceKey
+	var errs []error
 	for _, c := range names {
 		rows, err := l.cluster(ctx, c)
 		if err != nil {
-			return nil, err
+			errs = append(errs, err)
+			continue
 		}
 		for _, r := range rows.Rows {
 			if r.Policy == nil || r.Policy.Service == nil {
@@ -187,9 +197,9 @@ func (l *locator) byAlarm(ctx context.Context, a event.AlarmChange) ([]fleet.Ser
 		}
 	}
 	if len(byMetric) > 0 {
-		return byMetric, nil
+		return byMetric, errors.Join(errs...)
 	}
-	return byName, nil
+	return byName, errors.Join(errs...)
 }
 
 func (l *locator) byDimensions(ctx context.Context, a event.AlarmChange) ([]fleet.ServiceKey, error) {

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -18,39 +19,31 @@ import (
 type view struct {
 	rows  ledger.Cluster
 	cells []policy.Input
+	calm  int // targets left out since nothing in their group's cell is due
 }
 
 // observe reads the world for a scope. Intents whose time has passed are closed
-// or dropped first, and the rows read again; a dry run leaves them alone.
+// or dropped first, and the rows read again; a dry run leaves them alone. What
+// cannot be read makes the cells it concerns hold and leaves the others; an
+// error beside a view says what was not healed.
 func (s *Stair) observe(ctx context.Context, now time.Time, sc scope) (view, error) {
 	w, err := s.look(ctx, sc)
 	if err != nil {
-		return view{}, err
+		return view{}, fmt.Errorf("observe cluster %s: %w", sc.cluster, err)
 	}
 	if !sc.dryRun {
-		healed, err := s.heal(ctx, now, sc.rows, w)
-		if err != nil {
-			return view{}, err
-		}
-		if healed {
-			if sc.rows, err = s.Book.Read(ctx, sc.cluster); err != nil {
-				return view{}, fmt.Errorf("read the ledger again: %w", err)
+		var healed bool
+		if healed, err = s.heal(ctx, now, sc.rows, w); healed {
+			rows, rerr := s.Book.Read(ctx, sc.cluster)
+			if rerr != nil {
+				return view{}, errors.Join(err, fmt.Errorf("read the ledger of cluster %s again: %w", sc.cluster, rerr))
 			}
+			sc.rows = rows
 		}
 	}
-	v := view{rows: sc.rows, cells: s.assemble(now, sc, w)}
+	v := view{rows: sc.rows, cells: s.assemble(now, sc, w), calm: w.calm}
 	s.measure(ctx, now, v.cells)
-	return v, nil
-}
-
-// reread is observe with the rows as they are now.
-func (s *Stair) reread(ctx context.Context, now time.Time, sc scope) (view, error) {
-	rows, err := s.Book.Read(ctx, sc.cluster)
-	if err != nil {
-		return view{}, fmt.Errorf("read the ledger again: %w", err)
-	}
-	sc.rows = rows
-	return s.observe(ctx, now, sc)
+	return v, err
 }
 
 // world is what ECS and EC2 Auto Scaling showed.
@@ -59,6 +52,12 @@ type world struct {
 	instances []fleet.Instance
 	groups    map[fleet.GroupName]*fleet.Group // nil: Auto Scaling knows none of that name
 	touched   []fleet.GroupName                // groups to evaluate, sorted
+	asked     []fleet.ServiceName              // what was described, there or not
+	// unread and unreadGroup say why a service or a group could not be read.
+	unread      map[fleet.ServiceName]string
+	unreadGroup map[fleet.GroupName]string
+	skipped     map[fleet.ServiceName]bool // services of groups that are not due
+	calm        int
 }
 
 func (w world) service(n fleet.ServiceName) (fleet.Service, bool) {
@@ -69,61 +68,109 @@ func (w world) service(n fleet.ServiceName) (fleet.Service, bool) {
 // that has a policy, the whole cluster: the group's cell is everything that can
 // land on it.
 func (s *Stair) look(ctx context.Context, sc scope) (world, error) {
-	var w world
-	var err error
-	if len(sc.services) > 0 {
-		if w.services, err = s.Services.Describe(ctx, sc.cluster, sc.services); err != nil {
-			return world{}, fmt.Errorf("describe services: %w", err)
-		}
+	w := world{
+		groups: map[fleet.GroupName]*fleet.Group{}, unread: map[fleet.ServiceName]string{},
+		unreadGroup: map[fleet.GroupName]string{}, skipped: map[fleet.ServiceName]bool{},
+	}
+	if err := s.describe(ctx, sc.cluster, sc.services, &w); err != nil {
+		return world{}, fmt.Errorf("describe services: %w", err)
 	}
 	w.touched = slices.Clone(sc.groups)
+	calm := map[fleet.GroupName][]fleet.ServiceName{}
 	for _, v := range w.services {
-		if g := home(v, sc.rows); g != "" && !slices.Contains(w.touched, g) {
-			w.touched = append(w.touched, g)
+		g := home(v, sc.rows)
+		if g == "" || slices.Contains(w.touched, g) {
+			continue
+		}
+		if sc.hot != nil && !sc.hot(fleet.ServiceKey{Cluster: sc.cluster, Service: v.Name}.Target()) {
+			calm[g] = append(calm[g], v.Name) // due by its turn alone: the group's own turn evaluates the cell
+			continue
+		}
+		w.touched = append(w.touched, g)
+	}
+	for _, v := range w.services {
+		if g := home(v, sc.rows); !slices.Contains(w.touched, g) && slices.Contains(calm[g], v.Name) {
+			w.skipped[v.Name] = true
+			w.calm++
 		}
 	}
 	slices.Sort(w.touched)
-	if len(w.touched) == 0 {
-		return w, nil
+	if len(w.touched) > 0 {
+		s.lookAtGroups(ctx, sc, &w)
 	}
-	return w, s.lookAtGroups(ctx, sc, &w)
+	return w, nil
 }
 
-func (s *Stair) lookAtGroups(ctx context.Context, sc scope, w *world) error {
-	names, err := s.Services.Names(ctx, sc.cluster)
-	if err != nil {
-		return fmt.Errorf("list services: %w", err)
+// describe reads services into the world. Where a batch cannot be read it is
+// halved until the service that stands in the way is alone: it alone is then
+// unread. If neither half of the whole can be read, ECS is at fault.
+func (s *Stair) describe(ctx context.Context, c fleet.ClusterName, names []fleet.ServiceName, w *world) error {
+	if len(names) == 0 {
+		return nil
 	}
-	if w.services, err = s.Services.Describe(ctx, sc.cluster, union(names, sc.services)); err != nil {
-		return fmt.Errorf("describe services: %w", err)
+	read, cancel := context.WithTimeout(ctx, readWithin)
+	got, err := s.Services.Describe(read, c, names)
+	cancel()
+	switch {
+	case err == nil:
+		w.services, w.asked = append(w.services, got...), append(w.asked, names...)
+		return nil
+	case ctx.Err() != nil:
+		return err
+	case len(names) == 1:
+		w.unread[names[0]] = err.Error()
+		return nil
 	}
-	if w.instances, err = s.Services.Instances(ctx, sc.cluster); err != nil {
-		return fmt.Errorf("describe container instances: %w", err)
-	}
-	w.groups = map[fleet.GroupName]*fleet.Group{}
-	for _, g := range w.touched {
-		got, ok, err := s.Groups.Describe(ctx, g)
-		if err != nil {
-			return fmt.Errorf("describe Auto Scaling group %s: %w", g, err)
+	before, half := len(w.asked), len(names)/2
+	if left := s.describe(ctx, c, names[:half], w); left != nil || len(w.asked) == before {
+		// The first half gave nothing at all: try one of the other before asking for every name.
+		if _, again := s.Services.Describe(ctx, c, names[len(names)-1:]); again != nil {
+			return err
 		}
-		w.groups[g] = nil
-		if !ok {
+		for _, n := range names[:half] {
+			w.unread[n] = err.Error()
+		}
+	}
+	return s.describe(ctx, c, names[half:], w)
+}
+
+// lookAtGroups reads the whole cluster for the touched groups. What fails is
+// kept with the groups it concerns; services on Fargate go on without them.
+func (s *Stair) lookAtGroups(ctx context.Context, sc scope, w *world) {
+	read, cancel := context.WithTimeout(ctx, readWithin)
+	defer cancel()
+	names, err := s.Services.Names(read, sc.cluster)
+	if err == nil {
+		names = slices.DeleteFunc(names, func(n fleet.ServiceName) bool {
+			_, failed := w.unread[n]
+			return failed || slices.Contains(w.asked, n)
+		})
+		slices.Sort(names)
+		err = s.describe(ctx, sc.cluster, names, w)
+	}
+	if err == nil {
+		w.instances, err = s.Services.Instances(read, sc.cluster)
+	}
+	for _, g := range w.touched {
+		if err != nil {
+			w.unreadGroup[g] = "the cluster could not be read: " + err.Error()
 			continue
 		}
-		w.groups[g] = &got
-		for i := range w.instances {
-			if slices.Contains(got.InService, w.instances[i].ID) {
-				w.instances[i].Group = g
+		got, ok, gerr := s.Groups.Describe(read, g)
+		switch {
+		case gerr != nil:
+			w.unreadGroup[g] = gerr.Error()
+		case !ok:
+			w.groups[g] = nil
+		default:
+			w.groups[g] = &got
+			for i := range w.instances {
+				if slices.Contains(got.InService, w.instances[i].ID) {
+					w.instances[i].Group = g
+				}
 			}
 		}
 	}
-	return nil
-}
-
-func union(a, b []fleet.ServiceName) []fleet.ServiceName {
-	out := slices.Concat(a, b)
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 // home gives the group with a policy that the service's tasks land on, or "".
@@ -162,6 +209,7 @@ func (s *Stair) assemble(now time.Time, sc scope, w world) []policy.Input {
 		}
 		in.Group = &policy.GroupInput{Policy: *row.Policy.Group, Overrides: row.Overrides, History: row.History}
 		in.Fleet.Group = w.groups[g]
+		in.Unreadable = w.unreadGroup[g]
 		in.Lease = lease(now, in.Lease, row)
 		for _, i := range w.instances {
 			if i.Group == g {
@@ -179,13 +227,14 @@ func (s *Stair) assemble(now time.Time, sc scope, w world) []policy.Input {
 		cells = append(cells, in)
 	}
 	for _, n := range sc.services {
-		if housed[n] {
+		if housed[n] || w.skipped[n] {
 			continue
 		}
 		in := s.blank(now, sc, fleet.Cell{Cluster: sc.cluster, Service: n})
 		if v, ok := w.service(n); ok {
 			in.Fleet.Services = []fleet.Service{v}
 		}
+		in.Unreadable = w.unread[n]
 		enter(now, &in, sc.rows.Row(in.Cell.Lock()))
 		cells = append(cells, in)
 	}
@@ -227,6 +276,9 @@ func (s *Stair) measure(ctx context.Context, now time.Time, cells []policy.Input
 	ends := make([]int, len(cells))
 	for i, in := range cells {
 		for _, sv := range in.Services {
+			if in.Unreadable != "" {
+				break
+			}
 			k := fleet.ServiceKey{Cluster: in.Cell.Cluster, Service: sv.Name}
 			queries = append(queries, taskcount.Queries(k, sv.Policy)...)
 		}
@@ -235,6 +287,8 @@ func (s *Stair) measure(ctx context.Context, now time.Time, cells []policy.Input
 	if len(queries) == 0 {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, readWithin)
+	defer cancel()
 	got, err := s.Signals.Fetch(ctx, now, queries)
 	if err != nil || len(got) != len(queries) {
 		why := fmt.Sprintf("%d answers for %d queries", len(got), len(queries))

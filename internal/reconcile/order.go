@@ -86,6 +86,7 @@ func (s *Stair) claimOf(rows ledger.Cluster, c cell, changes []change) ledger.Cl
 	for _, ch := range changes {
 		i := intent
 		i.Before, i.Desired, i.Mode = ch.base, ch.desired, ch.mode
+		i.Rule, i.Because, i.Marks = ch.reason, ch.because, ch.before.Marks
 		e := ledger.ClaimEntry{Target: ch.target, Generation: ch.generation, Intent: i, History: ch.next}
 		if ch.target == lock {
 			claim.Entries = slices.Insert(claim.Entries, 0, e)
@@ -122,11 +123,19 @@ func (s *Stair) act(ctx context.Context, claim ledger.Claim, changes []change) [
 }
 
 // refused tells whether AWS itself said no: its answers carry a code. A
-// connection that broke or a deadline that passed carries none, and leaves open
-// whether the order was carried out.
+// connection that broke or a deadline that passed carries none, and a fault of
+// the service's own says nothing of whether the order was carried out.
 func refused(err error) bool {
 	var answer interface{ ErrorCode() string }
-	return errors.As(err, &answer)
+	if !errors.As(err, &answer) {
+		return false
+	}
+	switch answer.ErrorCode() {
+	case "ServerException", "InternalError", "InternalFailure", "InternalServerError", "InternalServiceError",
+		"ServiceUnavailable", "ServiceUnavailableException", "RequestTimeout", "RequestTimeoutException":
+		return false
+	}
+	return true
 }
 
 func (s *Stair) set(ctx context.Context, ch change) error {
@@ -183,13 +192,19 @@ func words(s string) string {
 	return ": " + s
 }
 
-// uncertain is the error of orders that were refused or timed out, so that the
-// invocation counts as failed and is seen.
+// orderError is an order that was refused or timed out.
+type orderError struct{ Outcome }
+
+func (e orderError) Error() string {
+	return fmt.Sprintf("order %d for %s: %s", e.Desired, e.Target, e.Words)
+}
+
+// uncertain is the error of orders that were refused or timed out.
 func uncertain(outcomes []Outcome) error {
 	var errs []error
 	for _, o := range outcomes {
 		if o.Done == OrderFail || o.Done == OrderOpen {
-			errs = append(errs, fmt.Errorf("order %d for %s: %s", o.Desired, o.Target, o.Words)) //nolint:err113 // the hand's words, for people
+			errs = append(errs, orderError{o})
 		}
 	}
 	return errors.Join(errs...)

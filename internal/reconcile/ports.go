@@ -22,8 +22,9 @@ type Services interface {
 	// Instances gives the container instances of the cluster; Instance.Group is left empty.
 	Instances(ctx context.Context, c fleet.ClusterName) ([]fleet.Instance, error)
 	// SetDesiredCount orders an absolute count of tasks. An error that has a
-	// method ErrorCode() string is a refusal of ECS; any other leaves open
-	// whether the order was carried out.
+	// method ErrorCode() string is an answer of ECS: a refusal, unless it is a
+	// fault of the service's own. Any other error leaves open whether the order
+	// was carried out.
 	SetDesiredCount(ctx context.Context, k fleet.ServiceKey, tasks int) error
 }
 

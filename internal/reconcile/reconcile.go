@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/policy"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/event"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
@@ -39,44 +40,57 @@ type Stair struct {
 }
 
 // stopBefore is how long before the deadline of the invocation no new cell is
-// begun: enough to finish a claim, its act and its closing.
-const stopBefore = 10 * time.Second
+// begun: the act of one ends within 15 s of its claim, and the closing follows.
+const stopBefore = 20 * time.Second
+
+// readWithin bounds every read of the world, so that one service that hangs
+// does not take the whole invocation with it.
+const readWithin = 12 * time.Second
 
 // Run walks the staircase for one event. One bad service does not stop the
-// others: the report holds what was done, the error joins what failed.
+// others: the report holds what was done and what failed in each cell, the
+// error joins what failed beyond single orders.
 func (s *Stair) Run(ctx context.Context, ev event.Event) (Report, error) {
 	now := s.Now()
-	rep := Report{At: now, Event: string(ev.Kind), Via: string(ev.Via), EventID: ev.ID, DryRun: ev.DryRun}
+	rep := Report{At: now, Event: string(ev.Kind), Via: string(ev.Via), EventID: ev.ID, DryRun: ev.DryRun, Cells: []CellReport{}}
 	scopes, err := s.locate(ctx, now, ev, &rep)
 	errs := []error{err}
 	for _, sc := range scopes {
 		errs = append(errs, s.walk(ctx, now, sc, &rep))
 	}
-	s.announceRun(ctx, rep, errors.Join(errs...))
-	return rep, errors.Join(errs...)
+	err = errors.Join(errs...)
+	if err != nil {
+		rep.Error = err.Error()
+	}
+	s.announceRun(ctx, rep, err)
+	return rep, err
 }
 
 // walk evaluates the cells of one cluster that the scope names, in order of
 // urgency: below minimum first, then out, then in, then holds.
 func (s *Stair) walk(ctx context.Context, now time.Time, sc scope, rep *Report) error {
 	v, err := s.observe(ctx, now, sc)
-	if err != nil {
-		return fmt.Errorf("observe cluster %s: %w", sc.cluster, err)
-	}
-	var errs []error
-	for i, c := range s.decideAll(ctx, now, v, sc) {
+	rep.Calm += v.calm
+	errs := []error{err}
+	cells := decideAll(now, v)
+	for i, c := range cells {
 		if s.late(ctx) {
-			rep.Left += len(v.cells) - i
+			rep.Left += len(cells) - i
 			break
 		}
-		cr, err := s.settle(ctx, sc, v, c)
+		cr, err := s.settle(ctx, now, sc, v, c)
 		if errors.Is(err, ledger.ErrConflict) {
 			cr, err = s.again(ctx, sc, c)
 		}
 		if err != nil {
 			cr.Error = err.Error()
-			errs = append(errs, fmt.Errorf("%s: %w", c.in.Cell, err))
+			// A target whose orders are refused for good must not make every tick a
+			// failure, and its retry with it: the report, the log and the metrics tell.
+			if order := (orderError{}); sc.hot == nil || !errors.As(err, &order) {
+				errs = append(errs, fmt.Errorf("%s: %w", c.in.Cell, err))
+			}
 		}
+		s.announceCell(ctx, cr)
 		rep.Cells = append(rep.Cells, cr)
 	}
 	return errors.Join(errs...)
@@ -85,24 +99,31 @@ func (s *Stair) walk(ctx context.Context, now time.Time, sc scope, rep *Report) 
 // again re-reads the world and the rows once after a lost race and decides
 // anew; a second loss is left to the next tick.
 func (s *Stair) again(ctx context.Context, sc scope, c cell) (CellReport, error) {
+	lost := CellReport{Cell: c.in.Cell, Decision: c.decision, Outcomes: []Outcome{}, Lost: true}
+	if s.late(ctx) {
+		return lost, nil
+	}
 	now := s.Now()
-	sc.services, sc.groups = nil, nil
+	sc.services, sc.groups, sc.hot = nil, nil, nil
 	if c.in.Cell.Group != "" {
 		sc.groups = []fleet.GroupName{c.in.Cell.Group}
 	}
 	for _, x := range c.in.Services {
 		sc.services = append(sc.services, x.Name)
 	}
-	lost := CellReport{Cell: c.in.Cell, Decision: c.decision, Lost: true}
-	v, err := s.reread(ctx, now, sc)
-	if err != nil {
-		return lost, fmt.Errorf("observe cluster %s again: %w", sc.cluster, err)
+	var err error
+	if sc.rows, err = s.Book.Read(ctx, sc.cluster); err != nil {
+		return lost, fmt.Errorf("read the ledger again: %w", err)
 	}
-	for _, c := range s.decideAll(ctx, now, v, sc) {
+	v, err := s.observe(ctx, now, sc)
+	if err != nil {
+		return lost, err
+	}
+	for _, c := range decideAll(now, v) {
 		if c.in.Cell != lost.Cell {
 			continue
 		}
-		cr, err := s.settle(ctx, sc, v, c)
+		cr, err := s.settle(ctx, now, sc, v, c)
 		if errors.Is(err, ledger.ErrConflict) {
 			return lost, nil
 		}
@@ -117,11 +138,12 @@ func (s *Stair) late(ctx context.Context) bool {
 	return ok && d.Sub(s.Now()) < stopBefore
 }
 
-// decideAll decides every cell of the view and sorts them by urgency.
-func (s *Stair) decideAll(ctx context.Context, now time.Time, v view, sc scope) []cell {
+// decideAll decides every cell of the view and sorts them by urgency. It asks
+// nobody anything: who else writes a target is asked cell by cell.
+func decideAll(now time.Time, v view) []cell {
 	out := make([]cell, 0, len(v.cells))
 	for _, in := range v.cells {
-		out = append(out, s.decide(ctx, now, in, sc))
+		out = append(out, cell{in: in, decision: policy.Decide(now, in)})
 	}
 	slices.SortStableFunc(out, func(a, b cell) int { return cmp.Compare(a.urgency(), b.urgency()) })
 	return out
@@ -135,4 +157,7 @@ type scope struct {
 	groups   []fleet.GroupName
 	dryRun   bool
 	manual   bool
+	// hot tells, at a tick, which targets are evaluated at every one; nil where
+	// the event asks for all that the scope names.
+	hot func(fleet.Target) bool
 }

@@ -37,6 +37,7 @@ type world struct {
 	notices   []reconcile.Notice
 	asked     int
 	onSet     func()
+	sick      map[fleet.ServiceName]bool // no batch with one of them can be described
 	log       bytes.Buffer
 	metrics   bytes.Buffer
 	book      *ledger.Memory
@@ -63,6 +64,9 @@ func (w *world) Describe(_ context.Context, _ fleet.ClusterName, names []fleet.S
 	defer w.mu.Unlock()
 	var out []fleet.Service
 	for _, n := range names {
+		if w.sick[n] {
+			return nil, errors.New("the service names a provider that is gone")
+		}
 		for _, s := range w.services {
 			if s.Name == n {
 				out = append(out, s)
@@ -451,16 +455,13 @@ func TestReadsThatFailHold(t *testing.T) {
 			w.fail[call] = errors.New("no answer")
 			rep, err := w.run(t, alarm())
 			wantCalls(t, w)
-			switch call {
-			case "describe":
-				if err == nil || !strings.Contains(err.Error(), "no answer") {
-					t.Errorf("error %v", err)
-				}
-			case "fetch":
-				if err != nil || rep.Cells[0].Outcomes[0].Reason != history.MissingData {
-					t.Errorf("error %v, report %+v, want a hold that is explained", err, rep)
-				}
+			want := map[string]string{"describe": history.Unreadable, "fetch": history.MissingData}[call]
+			if o := rep.Cells[0].Outcomes[0]; err != nil || o.Reason != want || !strings.Contains(o.Because, "no answer") {
+				t.Errorf("error %v, outcome %+v, want a hold for %s that says why", err, o, want)
 			}
+			w.fail = map[string]error{}
+			w.mustRun(t, alarm())
+			wantCalls(t, w, "service checkout 6")
 		})
 	}
 }

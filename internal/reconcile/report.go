@@ -23,6 +23,8 @@ type Report struct {
 	Left int `json:"left,omitempty"`
 	// Unmatched names alarms and services that no stored policy reads.
 	Unmatched []string `json:"unmatched,omitempty"`
+	// Error joins what failed in the run.
+	Error string `json:"error,omitempty"`
 }
 
 // CellReport is the decision about one cell and what came of it.

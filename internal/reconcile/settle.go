@@ -19,11 +19,11 @@ type cell struct {
 	decision policy.Decision
 }
 
-// decide runs the pure core. Who else writes a target is asked only when there
-// is something to order, or a person wants to see it: a calm fleet costs no
-// such reads. Before the first order in act mode the answer is read afresh.
-func (s *Stair) decide(ctx context.Context, now time.Time, in policy.Input, sc scope) cell {
-	c := cell{in: in, decision: policy.Decide(now, in)}
+// own adds to a decided cell who else writes its targets, and decides again.
+// It is asked only when there is something to order, or a person wants to see
+// it: a calm fleet costs no such reads. Before an order in act mode the answer
+// is read past the cache.
+func (s *Stair) own(ctx context.Context, now time.Time, sc scope, c cell) cell {
 	if !sc.manual && len(c.changes(sc.rows)) == 0 {
 		return c
 	}
@@ -85,7 +85,9 @@ func (c cell) urgency() int {
 
 // settle carries a decision through claim, act and close, or notes a changed
 // hold reason. A lost claim is ledger.ErrConflict.
-func (s *Stair) settle(ctx context.Context, sc scope, v view, c cell) (CellReport, error) {
+func (s *Stair) settle(ctx context.Context, now time.Time, sc scope, v view, c cell) (CellReport, error) {
+	sc.rows = v.rows
+	c = s.own(ctx, now, sc, c)
 	cr := CellReport{Cell: c.in.Cell, Decision: c.decision, Outcomes: c.holds()}
 	if sc.manual {
 		cr.Input = &c.in
@@ -117,15 +119,18 @@ func (c cell) holds() []Outcome {
 }
 
 // note stores the reasons of holds that changed. An order of someone else in
-// flight is no reason of the target, and losing a note to a claim loses nothing.
+// flight and a read that failed are no reasons of the target, and losing a note
+// to a claim loses nothing.
 func (s *Stair) note(ctx context.Context, rows ledger.Cluster, c cell) error {
 	for _, t := range c.targets() {
 		row := rows.Row(t.target)
-		if t.reason == history.OrderInFlight || row.Generation == 0 || unchanged(row.Reason, t) {
+		if t.reason == history.OrderInFlight || t.reason == history.Unreadable || row.Generation == 0 || unchanged(row.Reason, t, c.decision.At) {
 			continue
 		}
 		rec := c.record(t, ledger.Holding, s.NewID(), row.Generation+1, "")
-		rec.Input = evidence(c.in)
+		if c.in.Group == nil { // the input of a whole group's cell, for each of its services, would be most of the table
+			rec.Input = evidence(c.in)
+		}
 		err := s.Book.Note(ctx, ledger.Note{
 			Target: t.target, Generation: row.Generation, Reason: t.ledgerReason(c.decision.At), Record: rec,
 		})
@@ -136,8 +141,30 @@ func (s *Stair) note(ctx context.Context, rows ledger.Cluster, c cell) error {
 	return nil
 }
 
-func unchanged(r *ledger.Reason, t part) bool {
-	return r != nil && r.Rule == t.reason && r.Desired == t.desired && (r.Wanted == r.Desired) == (t.wanted == t.desired)
+// noteEvery is how often the reason of a calm target is rewritten at most: a
+// noisy one goes to and fro between being steady and waiting to scale in, and
+// would write every second minute.
+const noteEvery = 15 * time.Minute
+
+func unchanged(r *ledger.Reason, t part, now time.Time) bool {
+	switch {
+	case r == nil || r.Desired != t.desired:
+		return false
+	case r.Rule == t.reason:
+		return true
+	}
+	return calm(r.Rule) && calm(t.reason) && now.Sub(r.Last) < noteEvery
+}
+
+// calm tells whether a rule says that nothing is wrong: the count is right, or
+// more than is needed for now.
+func calm(rule string) bool {
+	switch rule {
+	case history.AlreadyAtDesiredCapacity, history.AlreadyAtMinCapacity, history.AnticipatedFlapping,
+		history.StabilizationWindow, history.ScaleInCooldown, history.DatapointAlreadyUsed:
+		return true
+	}
+	return false
 }
 
 // part is one scalable target of a decided cell.

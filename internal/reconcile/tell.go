@@ -7,15 +7,26 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/announce"
 )
 
-// announceRun logs every decision of the run and writes its metrics. Heartbeat
-// is 1 in every run: its absence is what an alarm can watch.
+// announceCell logs the decisions of one cell as soon as they are settled: an
+// invocation that is killed later has still told what it did.
+func (s *Stair) announceCell(ctx context.Context, c CellReport) {
+	for _, o := range c.Outcomes {
+		announce.Log(ctx, s.Log, announce.Decision{
+			Target: o.Target.String(), Mode: string(o.Mode), Done: string(o.Done), Before: o.Before, Desired: o.Desired,
+			Reason: o.Reason, Because: o.Because, ID: o.ID,
+		})
+	}
+}
+
+// announceRun logs the run and writes its metrics. Heartbeat is 1 in every run:
+// its absence is what an alarm can watch.
 func (s *Stair) announceRun(ctx context.Context, rep Report, err error) {
 	var orders, holds, lost, failed float64
 	for _, c := range rep.Cells {
 		if c.Lost {
 			lost++
 		}
-		if c.Error != "" {
+		if c.Error != "" || c.Decision.Unreadable() {
 			failed++
 		}
 		for _, o := range c.Outcomes {
@@ -25,10 +36,6 @@ func (s *Stair) announceRun(ctx context.Context, rep Report, err error) {
 			case Held, Observed, WouldDo, OrderFail, OrderOpen:
 				holds++
 			}
-			announce.Log(ctx, s.Log, announce.Decision{
-				Target: o.Target.String(), Mode: string(o.Mode), Done: string(o.Done), Before: o.Before, Desired: o.Desired,
-				Reason: o.Reason, Because: o.Because, ID: o.ID,
-			})
 		}
 	}
 	if err != nil {

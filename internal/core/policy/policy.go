@@ -72,6 +72,16 @@ type Decision struct {
 	Group    *GroupDecision    `json:"group,omitempty"`
 }
 
+// Unreadable tells whether the cell holds because it could not be observed.
+func (d Decision) Unreadable() bool {
+	for _, s := range d.Services {
+		if s.Reason == history.Unreadable {
+			return true
+		}
+	}
+	return d.Group != nil && d.Group.Reason == history.Unreadable
+}
+
 // ServiceDecision is the decision for one service.
 type ServiceDecision struct {
 	Service fleet.ServiceName `json:"service"`

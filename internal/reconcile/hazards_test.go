@@ -175,6 +175,23 @@ func TestCrashBeforeTheActIsDecidedAnew(t *testing.T) {
 	}
 }
 
+// A dropped order gives its datapoint back: the same one may ground the order
+// anew, or an hourly metric would wait an hour for the next.
+func TestDroppedOrderGivesItsDatapointBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cpu["checkout"] = 90
+	w.onSet = func() { panic("killed") }
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = w.run(t, alarm())
+	}()
+	w.onSet, w.calls = nil, nil
+	w.now = noon.Add(ledger.ActWithin + ledger.TakeoverMargin) // the same minute, the same newest datapoint
+	w.mustRun(t, alarm())
+	wantCalls(t, w, "service checkout 6")
+}
+
 func TestDryRunLeavesAnOpenIntentAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -2,8 +2,7 @@
 // reconcile's Services port: what runs, and an absolute desired count for it.
 //
 // Reads are batched as ECS allows (ten services, a hundred instances a call)
-// and made one after the other, so that a pass over a large cluster draws on
-// the account's request buckets evenly.
+// and made one after the other, never side by side.
 package ecsfleet
 
 import (

@@ -350,6 +350,24 @@ func TestServiceAndGroupTogether(t *testing.T) {
 	}
 }
 
+// ECS that does not answer is a hold with its reason, well before the
+// invocation's own deadline; once it answers again nobody has to help.
+func TestHangingECSHolds(t *testing.T) {
+	t.Parallel()
+	e := start(t, checkoutPolicy(), local.BedOptions{})
+	e.cpu(t, 90, 4, 1)
+	e.AWS.Fail(local.Fault{Op: "DescribeServices", Count: 20, DelayMs: 40_000, Status: 500})
+	began := time.Now()
+	o := outcome(t, e.invoke(t, []byte(`{"kind":"evaluate","cluster":"prod","service":"checkout","dryRun":false}`)))
+	if o.Done != reconcile.Held || o.Reason != history.Unreadable || time.Since(began) > 30*time.Second {
+		t.Errorf("after %s: %+v, want a hold that says ECS could not be read", time.Since(began), o)
+	}
+	e.AWS.Fail()
+	if o := outcome(t, e.invoke(t, sample(t, highCPU))); o.Done != reconcile.OrderDone {
+		t.Errorf("outcome %+v, want the order once ECS answers", o)
+	}
+}
+
 // Every sample goes through the compiled function: good ones without an error,
 // bad ones with one clear message.
 func TestEverySample(t *testing.T) {

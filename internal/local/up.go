@@ -240,9 +240,21 @@ func printState(out io.Writer, opts UpOptions, s State) {
 	for _, service := range e.Services {
 		printf(out, "  %s ecs describe-services --endpoint-url %s --cluster %s --services %s --query 'services[].desiredCount'\n",
 			aws, e.AWS, e.Cluster, service)
-		printf(out, `  curl -X PUT %s/metrics -d '[{"namespace":"AWS/ECS","name":"CPUUtilization","dimensions":{"ClusterName":"%s","ServiceName":"%s"},`+
-			`"unit":"Percent","repeat":true,"points":[{"minutesAgo":3,"value":90,"sampleCount":4}]}]'`+"\n", e.CloudWatch, e.Cluster, service)
+		printf(out, "\nA minute later, another load, then invoke again. More (90 %% CPU on 6 tasks), or less (20 %%):\n")
+		for _, load := range []int{90, 20} {
+			printf(out, `  curl -X PUT %s/metrics -d '[{"namespace":"AWS/ECS","name":"CPUUtilization","dimensions":{"ClusterName":"%s","ServiceName":"%s"},`+
+				`"unit":"Percent","repeat":true,"points":[%s]}]'`+"\n", e.CloudWatch, e.Cluster, service, minutesOf(load, 6, 6))
+		}
 	}
+}
+
+// minutesOf writes a CPU average over tasks for each of the last minutes.
+func minutesOf(average, tasks, minutes int) string {
+	points := make([]string, minutes)
+	for i := range points {
+		points[i] = fmt.Sprintf(`{"minutesAgo":%d,"value":%d,"sampleCount":%d}`, minutes-i, average, tasks)
+	}
+	return strings.Join(points, ",")
 }
 
 // awsCommand is how to call the AWS CLI here: as a person has it, else the pinned one.

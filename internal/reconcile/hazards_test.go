@@ -422,8 +422,14 @@ func TestOneUnreadableDoesNotStopOthers(t *testing.T) {
 		}
 	}
 	w.sick, w.fail["describe"] = nil, errors.New("ECS is down")
-	if _, err := w.run(t, event.Event{Kind: event.TickAll}); err == nil || !strings.Contains(err.Error(), "ECS is down") {
+	rep, err := w.run(t, event.Event{Kind: event.TickAll})
+	if err == nil || !strings.Contains(err.Error(), "ECS is down") {
 		t.Errorf("error %v, want ECS's", err)
+	}
+	for _, c := range rep.Cells {
+		if !c.Decision.Unreadable() {
+			t.Errorf("cell %s decided %+v, want a hold since nothing could be read", c.Cell, c.Outcomes)
+		}
 	}
 }
 

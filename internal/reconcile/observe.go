@@ -25,15 +25,13 @@ type view struct {
 // observe reads the world for a scope. Intents whose time has passed are closed
 // or dropped first, and the rows read again; a dry run leaves them alone. What
 // cannot be read makes the cells it concerns hold and leaves the others; an
-// error beside a view says what was not healed.
+// error beside a view says what was not read or not healed.
 func (s *Stair) observe(ctx context.Context, now time.Time, sc scope) (view, error) {
 	w, err := s.look(ctx, sc)
-	if err != nil {
-		return view{}, fmt.Errorf("observe cluster %s: %w", sc.cluster, err)
-	}
 	if !sc.dryRun {
-		var healed bool
-		if healed, err = s.heal(ctx, now, sc.rows, w); healed {
+		healed, herr := s.heal(ctx, now, sc.rows, w)
+		err = errors.Join(err, herr)
+		if healed {
 			rows, rerr := s.Book.Read(ctx, sc.cluster)
 			if rerr != nil {
 				return view{}, errors.Join(err, fmt.Errorf("read the ledger of cluster %s again: %w", sc.cluster, rerr))
@@ -72,8 +70,11 @@ func (s *Stair) look(ctx context.Context, sc scope) (world, error) {
 		groups: map[fleet.GroupName]*fleet.Group{}, unread: map[fleet.ServiceName]string{},
 		unreadGroup: map[fleet.GroupName]string{}, skipped: map[fleet.ServiceName]bool{},
 	}
-	if err := s.describe(ctx, sc.cluster, sc.services, &w); err != nil {
-		return world{}, fmt.Errorf("describe services: %w", err)
+	read, cancel := context.WithTimeout(ctx, readWithin)
+	err := s.describe(read, sc.cluster, sc.services, &w)
+	cancel()
+	if err != nil {
+		err = fmt.Errorf("describe services of cluster %s: %w", sc.cluster, err)
 	}
 	w.touched = slices.Clone(sc.groups)
 	calm := map[fleet.GroupName][]fleet.ServiceName{}
@@ -98,40 +99,45 @@ func (s *Stair) look(ctx context.Context, sc scope) (world, error) {
 	if len(w.touched) > 0 {
 		s.lookAtGroups(ctx, sc, &w)
 	}
-	return w, nil
+	return w, err
 }
 
 // describe reads services into the world. Where a batch cannot be read it is
 // halved until the service that stands in the way is alone: it alone is then
-// unread. If neither half of the whole can be read, ECS is at fault.
+// unread. If neither half can be read, or the time is up, ECS is at fault: all
+// of them are unread, and the error says so.
 func (s *Stair) describe(ctx context.Context, c fleet.ClusterName, names []fleet.ServiceName, w *world) error {
 	if len(names) == 0 {
 		return nil
 	}
-	read, cancel := context.WithTimeout(ctx, readWithin)
-	got, err := s.Services.Describe(read, c, names)
-	cancel()
+	got, err := s.Services.Describe(ctx, c, names)
 	switch {
 	case err == nil:
 		w.services, w.asked = append(w.services, got...), append(w.asked, names...)
 		return nil
-	case ctx.Err() != nil:
-		return err
 	case len(names) == 1:
 		w.unread[names[0]] = err.Error()
 		return nil
+	case ctx.Err() != nil:
+		return w.giveUp(names, err)
 	}
 	before, half := len(w.asked), len(names)/2
 	if left := s.describe(ctx, c, names[:half], w); left != nil || len(w.asked) == before {
 		// The first half gave nothing at all: try one of the other before asking for every name.
 		if _, again := s.Services.Describe(ctx, c, names[len(names)-1:]); again != nil {
-			return err
+			return w.giveUp(names, err)
 		}
-		for _, n := range names[:half] {
-			w.unread[n] = err.Error()
-		}
+		_ = w.giveUp(names[:half], err)
 	}
 	return s.describe(ctx, c, names[half:], w)
+}
+
+// giveUp marks services as unread.
+func (w *world) giveUp(names []fleet.ServiceName, err error) error {
+	for _, n := range names {
+		w.unread[n] = err.Error()
+	}
+	return err
 }
 
 // lookAtGroups reads the whole cluster for the touched groups. What fails is
@@ -146,7 +152,7 @@ func (s *Stair) lookAtGroups(ctx context.Context, sc scope, w *world) {
 			return failed || slices.Contains(w.asked, n)
 		})
 		slices.Sort(names)
-		err = s.describe(ctx, sc.cluster, names, w)
+		err = s.describe(read, sc.cluster, names, w)
 	}
 	if err == nil {
 		w.instances, err = s.Services.Instances(read, sc.cluster)

@@ -116,20 +116,17 @@ func (s *Stair) again(ctx context.Context, sc scope, c cell) (CellReport, error)
 		return lost, fmt.Errorf("read the ledger again: %w", err)
 	}
 	v, err := s.observe(ctx, now, sc)
-	if err != nil {
-		return lost, err
-	}
 	for _, c := range decideAll(now, v) {
 		if c.in.Cell != lost.Cell {
 			continue
 		}
-		cr, err := s.settle(ctx, now, sc, v, c)
-		if errors.Is(err, ledger.ErrConflict) {
-			return lost, nil
+		cr, serr := s.settle(ctx, now, sc, v, c)
+		if errors.Is(serr, ledger.ErrConflict) {
+			return lost, err
 		}
-		return cr, err
+		return cr, errors.Join(err, serr)
 	}
-	return lost, nil
+	return lost, err
 }
 
 // late tells whether the invocation's deadline leaves no room for another cell.

@@ -21,7 +21,7 @@ func (s *Stair) announceCell(ctx context.Context, c CellReport) {
 // announceRun logs the run and writes its metrics. Heartbeat is 1 in every run:
 // its absence is what an alarm can watch.
 func (s *Stair) announceRun(ctx context.Context, rep Report, err error) {
-	var orders, holds, lost, failed float64
+	var orders, holds, refusals, lost, failed float64
 	for _, c := range rep.Cells {
 		if c.Lost {
 			lost++
@@ -33,8 +33,11 @@ func (s *Stair) announceRun(ctx context.Context, rep Report, err error) {
 			switch o.Done {
 			case OrderDone:
 				orders++
-			case Held, Observed, WouldDo, OrderFail, OrderOpen:
+			case Held, Observed:
 				holds++
+			case OrderFail, OrderOpen:
+				refusals++
+			case WouldDo: // a question changes nothing, not even the metrics
 			}
 		}
 	}
@@ -53,6 +56,7 @@ func (s *Stair) announceRun(ctx context.Context, rep Report, err error) {
 		{Name: "Evaluations", Value: float64(len(rep.Cells)), Unit: "Count"},
 		{Name: "Orders", Value: orders, Unit: "Count"},
 		{Name: "Holds", Value: holds, Unit: "Count"},
+		{Name: "OrdersRefused", Value: refusals, Unit: "Count"},
 		{Name: "LostRaces", Value: lost, Unit: "Count"},
 		{Name: "Unmatched", Value: float64(len(rep.Unmatched)), Unit: "Count"},
 		{Name: "LeftToNextTick", Value: float64(rep.Left), Unit: "Count"},

@@ -201,10 +201,15 @@ func StaleAfter(period time.Duration) time.Duration {
 	return max(5*period, 5*time.Minute)
 }
 
-// Newest judges the newest closed point at now.
+// Newest judges the newest closed point at now. Only a complete answer is
+// usable: of a partial one nobody knows what is missing.
 func (s Series) Newest(now time.Time) Reading {
-	if s.Status == Failed {
-		return Reading{Freshness: Missing, Because: "the metric could not be read: " + s.Why}
+	switch s.Status {
+	case Complete:
+	case Partial:
+		return Reading{Freshness: Missing, Because: strings.TrimSuffix("the metric was read in part: "+s.Why, ": ")}
+	default:
+		return Reading{Freshness: Missing, Because: strings.TrimSuffix("the metric could not be read: "+s.Why, ": ")}
 	}
 	pts := s.Closed(now)
 	if len(pts) == 0 {

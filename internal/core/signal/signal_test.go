@@ -229,7 +229,8 @@ func TestNewest(t *testing.T) {
 		{"only NaN", series(at(1, nan)), signal.Missing, "no datapoint in the window"},
 		{"a NaN newer than a value leaves the value", series(ended(time.Minute), at(1, nan)), signal.Fresh, ""},
 		{"failed, whatever points there are", signal.Series{Metric: metric(), Points: []signal.Point{at(1, 5)}, Status: signal.Failed, Why: "throttled"}, signal.Missing, "the metric could not be read: throttled"},
-		{"partial data has a newest point", signal.Series{Metric: metric(), Points: []signal.Point{at(1, 5)}, Status: signal.Partial}, signal.Fresh, ""},
+		{"partial data is not usable", signal.Series{Metric: metric(), Points: []signal.Point{at(1, 5)}, Status: signal.Partial, Why: "page 2 failed"}, signal.Missing, "the metric was read in part: page 2 failed"},
+		{"nor is a status that is not known", signal.Series{Metric: metric(), Points: []signal.Point{at(1, 5)}, Status: "bogus"}, signal.Missing, "the metric could not be read"},
 	}
 	for _, tt := range tests {
 		got := tt.series.Newest(noon)

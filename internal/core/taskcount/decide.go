@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
-	"github.com/trimtab-ecs/trimtab/internal/core/signal"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
@@ -203,7 +202,7 @@ func (d *decider) stabilizeIn() {
 func (d *decider) highest(w time.Duration, whole bool) (n int, ok bool) {
 	for _, t := range d.trackers {
 		high, absent, of := t.highestOver(w)
-		if t.series.Status != signal.Complete || whole && absent > 0 {
+		if whole && absent > 0 {
 			d.steps.To(d.in.Base, history.MissingData,
 				fmt.Sprintf("%d of the %d datapoints of %s in the last %s are missing: scale-in needs them all", absent, of, t.rec.Policy, spec.Duration(max(w, time.Duration(of)*max(t.series.Metric.Period, time.Minute)))))
 			return d.in.Base, false

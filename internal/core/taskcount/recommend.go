@@ -2,6 +2,8 @@ package taskcount
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -114,7 +116,7 @@ func (t tracker) recommend(now time.Time) Recommendation {
 
 func (t tracker) demand(p signal.Point) string {
 	if p.Samples > 0 {
-		return fmt.Sprintf("a demand of %s (%s on each of %.4g tasks)", t.amount(float64(p.Value)), t.amount(float64(p.Value/p.Samples)), float64(p.Samples))
+		return fmt.Sprintf("a demand of %s (%s on each of %s tasks)", t.amount(float64(p.Value)), t.amount(float64(p.Value/p.Samples)), number(float64(p.Samples)))
 	}
 	return "a demand of " + t.amount(float64(p.Value))
 }
@@ -122,9 +124,18 @@ func (t tracker) demand(p signal.Point) string {
 // amount writes a value with the unit of the metric where it is known.
 func (t tracker) amount(v float64) string {
 	if t.target.PredefinedMetric != "" {
-		return fmt.Sprintf("%.4g %%", v)
+		return number(v) + " %"
 	}
-	return fmt.Sprintf("%.4g", v)
+	return number(v)
+}
+
+// number writes a value plainly, to two decimals: a demand of 16412, not of
+// 1.641e+04, and 1234567 bytes as such.
+func number(v float64) string {
+	if abs := math.Abs(v); abs >= 1e15 || abs < 0.01 && abs > 0 {
+		return strconv.FormatFloat(v, 'g', 4, 64)
+	}
+	return strconv.FormatFloat(math.Round(v*100)/100, 'f', -1, 64)
 }
 
 // lowestOver is the lowest count asked for over the window that ends with the

@@ -50,8 +50,11 @@ type plan struct {
 // Run checks the file, shows the difference to the ledger and writes it, if
 // nobody has changed the rows meanwhile.
 func (c applyCmd) Run(ctx context.Context, s *session) error {
-	doc, faults, err := s.policy(c.File)
-	if err != nil {
+	doc, faults, err := s.policy(ctx, c.File)
+	switch {
+	case errors.Is(err, errInterrupted):
+		return fmt.Errorf("%w; nothing was written", err)
+	case err != nil:
 		return err
 	}
 	if len(faults) > 0 {
@@ -98,7 +101,7 @@ func (c applyCmd) carryOut(ctx context.Context, s *session, l Ledger, p *plan) e
 		s.say("dry run: nothing was written")
 		return nil
 	case !c.Yes && s.Interactive && !s.json:
-		if err := s.confirm(p); err != nil {
+		if err := s.confirm(ctx, p); err != nil {
 			return err
 		}
 	}
@@ -206,15 +209,7 @@ func (s *session) showPlan(p plan, file string) {
 		c := policyfile.Change{Target: ch.Target, Action: ch.Action, Lines: ch.Diff}
 		for line := range strings.Lines(c.String()) {
 			line = strings.TrimSuffix(line, "\n")
-			switch text := strings.TrimLeft(line, " "); {
-			case strings.HasPrefix(text, "+ "):
-				line = s.paint(green, line)
-			case strings.HasPrefix(text, "- "):
-				line = s.paint(red, line)
-			case strings.HasPrefix(text, "~ "):
-				line = s.paint(yellow, line)
-			}
-			s.printf("%s\n", line)
+			s.printf("%s\n", s.paintChange(line))
 		}
 	}
 	if len(p.LeftAlone) > 0 {
@@ -225,11 +220,31 @@ func (s *session) showPlan(p plan, file string) {
 	}
 }
 
+// paintChange colours a line of a difference by its marker. That
+// of a target stands in the first column, that of a line of its policy in the
+// fifth: a further one belongs to a YAML list.
+func (s *session) paintChange(line string) string {
+	const indent = "    "
+	switch marked := strings.TrimPrefix(line, indent); {
+	case strings.HasPrefix(marked, "+ "):
+		return s.paint(green, line)
+	case strings.HasPrefix(marked, "- "):
+		return s.paint(red, line)
+	case strings.HasPrefix(marked, "~ "):
+		return s.paint(yellow, line)
+	}
+	return line
+}
+
 // confirm asks the person at the terminal.
-func (s *session) confirm(p *plan) error {
+func (s *session) confirm(ctx context.Context, p *plan) error {
 	_, _ = fmt.Fprintf(s.Stderr, "Write %s to the ledger of cluster %s as %s? [y/N] ", count(len(p.edits), "change"), p.Cluster, p.Author)
-	answer, err := bufio.NewReader(s.Stdin).ReadString('\n')
-	if err != nil && answer == "" {
+	answer, err := await(ctx, func() (string, error) { return bufio.NewReader(s.Stdin).ReadString('\n') })
+	switch {
+	case errors.Is(err, errInterrupted):
+		s.say("") // ends the line of the question
+		return fmt.Errorf("%w; nothing was written", err)
+	case err != nil && answer == "":
 		return errors.New("no answer; nothing was written")
 	}
 	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {

@@ -221,6 +221,7 @@ var seeds = map[string]func(ctx context.Context, m *ledger.Memory) error{
 	"stop":     seedStop,
 	"override": seedOverride,
 	"two":      seedTwo,
+	"owned":    seedOwned,
 }
 
 func seed(ts *testscript.TestScript, _ bool, args []string) {
@@ -414,4 +415,20 @@ func seedTwo(ctx context.Context, m *ledger.Memory) error {
 		Target: k.Target(), At: at, Generation: cl.Row(k.Target()).Generation + 2, ID: "s1", Kind: ledger.Ordered, Mode: spec.Observe,
 		Before: 2, Desired: 3, Rule: history.TargetTracking, Because: "a demand of 140 needs 2.8 tasks", Decision: json.RawMessage(`{"services":7}`),
 	}}})
+}
+
+// seedOwned: from 10:00 on checkout is held, since another writer owns it.
+func seedOwned(ctx context.Context, m *ledger.Memory) error {
+	row, err := checkoutRow(ctx, m)
+	if err != nil {
+		return err
+	}
+	in, _ := decide(row, clock.Add(-10*time.Minute), 10, 82, 16)
+	in.Services[0].Owner = policy.Owner{Kind: "ApplicationAutoScaling", Detail: "policy cpu60; suspend it first"}
+	d := policy.Decide(clock.Add(-10*time.Minute), in)
+	rec, err := recordFor(in, d, ledger.Holding, row.Generation+1, "c3")
+	if err != nil {
+		return err
+	}
+	return m.Note(ctx, ledger.Note{Target: row.Target, Generation: row.Generation, Reason: reasonFor(d), Record: rec})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/explain"
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
@@ -36,11 +37,11 @@ type question struct {
 }
 
 // Run prints the decision: the same bytes for the same input.
-func (c decideCmd) Run(_ context.Context, s *session) error {
+func (c decideCmd) Run(ctx context.Context, s *session) error {
 	if c.Words && s.json {
 		return refused("--words and --json exclude each other: keep one")
 	}
-	src, err := s.read(c.Input, maxInput)
+	src, err := s.read(ctx, c.Input, maxInput)
 	if err != nil {
 		return err
 	}
@@ -57,18 +58,6 @@ func (c decideCmd) Run(_ context.Context, s *session) error {
 		return nil
 	}
 	return s.printJSON(d)
-}
-
-// faults collects what makes a question meaningless.
-type faults []error
-
-func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(format, args...)) }
-
-// count wants a count from 0 to most.
-func (f *faults) count(at string, n, most int) {
-	if n < 0 || n > most {
-		f.add("%s is %d: give a count from 0 to %d", at, n, most)
-	}
 }
 
 // check gives all faults of a question.
@@ -91,48 +80,23 @@ func (q question) check() error {
 	if in.Mode != "" && in.Mode != spec.Observe && in.Mode != spec.Act {
 		fault("input.mode %q is not known: write observe or act", in.Mode)
 	}
-	seen := map[string]bool{}
+	seen := map[fleet.ServiceName]bool{}
 	for i, svc := range in.Services {
 		at := fmt.Sprintf("input.services[%d]", i)
 		if svc.Name == "" {
 			fault("%s.name is missing: name the ECS service", at)
 		}
-		if seen[string(svc.Name)] {
-			fault("%s.name %q is given twice: keep one", at, svc.Name)
-		}
-		seen[string(svc.Name)] = true
+		f.once(at, svc.Name, seen)
 		for _, p := range svc.Policy.Validate() {
 			fault("%s.policy.%s: %s: %s", at, strings.Join(p.Path, "."), p.Message, p.Remedy)
 		}
 	}
+	if n := in.Cell.Service; n != "" && !seen[n] {
+		fault("input.cell.service %q is named by no entry of input.services: add it there with its policy", n)
+	}
+	f.targets(in)
+	f.fleet(in.Fleet)
+	f.signals(in.Signals)
 	f.sizes(in)
 	return errors.Join(f...)
-}
-
-// sizes checks the counts that a decision walks through.
-func (f *faults) sizes(in policy.Input) {
-	tasks := 0
-	for i, s := range in.Fleet.Services {
-		at := fmt.Sprintf("input.fleet.services[%d].", i)
-		f.count(at+"desired", s.Desired, maxCellTasks)
-		f.count(at+"running", s.Running, maxCellTasks)
-		f.count(at+"pending", s.Pending, maxCellTasks)
-		tasks += min(max(s.Desired, 0), maxCellTasks)
-	}
-	for i, s := range in.Services {
-		if h := s.History.Shadow; h != nil {
-			f.count(fmt.Sprintf("input.services[%d].history.shadow", i), *h, maxCellTasks)
-			tasks += min(max(*h, 0), maxCellTasks)
-		}
-	}
-	if tasks > maxCellTasks {
-		f.add("input.fleet has %d tasks, more than %d: decide about one cell at a time", tasks, maxCellTasks)
-	}
-	f.count("the number of input.fleet.instances", len(in.Fleet.Instances), maxCellInstances)
-	if g := in.Fleet.Group; g != nil {
-		f.count("input.fleet.group.desiredCapacity", g.DesiredCapacity, maxCellInstances)
-	}
-	if g := in.Group; g != nil && g.History.Shadow != nil {
-		f.count("input.group.history.shadow", *g.History.Shadow, maxCellInstances)
-	}
 }

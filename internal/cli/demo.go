@@ -3,6 +3,11 @@ package cli
 import (
 	"context"
 	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/trimtab-ecs/trimtab/internal/sim/demo"
 )
 
 // DemoOptions says how the demonstration runs and reports.
@@ -15,6 +20,29 @@ type DemoOptions struct {
 	Seed    uint64
 	JSON    bool
 	NoColor bool
+	Width   int    // columns of Stdout; zero if unknown
+	Version string // of the build
+}
+
+// playDemo runs the demonstration: Env.Demo of a real process.
+func playDemo(ctx context.Context, o DemoOptions) error {
+	return demo.Run(ctx, demo.Options{
+		Stdout: o.Stdout, TTY: o.TTY, Width: o.Width, Version: o.Version, HTML: o.HTML, Picture: o.Picture,
+		Load: o.Load, Seed: o.Seed, JSON: o.JSON, NoColor: o.NoColor,
+	})
+}
+
+// columns gives the width of a terminal, and zero for what is none.
+func columns(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }
 
 // demoCmd replays a recorded day against a simulated service.
@@ -30,6 +58,7 @@ type demoCmd struct {
 func (c demoCmd) Run(ctx context.Context, s *session) error {
 	o := DemoOptions{
 		Stdout: s.Stdout, TTY: s.Terminal, HTML: c.HTML, Picture: c.Picture, Load: c.Load, Seed: c.Seed, JSON: s.json, NoColor: !s.colour,
+		Width: columns(s.Stdout), Version: s.Version,
 	}
 	if c.NoHTML {
 		o.HTML = ""

@@ -9,6 +9,7 @@ import (
 
 	"github.com/trimtab-ecs/trimtab/internal/core/explain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
@@ -88,7 +89,7 @@ func (c explainCmd) cluster(ctx context.Context, s *session, l Ledger) (ledger.C
 	if err != nil {
 		return cl, fmt.Errorf("read cluster %s from the ledger: %w", names[0], err)
 	}
-	return cl, nil
+	return cl, exists(ctx, l, cl)
 }
 
 func servicesOf(cl ledger.Cluster) string {
@@ -125,15 +126,24 @@ func (s *session) explain(e explained) {
 		s.printf("\nnothing has been decided yet: the function decides at an alarm, an event, or within five minutes\n")
 	} else {
 		s.printf("\nsince %s (%s)\n", stamp(why.First), s.ago(why.First))
-		s.printf("  reason      %s: %s\n", why.Rule, why.Because)
+		because := why.Because
+		if why.Rule == history.OwnedByAnother && toldBelow(*why, e.Records) {
+			because = "see the decision below" // how to hand over takes several lines
+		}
+		s.printf("  reason      %s: %s\n", why.Rule, because)
 		s.printf("  desired     %d (%d wanted before limits)\n", why.Desired, why.Wanted)
-		if words := explain.ChangedBy(why.Rule); words != "" {
+		if words := explain.ChangedBy(r.Target.Kind, why.Rule, why.Because); words != "" {
 			s.printf("  changed by  %s\n", words)
 		}
 	}
 	for _, rec := range e.Records {
 		s.printf("\n%s %s\n", stamp(rec.At), recordWords(rec))
 	}
+}
+
+// toldBelow tells whether the newest decision that is printed has the reason.
+func toldBelow(why ledger.Reason, records []ledger.Record) bool {
+	return len(records) > 0 && records[0].Rule == why.Rule && records[0].Because == why.Because
 }
 
 // kinds says in words what a record is about.

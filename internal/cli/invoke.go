@@ -31,7 +31,7 @@ type failure struct {
 // Run posts the event and prints the answer: indented, or with --json byte by
 // byte as it came.
 func (c invokeCmd) Run(ctx context.Context, s *session) error {
-	event, err := s.read(c.File, maxPayload)
+	event, err := s.read(ctx, c.File, maxPayload)
 	if err != nil {
 		return err
 	}

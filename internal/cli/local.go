@@ -42,12 +42,25 @@ type localCmd struct {
 type localUpCmd struct{}
 
 // Run starts the bed.
-func (localUpCmd) Run(ctx context.Context, s *session) error { return s.Bed.Up(ctx, s.Stdout) }
+func (localUpCmd) Run(ctx context.Context, s *session) error {
+	if s.json {
+		return errNoJSON
+	}
+	return s.Bed.Up(ctx, s.Stdout)
+}
+
+// errNoJSON answers --json where the result is words for a person.
+var errNoJSON = refused("the local bed is told in words only: leave --json out")
 
 type localDownCmd struct{}
 
 // Run ends the bed.
-func (localDownCmd) Run(ctx context.Context, s *session) error { return s.Bed.Down(ctx, s.Stdout) }
+func (localDownCmd) Run(ctx context.Context, s *session) error {
+	if s.json {
+		return errNoJSON
+	}
+	return s.Bed.Down(ctx, s.Stdout)
+}
 
 type superviseCmd struct{}
 

@@ -30,11 +30,11 @@ type checked struct {
 }
 
 // Run prints "ok" for every file, or all of its faults.
-func (c checkCmd) Run(_ context.Context, s *session) error {
+func (c checkCmd) Run(ctx context.Context, s *session) error {
 	bad := false
 	results := make([]checked, 0, len(c.Files))
 	for _, name := range c.Files {
-		doc, faults, err := s.policy(name)
+		doc, faults, err := s.policy(ctx, name)
 		if err != nil {
 			return err
 		}
@@ -70,8 +70,8 @@ func (s *session) checked(r checked) {
 }
 
 // policy reads a policy file.
-func (s *session) policy(name string) (spec.Document, []policyfile.Fault, error) {
-	src, err := s.read(name, 2*policyfile.MaxBytes) // Parse says which limit was passed
+func (s *session) policy(ctx context.Context, name string) (spec.Document, []policyfile.Fault, error) {
+	src, err := s.read(ctx, name, 2*policyfile.MaxBytes) // Parse says which limit was passed
 	if err != nil {
 		return spec.Document{}, nil, err
 	}

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
+	"slices"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
 
 // session is one run of a command: the environment and the global flags.
@@ -51,7 +54,7 @@ func (s *session) paint(colour, text string) string {
 }
 
 // read gives the bytes of a file, or of standard input for "-".
-func (s *session) read(name string, most int64) ([]byte, error) {
+func (s *session) read(ctx context.Context, name string, most int64) ([]byte, error) {
 	if name != "-" {
 		src, err := s.ReadFile(name)
 		if err != nil {
@@ -62,7 +65,7 @@ func (s *session) read(name string, most int64) ([]byte, error) {
 		}
 		return src, nil
 	}
-	src, err := io.ReadAll(io.LimitReader(s.Stdin, most+1))
+	src, err := await(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(s.Stdin, most+1)) })
 	if err != nil {
 		return nil, fmt.Errorf("read standard input: %w", err)
 	}
@@ -71,6 +74,30 @@ func (s *session) read(name string, most int64) ([]byte, error) {
 	}
 	return src, nil
 }
+
+// await gives what a read gives, or errInterrupted where the context ends before: a
+// blocked read of a terminal cannot be interrupted, only left behind.
+func await[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		v, err := read()
+		done <- result{v, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, errInterrupted
+	}
+}
+
+// errInterrupted ends a command that waited for its input.
+var errInterrupted = errors.New("interrupted")
 
 // called gives how a file is named in messages.
 func called(name string) string {
@@ -128,6 +155,9 @@ func (f ledgerFlags) open(ctx context.Context, s *session) (Ledger, error) {
 	if o.Table == "" {
 		return nil, refused("no ledger table is named: give --table, or export TRIMTAB_TABLE (LedgerTableName in the outputs of the stack)")
 	}
+	if at, err := url.Parse(o.EndpointURL); o.EndpointURL != "" && (err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https") {
+		return nil, refused("--endpoint-url %q is no URL: give it with its scheme, as http://127.0.0.1:8000", o.EndpointURL)
+	}
 	return s.Ledger(ctx, o)
 }
 
@@ -150,6 +180,24 @@ func (f clusterFlag) clusters(ctx context.Context, s *session, l Ledger) ([]flee
 		return nil, fmt.Errorf("list the clusters of the ledger: %w", err)
 	}
 	return all, nil
+}
+
+// exists refuses a cluster that the ledger does not hold, and names those it
+// holds: a mistyped name looks like an empty cluster.
+func exists(ctx context.Context, l Ledger, cl ledger.Cluster) error {
+	if len(cl.Rows) > 0 || cl.Control.Generation > 0 {
+		return nil
+	}
+	all, err := l.Clusters(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("list the clusters of the ledger: %w", err)
+	case len(all) == 0:
+		return errNothing
+	case slices.Contains(all, cl.Name):
+		return nil
+	}
+	return fmt.Errorf("the ledger holds no cluster %s; it holds %s", cl.Name, join(all))
 }
 
 // errNothing is printed where the ledger holds nothing to show.

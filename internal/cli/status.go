@@ -34,6 +34,9 @@ func (c statusCmd) Run(ctx context.Context, s *session) error {
 		if err != nil {
 			return fmt.Errorf("read cluster %s from the ledger: %w", n, err)
 		}
+		if err := exists(ctx, l, cl); err != nil {
+			return err
+		}
 		all = append(all, cl)
 	}
 	if s.json {
@@ -104,7 +107,7 @@ func bounds(r ledger.Row) string {
 // ledger does not know the live count.
 func desired(r ledger.Row) string {
 	if o, ok := r.History.Last(); ok {
-		return strconv.Itoa(o.To)
+		return strconv.Itoa(o.To) + observed(r)
 	}
 	if r.Reason != nil {
 		return strconv.Itoa(r.Reason.Desired)
@@ -117,7 +120,16 @@ func (s *session) lastOrder(r ledger.Row) string {
 	if !ok {
 		return "-"
 	}
-	return fmt.Sprintf("%d -> %d, %s", o.From, o.To, s.ago(o.At))
+	return fmt.Sprintf("%d -> %d, %s", o.From, o.To, s.ago(o.At)) + observed(r)
+}
+
+// observed marks what observe mode would have ordered, and never was: the
+// shadow count is kept as long as the orders are of that kind.
+func observed(r ledger.Row) string {
+	if r.History.Shadow != nil {
+		return " (observed)"
+	}
+	return ""
 }
 
 func reasonOf(r ledger.Row) string {

@@ -17,7 +17,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/trimtab-ecs/trimtab/internal/aws/dynamoledger"
-	"github.com/trimtab-ecs/trimtab/internal/sim/demo"
 )
 
 // System is the environment of a real process. The version is stamped by the
@@ -35,7 +34,7 @@ func System(version string) Env {
 		Terminal:    term.IsTerminal(int(os.Stdout.Fd())),
 		Interactive: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd())),
 		Getenv:      os.Getenv, ReadFile: os.ReadFile, Now: time.Now, Person: person,
-		Ledger: openLedger, Demo: runDemo, Bed: systemBed{os.Getenv},
+		Ledger: openLedger, Demo: playDemo, Bed: systemBed{os.Getenv},
 	}
 }
 
@@ -51,12 +50,6 @@ func person() (string, error) {
 		return "", fmt.Errorf("find the host's name: %w", err)
 	}
 	return u.Username + "@" + host, nil
-}
-
-func runDemo(ctx context.Context, o DemoOptions) error {
-	return demo.Run(ctx, demo.Options{
-		Stdout: o.Stdout, TTY: o.TTY, HTML: o.HTML, Picture: o.Picture, Load: o.Load, Seed: o.Seed, JSON: o.JSON, NoColor: o.NoColor,
-	})
 }
 
 // credentialsWithin bounds the search for credentials: without any it ends at

@@ -76,6 +76,9 @@ func (p *parsing) decodeStruct(n ast.Node, v reflect.Value, path []string) bool 
 	p.each(m, path, func(name string, at position, value ast.Node) bool {
 		i, ok := fieldIndex(v.Type(), name)
 		if !ok {
+			if near := nearest(name, fields(v.Type())); near != "" {
+				p.lose(path, near)
+			}
 			p.fault(at, below(path, name), fmt.Sprintf("unknown field %q in %s", short(name), named(path)), Suggest(name, fields(v.Type())))
 			return false
 		}
@@ -100,8 +103,8 @@ func (p *parsing) decodeMap(n ast.Node, v reflect.Value, path []string) bool {
 	return true
 }
 
-// each walks the entries of a mapping, with a fault for a repeated name. The
-// mapping is torn when an entry was not read.
+// each walks the entries of a mapping, with a fault for a repeated name, and
+// notes which were lost.
 func (p *parsing) each(m *ast.MappingNode, path []string, read func(name string, at position, value ast.Node) bool) {
 	seen := map[string]position{}
 	for _, entry := range m.Values {
@@ -111,12 +114,12 @@ func (p *parsing) each(m *ast.MappingNode, path []string, read func(name string,
 			if entry.Key.Type() != ast.MergeKeyType { // that one has its fault
 				p.fault(at, path, "a name must be plain text", "write name: value")
 			}
-			p.tear(path)
+			p.lose(path, "")
 			continue
 		}
 		if first, twice := seen[name]; twice {
 			p.fault(at, below(path, name), fmt.Sprintf("%q is given twice, first in line %d", short(name), first.line), "keep one of the two")
-			p.tear(path)
+			p.lose(path, name)
 			continue
 		}
 		seen[name] = at
@@ -127,8 +130,11 @@ func (p *parsing) each(m *ast.MappingNode, path []string, read func(name string,
 		}
 		p.marks[key(child)] = &mark{at: where}
 		if !read(name, at, entry.Value) {
-			p.tear(path)
+			p.lose(path, name)
 			p.tear(child)
+			if s, ok := text(entry.Value); ok && strings.Contains(s, ":") {
+				p.lose(path, "") // a forgotten comma, and the value holds the next entry
+			}
 		}
 	}
 }
@@ -155,7 +161,6 @@ func (p *parsing) decodeSlice(n ast.Node, v reflect.Value, path []string) bool {
 		child := below(path, strconv.Itoa(i))
 		p.marks[key(child)] = &mark{at: nodePosition(item)}
 		if !p.decode(item, v.Index(i), child) {
-			p.tear(path)
 			p.tear(child)
 		}
 	}
@@ -199,7 +204,7 @@ func (p *parsing) plain(n ast.Node, path []string) (any, bool) {
 			out[name], whole = v, whole && ok
 			return ok
 		})
-		return out, whole && !p.marks[key(path)].torn
+		return out, whole && len(p.marks[key(path)].lost) == 0 && !p.marks[key(path)].nameless
 	case *ast.SequenceNode:
 		out := make([]any, 0, len(t.Values))
 		for _, item := range t.Values {

@@ -13,7 +13,9 @@ import (
 	"cmp"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -68,9 +70,13 @@ type finding struct {
 // mark is where one path of the document stands in the source.
 type mark struct {
 	at position
-	// torn is true when an entry of this mapping or list, or the value itself,
-	// could not be read: what follows from its absence is no fault of its own.
+	// torn is true when the value itself could not be read.
 	torn bool
+	// lost names the fields of this mapping that are not what the file means:
+	// unreadable, given twice, or mistyped to a name that is not known.
+	lost map[string]bool
+	// nameless is true when an entry is lost whose name cannot be told.
+	nameless bool
 }
 
 func (p *parsing) document(src []byte) spec.Document {
@@ -83,7 +89,7 @@ func (p *parsing) document(src []byte) spec.Document {
 	if root == nil {
 		return doc
 	}
-	p.marks[""] = &mark{at: nodePosition(root), torn: p.mended}
+	p.marks[""] = &mark{at: nodePosition(root)}
 	if !p.decode(root, reflect.ValueOf(&doc).Elem(), nil) {
 		return doc
 	}
@@ -105,29 +111,106 @@ func (p *parsing) validate(doc spec.Document) {
 			path = path[:len(path)-1]
 			m, found = p.marks[key(path)]
 		}
-		if !found || m.torn || p.tornAbove(path) {
+		if !found || m.torn || p.unproven(problem) {
 			continue
 		}
 		p.fault(m.at, problem.Path, problem.Message, problem.Remedy)
 	}
 }
 
-// tornAbove tells whether the mapping that holds the path lost an entry. A
-// bound that is compared with a lost one would be a false alarm.
-func (p *parsing) tornAbove(path []string) bool {
+// sizesNothing, typeless and idle begin problems that follow from fields which their
+// words do not name.
+const (
+	sizesNothing = "the document sizes nothing"
+	typeless     = "the policy has no type"
+	idle         = "minCapacity 0 with only"
+)
+
+// compared are the fields that a problem of another field can follow from, and
+// sight those that tell whether a policy sees demand at zero tasks.
+var (
+	compared = []string{"minCapacity", "maxCapacity", "predefinedMetric", "metric", "targetValue", "targetPerTask"}
+	sight    = []string{"targetTracking", "metric", "namespace", "targetPerTask"}
+)
+
+var word = regexp.MustCompile(`[a-zA-Z]+`)
+
+// unproven tells whether a problem follows from something that was not read. A
+// problem of one field that was read stands, whatever became of its neighbours;
+// one that compares fields needs all that its words name.
+func (p *parsing) unproven(problem spec.Problem) bool {
+	path := problem.Path
 	if len(path) == 0 {
 		return false
 	}
-	m := p.marks[key(path[:len(path)-1])]
-	// Targets do not depend on one another, so a lost one hides none.
-	return m != nil && m.torn && !isTargets(path[:len(path)-1])
+	leaf, within := path[len(path)-1], path[:len(path)-1]
+	if p.marks[key(path)] == nil && !p.certain(path) {
+		return true
+	}
+	switch {
+	case strings.HasPrefix(problem.Message, sizesNothing):
+		return !p.certain([]string{"services"}) || !p.certain([]string{"groups"})
+	case strings.HasPrefix(problem.Message, typeless):
+		return !p.certain(below(path, "targetTracking"))
+	case strings.HasPrefix(problem.Message, idle):
+		return !p.sighted(below(within, "policies"))
+	}
+	if leaf == "targetTracking" { // a problem of the fields below it
+		within = path
+	}
+	return slices.ContainsFunc(compared, func(name string) bool {
+		return name != leaf && slices.Contains(word.FindAllString(problem.Message, -1), name) && !p.certain(below(within, name))
+	})
+}
+
+// certain tells whether a field is what the file means by it: read, or absent
+// with no lost entry that could be it.
+func (p *parsing) certain(path []string) bool {
+	m := p.marks[key(path)]
+	if m == nil && p.mended || m != nil && m.torn {
+		return false
+	}
+	above := p.marks[key(path[:len(path)-1])]
+	return above == nil || !above.lost[path[len(path)-1]] && (m != nil || !above.nameless)
+}
+
+// sighted tells whether all is certain below policies that makes one of them see
+// demand at zero tasks.
+func (p *parsing) sighted(path []string) bool {
+	begin := key(path) + separator
+	for at, m := range p.marks {
+		leaf := at[strings.LastIndex(at, separator)+1:]
+		_, notIndex := strconv.Atoi(leaf)
+		switch {
+		case !strings.HasPrefix(at, begin):
+		case m.nameless, m.torn && (notIndex == nil || slices.Contains(sight, leaf)),
+			slices.ContainsFunc(sight, func(name string) bool { return m.lost[name] }):
+			return false
+		}
+	}
+	return p.certain(path)
 }
 
 func isTargets(path []string) bool {
 	return len(path) == 1 && (path[0] == "services" || path[0] == "groups")
 }
 
-// tear marks a path as incompletely read.
+// lose notes that a field of a mapping is not what the file means; an empty
+// name stands for any.
+func (p *parsing) lose(path []string, name string) {
+	m := p.marks[key(path)]
+	switch {
+	case m == nil:
+	case name == "":
+		m.nameless = true
+	case m.lost == nil:
+		m.lost = map[string]bool{name: true}
+	default:
+		m.lost[name] = true
+	}
+}
+
+// tear marks a path as unreadable.
 func (p *parsing) tear(path []string) {
 	if m := p.marks[key(path)]; m != nil {
 		m.torn = true
@@ -159,7 +242,9 @@ func (p *parsing) faults() []Fault {
 
 // key joins a path; names in a document cannot hold the separator, since
 // control characters are refused.
-func key(path []string) string { return strings.Join(path, "\x00") }
+func key(path []string) string { return strings.Join(path, separator) }
+
+const separator = "\x00"
 
 // nodePosition gives where a node begins; a block mapping's own token is its
 // first colon.

@@ -268,3 +268,18 @@ func TestEdits(t *testing.T) {
 		}
 	}
 }
+
+// The beginnings that Parse tells problems by are the words of spec.Validate.
+func TestProblemsAreKnownByTheirWords(t *testing.T) {
+	t.Parallel()
+	doc := spec.Document{Cluster: "prod", Services: map[fleet.ServiceName]spec.Service{"a": {MaxCapacity: 1, Policies: []spec.Policy{{}}}}}
+	var all []string
+	for _, p := range append(doc.Validate(), spec.Document{Cluster: "prod"}.Validate()...) {
+		all = append(all, p.Message)
+	}
+	for _, want := range []string{sizesNothing, typeless, idle} {
+		if !strings.Contains("\n"+strings.Join(all, "\n"), "\n"+want) {
+			t.Errorf("no problem begins with %q:\n%s", want, strings.Join(all, "\n"))
+		}
+	}
+}

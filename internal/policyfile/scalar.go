@@ -174,19 +174,28 @@ func list(names []string) string { return strings.Join(names, ", ") }
 // Suggest names the known field that is nearest to a mistyped one, and all
 // of them.
 func Suggest(name string, known []string) string {
+	if len(known) == 1 {
+		return "the only field here is " + known[0]
+	}
+	best := nearest(name, known)
+	if best == "" {
+		return "the fields here are " + list(known)
+	}
+	return fmt.Sprintf("did you mean %s? The fields here are %s", best, list(known))
+}
+
+// nearest gives the known field that a mistyped one means, empty for none.
+func nearest(name string, known []string) string {
+	if len(known) == 1 {
+		return known[0]
+	}
 	best, distance := "", max(2, len(name)/3)+1
 	for _, k := range known {
 		if d := edits(strings.ToLower(short(name)), strings.ToLower(k)); d < distance {
 			best, distance = k, d
 		}
 	}
-	if len(known) == 1 {
-		return "the only field here is " + known[0]
-	}
-	if best == "" {
-		return "the fields here are " + list(known)
-	}
-	return fmt.Sprintf("did you mean %s? The fields here are %s", best, list(known))
+	return best
 }
 
 // edits is the least number of inserted, removed and changed letters between

@@ -119,21 +119,21 @@ func (s *Stair) describe(ctx context.Context, c fleet.ClusterName, names []fleet
 		w.unread[names[0]] = err.Error()
 		return nil
 	case ctx.Err() != nil:
-		return w.giveUp(names, err)
+		return giveUp(w, names, err)
 	}
 	before, half := len(w.asked), len(names)/2
 	if left := s.describe(ctx, c, names[:half], w); left != nil || len(w.asked) == before {
 		// The first half gave nothing at all: try one of the other before asking for every name.
 		if _, again := s.Services.Describe(ctx, c, names[len(names)-1:]); again != nil {
-			return w.giveUp(names, err)
+			return giveUp(w, names, err)
 		}
-		_ = w.giveUp(names[:half], err)
+		_ = giveUp(w, names[:half], err)
 	}
 	return s.describe(ctx, c, names[half:], w)
 }
 
 // giveUp marks services as unread.
-func (w *world) giveUp(names []fleet.ServiceName, err error) error {
+func giveUp(w *world, names []fleet.ServiceName, err error) error {
 	for _, n := range names {
 		w.unread[n] = err.Error()
 	}

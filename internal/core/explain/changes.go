@@ -1,10 +1,48 @@
 package explain
 
-import "github.com/trimtab-ecs/trimtab/internal/core/history"
+import (
+	"strings"
 
-// ChangedBy gives what would change a decision that a rule binds, empty for a
-// rule that is not known.
-func ChangedBy(rule string) string { return changes[rule] }
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
+)
+
+// ChangedBy gives what would change a decision about a service or a group that
+// a rule binds, empty for a rule that is not known. The words of the binding
+// clause tell the situations of one rule apart.
+func ChangedBy(kind fleet.TargetKind, rule, because string) string {
+	if kind == fleet.GroupTarget && groupChanges[rule] != "" {
+		return groupChanges[rule]
+	}
+	switch rule {
+	case history.MissingData:
+		return missing(because)
+	case history.AlreadyAtMaxCapacity, history.MaxCapacity, history.AlreadyAtMinCapacity, history.MinCapacity:
+		if strings.Contains(because, overrideWords) {
+			return changes[history.HoldOverride]
+		}
+	}
+	return changes[rule]
+}
+
+// How the clauses of MissingData and of bounds begin or go on.
+const (
+	dataMissing   = "no usable data, "
+	holdMissing   = dataMissing + "hold"
+	overrideWords = "the override m" // max or min
+)
+
+// missing tells apart what lost data has caused: a hold, the count that
+// onMissingData asks for, or a scale-in that waits, which no count brings about.
+func missing(because string) string {
+	switch {
+	case strings.HasPrefix(because, holdMissing):
+		return "a new datapoint, or onMissingData with a larger count to run meanwhile"
+	case strings.HasPrefix(because, dataMissing):
+		return "a new datapoint, or another count in onMissingData"
+	}
+	return changes[history.MissingData]
+}
 
 var changes = map[string]string{
 	history.AlreadyAtMaxCapacity:     "a higher maximum, or a higher target value",
@@ -15,7 +53,7 @@ var changes = map[string]string{
 
 	history.TargetTracking:       "another demand, or another target value",
 	history.InvalidPolicy:        "a policy without problems: trimtab policy check lists them",
-	history.MissingData:          "a new datapoint, or onMissingData with a count to run meanwhile",
+	history.MissingData:          "datapoints from every policy, without a gap over the window: nothing is removed without data",
 	history.DatapointAlreadyUsed: "the next datapoint",
 	history.StabilizationWindow:  "the end of the window, or a shorter one",
 	history.MinCapacity:          "a lower minimum",
@@ -37,4 +75,12 @@ var changes = map[string]string{
 	history.ShapeUnknown:    "the first instance that registers",
 	history.TaskTooLarge:    "a larger instance type, or a smaller task",
 	history.LaunchSuspended: "resuming the group's Launch process",
+}
+
+// groupChanges are the rules that mean something else for a group: its bounds
+// are its own, and its count follows waiting tasks, not a target.
+var groupChanges = map[string]string{
+	history.AlreadyAtMaxCapacity:     "a higher MaxSize of the group, or fewer waiting tasks",
+	history.MaxCapacity:              "a higher MaxSize of the group, or fewer waiting tasks",
+	history.AlreadyAtDesiredCapacity: "a task that fits on no instance, here or on the way",
 }

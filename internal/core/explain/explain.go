@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
@@ -48,7 +49,8 @@ func Service(d policy.ServiceDecision) string {
 	if d.Wanted != d.Base {
 		fmt.Fprintf(&b, "  wanted      %s before limits\n", Count(d.Wanted, "task"))
 	}
-	rest(&b, d.Mode, d.Direction, d.Desired, d.Clauses, d.Reason, "desired count")
+	rest(&b, d.Mode, d.Direction, d.Desired, d.Clauses, "desired count")
+	changedBy(&b, fleet.ServiceTarget, d.Reason, d.Because)
 	return b.String()
 }
 
@@ -59,13 +61,13 @@ func Group(d policy.GroupDecision) string {
 	fmt.Fprintf(&b, "  reason      %s: %s\n", d.Reason, d.Because)
 	fmt.Fprintf(&b, "  from        %s\n", start(d.Base, d.Live, "desired capacity"))
 	fmt.Fprintf(&b, "  seen        %s waiting, %d of them fit on no instance, here or on the way\n", Count(d.Waiting, "task"), d.Unplaced)
-	rest(&b, d.Mode, d.Direction, d.Desired, d.Clauses, d.Reason, "desired capacity")
+	rest(&b, d.Mode, d.Direction, d.Desired, d.Clauses, "desired capacity")
+	changedBy(&b, fleet.GroupTarget, d.Reason, d.Because)
 	return b.String()
 }
 
-// rest writes what services and groups have in common: the clauses, the order
-// and what would change the decision.
-func rest(b *strings.Builder, mode spec.Mode, dir history.Direction, desired int, clauses []history.Clause, reason, what string) {
+// rest writes what services and groups have in common: the clauses and the order.
+func rest(b *strings.Builder, mode spec.Mode, dir history.Direction, desired int, clauses []history.Clause, what string) {
 	width := 0
 	for _, c := range clauses {
 		width = max(width, len(c.Rule))
@@ -79,10 +81,17 @@ func rest(b *strings.Builder, mode spec.Mode, dir history.Direction, desired int
 		if c.Binding {
 			mark = "*"
 		}
-		fmt.Fprintf(b, "%s%s %d. %-*s  %s  %s\n", lead, mark, i+1, width, c.Rule, step(c), c.Because)
+		because := c.Because
+		if c.Binding && c.Rule == history.OwnedByAnother {
+			because = "see the reason" // how to hand over takes several lines
+		}
+		fmt.Fprintf(b, "%s%s %d. %-*s  %s  %s\n", lead, mark, i+1, width, c.Rule, step(c), because)
 	}
 	fmt.Fprintf(b, "  order       %s\n", order(mode, dir, desired, what))
-	if s := ChangedBy(reason); s != "" {
+}
+
+func changedBy(b *strings.Builder, kind fleet.TargetKind, reason, because string) {
+	if s := ChangedBy(kind, reason, because); s != "" {
 		fmt.Fprintf(b, "  changed by  %s\n", s)
 	}
 }

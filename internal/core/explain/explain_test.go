@@ -110,6 +110,20 @@ func TestDecisionWords(t *testing.T) {
 				Points: []signal.Point{{Start: at("09:58:00"), Value: 333.333}},
 			})
 		},
+		"missing-at-least": func(in *policy.Input) {
+			in.Signals = points()
+			in.Services[0].Policy.OnMissingData.AtLeast = 12
+		},
+		"in-gap": func(in *policy.Input) { in.Signals = points(quarter[1:]...) },
+		"capped-now": func(in *policy.Input) {
+			in.Services[0].Overrides = []spec.Override{{Kind: spec.MaxAt, Count: 11, Until: at("12:00:00"), Why: "sale", By: "ann"}}
+		},
+		"group-steady": func(in *policy.Input) {
+			in.Cell = fleet.Cell{Cluster: "prod", Group: "prod-m7g"}
+			in.Services, in.Fleet.Services = nil, nil
+			in.Fleet.Group = &fleet.Group{Name: "prod-m7g", MaxSize: 9, DesiredCapacity: 1}
+			in.Group = &policy.GroupInput{Policy: spec.Group{Mode: spec.Act}}
+		},
 		"paused": func(in *policy.Input) {
 			in.Services[0].Overrides = []spec.Override{{Kind: spec.Pause, Until: at("12:00:00"), Why: "sale", By: "ann"}}
 		},
@@ -167,7 +181,7 @@ func TestChangedByEveryRule(t *testing.T) {
 				t.Fatal(err)
 			}
 			rules++
-			if ChangedBy(rule) == "" {
+			if ChangedBy(fleet.ServiceTarget, rule, "") == "" {
 				t.Errorf("changes lacks history.%s: say what would change a decision that it binds", name.Name)
 			}
 		}
@@ -175,6 +189,45 @@ func TestChangedByEveryRule(t *testing.T) {
 	})
 	if rules < 20 {
 		t.Errorf("%d rules found, the test looks in the wrong place", rules)
+	}
+}
+
+// What would change a decision depends on the kind of target and on the
+// situation: no advice that cannot help.
+func TestChangedBySituation(t *testing.T) {
+	t.Parallel()
+	quarter := make([]float64, 14) // of the 15 datapoints of the window
+	for i := range quarter {
+		quarter[i] = 20
+	}
+	for _, c := range []struct {
+		name string
+		edit func(in *policy.Input)
+		want string
+	}{
+		{"no data", func(in *policy.Input) { in.Signals = points() }, "a new datapoint, or onMissingData with a larger count to run meanwhile"},
+		{"onMissingData", func(in *policy.Input) {
+			in.Signals = points()
+			in.Services[0].Policy.OnMissingData.AtLeast = 12
+		}, "a new datapoint, or another count in onMissingData"},
+		{"a gap in the window of scale-in", func(in *policy.Input) { in.Signals = points(quarter...) }, changes[history.MissingData]},
+		{"above the maximum without data", func(in *policy.Input) {
+			in.Signals = points()
+			in.Services[0].Policy.MaxCapacity = 8
+		}, changes[history.MissingData]},
+		{"an override's maximum", func(in *policy.Input) {
+			in.Services[0].Overrides = []spec.Override{{Kind: spec.MaxAt, Count: 11, Until: at("12:00:00"), Why: "sale", By: "ann"}}
+		}, changes[history.HoldOverride]},
+	} {
+		d := policy.Decide(at("10:00:00"), cell(c.edit)).Services[0]
+		if got := ChangedBy(fleet.ServiceTarget, d.Reason, d.Because); got != c.want {
+			t.Errorf("%s (%s: %s): got %q, want %q", c.name, d.Reason, d.Because, got, c.want)
+		}
+	}
+	for _, rule := range []string{history.AlreadyAtDesiredCapacity, history.MaxCapacity, history.AlreadyAtMaxCapacity} {
+		if got := ChangedBy(fleet.GroupTarget, rule, ""); got == "" || got == changes[rule] || strings.Contains(got, "tolerance") {
+			t.Errorf("%s of a group: %q", rule, got)
+		}
 	}
 }
 

@@ -23,6 +23,10 @@ type Options struct {
 	Stdout io.Writer
 	// TTY says that Stdout is a terminal: progress is then one line redrawn.
 	TTY bool
+	// Width is the columns of Stdout; 80 if zero or less.
+	Width int
+	// Version is the build's, for the report and the result; "unknown" if empty.
+	Version string
 	// HTML is where the report goes, with the folders it needs; empty writes none.
 	HTML string
 	// Picture is where the static picture goes, as SVG; empty writes none.
@@ -67,6 +71,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("run demo: %w", err)
 	}
+	sc.version = cmp.Or(o.Version, "unknown")
 	say := newTalk(o)
 	say.begin(sc)
 	res, page, err := sc.play(ctx, say)

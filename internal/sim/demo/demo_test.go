@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -102,22 +103,69 @@ func TestJSON(t *testing.T) {
 
 func TestTerminal(t *testing.T) {
 	t.Parallel()
-	out, _, _ := play(t, demo.Options{Seed: 1, TTY: true})
-	frames := strings.Split(out, "\r")
-	if len(frames) < 250 {
-		t.Fatalf("progress was redrawn %d times", len(frames))
-	}
-	for _, f := range frames[1 : len(frames)-1] {
-		line := strings.TrimSuffix(f, "\x1b[K")
-		if line == f || strings.Contains(line, "\n") || utf8.RuneCountInString(line) > 79 {
-			t.Fatalf("frame %q does not clear, breaks or is wider than 79 columns", f)
+	for given, width := range map[int]int{0: 80, 30: 30, 40: 40, 80: 80, 120: 120} {
+		out, _, _ := play(t, demo.Options{Seed: 1, TTY: true, Width: given})
+		frames := strings.Split(out, "\r")
+		if len(frames) < 250 {
+			t.Fatalf("progress was redrawn %d times", len(frames))
 		}
-	}
-	if !strings.Contains(out, "\x1b[1m") {
-		t.Error("the verdict is not bold")
+		for _, f := range frames[1 : len(frames)-1] {
+			line := strings.TrimSuffix(f, "\x1b[K")
+			if line == f || strings.Contains(line, "\n") || utf8.RuneCountInString(line) >= width {
+				t.Fatalf("width %d: frame %q does not clear, breaks or fills the line", given, f)
+			}
+		}
+		for _, rest := range []string{frames[0], frames[len(frames)-1]} {
+			for line := range strings.Lines(strings.NewReplacer("\x1b[K", "", "\x1b[1m", "", "\x1b[0m", "").Replace(rest)) {
+				if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > width {
+					t.Errorf("width %d: %q has %d columns", given, line, n)
+				}
+			}
+		}
+		if asTable := strings.Contains(out, "unserved   80 %"); asTable != (width >= 80) {
+			t.Errorf("width %d: the scores are a table: %v", given, asTable)
+		}
+		if !strings.Contains(out, "\x1b[1m") {
+			t.Error("the verdict is not bold")
+		}
 	}
 	if plain, _, _ := play(t, demo.Options{Seed: 1, TTY: true, NoColor: true}); strings.Contains(plain, "\x1b[1m") {
 		t.Error("NoColor wrote weight")
+	}
+}
+
+// An order stands in one line only, with its time, and that line is the first
+// whose count of orders holds it.
+func TestLinesTellAnOrderOnce(t *testing.T) {
+	t.Parallel()
+	out, _, _ := play(t, demo.Options{Seed: 1})
+	line := regexp.MustCompile(`(?m)^\d\d:00  demand +\d+\.\d tasks  desired +\d+  running +\d+  orders +(\d+)(  \d\d:\d\d \d+ -> \d+: .+)?$`)
+	all := line.FindAllStringSubmatch(out, -1)
+	if len(all) != 25 {
+		t.Fatalf("%d lines of 25 are as expected:\n%s", len(all), out)
+	}
+	before, told := "0", 0
+	for _, m := range all {
+		if (m[1] != before) != (m[2] != "") {
+			t.Errorf("after %s orders: %q", before, m[0])
+		}
+		if m[2] != "" {
+			told++
+		}
+		before = m[1]
+	}
+	if told == 0 || told == len(all) {
+		t.Errorf("%d of %d lines tell an order: the day does not test it", told, len(all))
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{"v1.2.3-7-gabc": "v1.2.3-7-gabc", "": "unknown"} {
+		out, page, _ := play(t, demo.Options{Seed: 1, JSON: true, Version: given})
+		if !strings.Contains(out, `"version": "`+want+`"`) || !strings.Contains(page, want) {
+			t.Errorf("version %q is not told as %q", given, want)
+		}
 	}
 }
 

@@ -3,8 +3,6 @@ package demo
 import (
 	"context"
 	"fmt"
-	"math"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -43,6 +41,7 @@ type scene struct {
 	capacity float64   // arrivals a second that one task carries
 	initial  int       // tasks at the start, right for the load then
 	static   int       // tasks of the static fleet
+	version  string    // of the build
 }
 
 func newScene(seed uint64, load string) (scene, error) {
@@ -207,7 +206,7 @@ func (s scene) play(ctx context.Context, say *talk) (Result, report.Page, error)
 		return Result{}, report.Page{}, err
 	}
 	res := Result{
-		Load: s.day.Title, Seed: s.seed, Version: version(), Variants: variants,
+		Load: s.day.Title, Seed: s.seed, Version: s.version, Variants: variants,
 		Invocations: w.Count().Invocations, UpdateOrders: w.Plant.Calls(plant.ECS, "UpdateService"),
 		MetricReads: w.Plant.Calls(plant.CloudWatch, "GetMetricData") - w.Plant.CallsOf(plant.CloudWatch, "GetMetricData", ""),
 	}
@@ -238,20 +237,4 @@ func (s scene) variants(ctx context.Context) ([]Outcome, error) {
 		out = append(out, r.outcome())
 	}
 	return out, nil
-}
-
-// verdict states the numbers in one sentence and leaves their praise to the reader.
-func verdict(p []Outcome) string {
-	return fmt.Sprintf("Trimtab carried the day with %.0f task-hours and was short of demand for %d s; "+
-		"Application Auto Scaling with %.0f and %d s; a static fleet sized at the peak with %.0f and %d s.",
-		math.Round(p[0].TaskHours), p[0].ShortSeconds, math.Round(p[1].TaskHours), p[1].ShortSeconds, math.Round(p[2].TaskHours), p[2].ShortSeconds)
-}
-
-// version tells which build ran.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	return info.Main.Version
 }

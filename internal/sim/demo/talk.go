@@ -1,11 +1,8 @@
 package demo
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/reconcile"
@@ -16,9 +13,9 @@ import (
 // How often progress is shown, in virtual time: redrawn on a terminal, as
 // lines otherwise.
 const (
-	redrawEvery = 5 * time.Minute
-	lineEvery   = time.Hour
-	lineWidth   = 79 // columns; the narrowest usual terminal less one
+	redrawEvery  = 5 * time.Minute
+	lineEvery    = time.Hour
+	defaultWidth = 80 // columns
 )
 
 // talk prints progress and results. It keeps the first error of its writer.
@@ -27,13 +24,18 @@ type talk struct {
 	tty    bool
 	weight bool
 	quiet  bool
+	width  int // columns
 	orders int
-	last   string
+	last   string // the last order with its time, not yet shown if output is lines
 	err    error
 }
 
 func newTalk(o Options) *talk {
-	return &talk{out: o.Stdout, tty: o.TTY, weight: o.TTY && !o.NoColor, quiet: o.JSON}
+	width := o.Width
+	if width <= 0 {
+		width = defaultWidth
+	}
+	return &talk{out: o.Stdout, tty: o.TTY, weight: o.TTY && !o.NoColor, quiet: o.JSON, width: width}
 }
 
 func (t *talk) printf(format string, args ...any) {
@@ -51,7 +53,7 @@ func (t *talk) bold(s string) string {
 }
 
 func (t *talk) begin(s scene) {
-	t.printf("Replaying %s\nagainst a simulated ECS service of %d to %d Fargate tasks.\n\n", s.day.Title, minTasks, maxTasks)
+	t.printf("%s\n\n", wrap(fmt.Sprintf("Replaying %s, against a simulated ECS service of %d to %d Fargate tasks.", s.day.Title, minTasks, maxTasks), t.width))
 }
 
 // reported remembers what was ordered last, and why.
@@ -60,7 +62,7 @@ func (t *talk) reported(rep reconcile.Report) {
 		for _, o := range c.Outcomes {
 			if o.Done == reconcile.OrderDone {
 				t.orders++
-				t.last = fmt.Sprintf("%d -> %d: %s", o.Before, o.Desired, o.Because)
+				t.last = fmt.Sprintf("%s %d -> %d: %s", rep.At.Format("15:04"), o.Before, o.Desired, o.Because)
 			}
 		}
 	}
@@ -74,22 +76,25 @@ func (t *talk) watch(w *world.World) {
 	}
 	w.Clock.Every(w.Clock.Now(), every, sim.Probes, func() {
 		v := w.Plant.View(web)
-		line := fmt.Sprintf("%s  demand %5.1f  desired %2d  running %2d  orders %2d", w.Clock.Now().Format("15:04"), v.Demand, v.Desired, v.Running, t.orders)
+		line := fmt.Sprintf("%s  demand %4.1f tasks  desired %2d  running %2d  orders %2d", w.Clock.Now().Format("15:04"), v.Demand, v.Desired, v.Running, t.orders)
 		if t.last != "" {
 			line += "  " + t.last
 		}
 		if t.tty {
 			// Back to the margin, and clear what the line before left.
-			t.printf("\r%s\x1b[K", cut(line, lineWidth))
+			// One column stays free: some terminals break a line that fills them.
+			t.printf("\r%s\x1b[K", cut(line, t.width-1))
 			return
 		}
+		t.last = "" // the next line would tell it as if it were new
 		t.printf("%s\n", line)
 	})
 }
 
-// cut shortens a line to so many characters.
+// cut shortens a line to so many characters, at least one.
 func cut(s string, width int) string {
 	r := []rune(s)
+	width = max(width, 1)
 	if len(r) <= width {
 		return s
 	}
@@ -102,21 +107,13 @@ func (t *talk) end(res Result) {
 	} else {
 		t.printf("\n")
 	}
-	var cells, table strings.Builder
-	row := func(cs ...any) { fmt.Fprintf(&cells, strings.Repeat("%v\t", len(cs))+"\n", cs...) }
-	row("", "task-hours", "short of demand", "unserved", "above 80 % CPU", "actions", "reversals")
-	for _, p := range res.Policies {
-		row(p.Name, fmt.Sprintf("%.1f", p.TaskHours), fmt.Sprintf("%d s", p.ShortSeconds), fmt.Sprintf("%.3f %%", 100*p.Unserved),
-			fmt.Sprintf("%d s", p.HotSeconds), p.Actions, p.Reversals)
+	text := table(res.Policies)
+	if widest(text) > t.width {
+		text = blocks(res.Policies, t.width)
 	}
-	w := tabwriter.NewWriter(&table, 0, 0, 3, ' ', tabwriter.AlignRight)
-	_, err := io.WriteString(w, cells.String())
-	if err := errors.Join(err, w.Flush()); err != nil {
-		t.err = err
-		return
-	}
-	t.printf("%s\n%s\n", table.String(), t.bold(res.Verdict))
+	t.printf("%s\n%s\n", text, t.bold(wrap(res.Verdict, t.width)))
 	if res.HTML != "" {
-		t.printf("\nThe day in pictures, with the reason of every decision: %s\n", res.HTML)
+		// The path is not wrapped: a reader copies it.
+		t.printf("\n%s\n%s\n", wrap("The day in pictures, with the reason of every decision:", t.width), res.HTML)
 	}
 }

@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/policy"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+)
+
+// The words that a question may use. A word that the core does not know would
+// change its answer without a sound.
+var (
+	computes = []fleet.Compute{fleet.Fargate, fleet.EC2, fleet.External, fleet.ManagedInstances}
+	statuses = []signal.Status{signal.Complete, signal.Partial, signal.Failed}
+	overrides = []spec.OverrideKind{spec.Pause, spec.SuspendIn, spec.SuspendOut, spec.HoldAt, spec.MinAt, spec.MaxAt}
+	// counted are the overrides with a count.
+	counted = []spec.OverrideKind{spec.HoldAt, spec.MinAt, spec.MaxAt}
+)
+
+// faults collects what makes a question meaningless.
+type faults []error
+
+func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(format, args...)) }
+
+// count wants a count from 0 to most.
+func (f *faults) count(at string, n, most int) {
+	if n < 0 || n > most {
+		f.add("%s is %d: give a count from 0 to %d", at, n, most)
+	}
+}
+
+// known wants one of some words.
+func known[S ~string](f *faults, at string, got S, words []S) {
+	switch {
+	case slices.Contains(words, got):
+	case got == "":
+		f.add("%s is missing: write one of %s", at, join(words))
+	default:
+		f.add("%s %q is not known: write one of %s", at, got, join(words))
+	}
+}
+
+// once wants a name that has not been seen.
+func (f *faults) once(at string, name fleet.ServiceName, seen map[fleet.ServiceName]bool) {
+	if seen[name] {
+		f.add("%s.name %q is given twice: keep one", at, name)
+	}
+	seen[name] = true
+}
+
+// targets checks what people and earlier decisions have said of the targets.
+func (f *faults) targets(in policy.Input) {
+	for i, s := range in.Services {
+		at := fmt.Sprintf("input.services[%d].", i)
+		f.overrides(at, s.Overrides)
+		f.orders(at, s.History.Orders)
+	}
+	if g := in.Group; g != nil {
+		if g.Policy.Mode != "" {
+			known(f, "input.group.policy.mode", g.Policy.Mode, []spec.Mode{spec.Observe, spec.Act})
+		}
+		f.overrides("input.group.", g.Overrides)
+		f.orders("input.group.", g.History.Orders)
+	}
+}
+
+func (f *faults) overrides(above string, os []spec.Override) {
+	for i, o := range os {
+		at := fmt.Sprintf("%soverrides[%d].", above, i)
+		known(f, at+"kind", o.Kind, overrides)
+		switch {
+		case slices.Contains(counted, o.Kind) && o.Count < 1:
+			f.add("%scount is %d: an override of kind %s needs a count of 1 or more", at, o.Count, o.Kind)
+		case o.Count < 0:
+			f.add("%scount is %d: leave it out, or give a count of 1 or more", at, o.Count)
+		}
+		if o.Until.IsZero() {
+			f.add("%suntil is missing: give the time the override ends, as 2026-11-23T10:00:00Z", at)
+		}
+		if o.By == "" {
+			f.add("%sby is missing: name who set the override", at)
+		}
+		if o.Why == "" {
+			f.add("%swhy is missing: give the reason of the override", at)
+		}
+	}
+}
+
+func (f *faults) orders(above string, orders []history.Order) {
+	for i, o := range orders {
+		at := fmt.Sprintf("%shistory.orders[%d].", above, i)
+		f.count(at+"from", o.From, maxCellTasks)
+		f.count(at+"to", o.To, maxCellTasks)
+	}
+}
+
+// fleet checks the words about what exists.
+func (f *faults) fleet(in fleet.Snapshot) {
+	seen := map[fleet.ServiceName]bool{}
+	for i, s := range in.Services {
+		at := fmt.Sprintf("input.fleet.services[%d]", i)
+		if s.Name == "" {
+			f.add("%s.name is missing: name the ECS service", at)
+		}
+		f.once(at, s.Name, seen)
+		known(f, at+".compute", s.Compute, computes)
+	}
+}
+
+// signals checks how the series are described.
+func (f *faults) signals(in signal.Set) {
+	for i, s := range in {
+		at := fmt.Sprintf("input.signals[%d].", i)
+		known(f, at+"status", s.Status, statuses)
+		if s.Metric.Period <= 0 {
+			f.add("%smetric.periodNs is %d: give the period in nanoseconds, 60000000000 for a minute", at, int64(s.Metric.Period))
+		}
+		for j, p := range s.Points {
+			if p.Samples < 0 {
+				f.add("%spoints[%d].samples is %v: give a count from 0 up", at, j, float64(p.Samples))
+			}
+		}
+	}
+}
+
+// sizes checks the counts that a decision walks through.
+func (f *faults) sizes(in policy.Input) {
+	tasks := 0
+	for i, s := range in.Fleet.Services {
+		at := fmt.Sprintf("input.fleet.services[%d].", i)
+		f.count(at+"desired", s.Desired, maxCellTasks)
+		f.count(at+"running", s.Running, maxCellTasks)
+		f.count(at+"pending", s.Pending, maxCellTasks)
+		f.count(at+"taskSize.cpu", s.TaskSize.CPU, math.MaxInt32)
+		f.count(at+"taskSize.memoryMiB", s.TaskSize.Memory, math.MaxInt32)
+		for j, d := range s.Deployments {
+			within := fmt.Sprintf("%sdeployments[%d].", at, j)
+			f.count(within+"desired", d.Desired, maxCellTasks)
+			f.count(within+"running", d.Running, maxCellTasks)
+		}
+		tasks += min(max(s.Desired, 0), maxCellTasks)
+	}
+	for i, s := range in.Services {
+		if h := s.History.Shadow; h != nil {
+			f.count(fmt.Sprintf("input.services[%d].history.shadow", i), *h, maxCellTasks)
+			tasks += min(max(*h, 0), maxCellTasks)
+		}
+	}
+	if tasks > maxCellTasks {
+		f.add("input.fleet has %d tasks, more than %d: decide about one cell at a time", tasks, maxCellTasks)
+	}
+	for i, v := range in.Fleet.Instances {
+		at := fmt.Sprintf("input.fleet.instances[%d].", i)
+		f.count(at+"tasks", v.Tasks, maxCellTasks)
+		f.count(at+"registered.cpu", v.Registered.CPU, math.MaxInt32)
+		f.count(at+"registered.memoryMiB", v.Registered.Memory, math.MaxInt32)
+	}
+	f.count("the number of input.fleet.instances", len(in.Fleet.Instances), maxCellInstances)
+	if g := in.Fleet.Group; g != nil {
+		f.count("input.fleet.group.desiredCapacity", g.DesiredCapacity, maxCellInstances)
+		f.count("input.fleet.group.minSize", g.MinSize, math.MaxInt32)
+		f.count("input.fleet.group.maxSize", g.MaxSize, math.MaxInt32)
+	}
+	if g := in.Group; g != nil && g.History.Shadow != nil {
+		f.count("input.group.history.shadow", *g.History.Shadow, maxCellInstances)
+	}
+}

@@ -15,8 +15,8 @@ import (
 // The words that a question may use. A word that the core does not know would
 // change its answer without a sound.
 var (
-	computes = []fleet.Compute{fleet.Fargate, fleet.EC2, fleet.External, fleet.ManagedInstances}
-	statuses = []signal.Status{signal.Complete, signal.Partial, signal.Failed}
+	computes  = []fleet.Compute{fleet.Fargate, fleet.EC2, fleet.External, fleet.ManagedInstances}
+	statuses  = []signal.Status{signal.Complete, signal.Partial, signal.Failed}
 	overrides = []spec.OverrideKind{spec.Pause, spec.SuspendIn, spec.SuspendOut, spec.HoldAt, spec.MinAt, spec.MaxAt}
 	// counted are the overrides with a count.
 	counted = []spec.OverrideKind{spec.HoldAt, spec.MinAt, spec.MaxAt}

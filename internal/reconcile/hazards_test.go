@@ -150,18 +150,28 @@ func TestCrashAfterTheActHeals(t *testing.T) {
 	wantCalls(t, w, "service checkout 6")
 }
 
+// crash runs an alarm that is killed between the claim and the order.
+func (w *world) crash(t *testing.T) {
+	t.Helper()
+	w.onSet = func() { panic("killed") }
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the run was not killed: there was nothing to order")
+			}
+		}()
+		_, _ = w.run(t, alarm())
+	}()
+	w.onSet, w.calls = nil, nil
+}
+
 // A crash between the claim and the act: the world does not show the order, so
 // it is dropped and decided anew from newer data.
 func TestCrashBeforeTheActIsDecidedAnew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.cpu["checkout"] = 90
-	w.onSet = func() { panic("killed") }
-	func() {
-		defer func() { _ = recover() }()
-		_, _ = w.run(t, alarm())
-	}()
-	w.onSet, w.calls = nil, nil
+	w.crash(t)
 	w.cpu["checkout"] = 75 // demand has moved meanwhile
 	w.now = noon.Add(time.Minute)
 	w.mustRun(t, event.Event{Kind: event.Tick})
@@ -181,12 +191,7 @@ func TestDroppedOrderGivesItsDatapointBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.cpu["checkout"] = 90
-	w.onSet = func() { panic("killed") }
-	func() {
-		defer func() { _ = recover() }()
-		_, _ = w.run(t, alarm())
-	}()
-	w.onSet, w.calls = nil, nil
+	w.crash(t)
 	w.now = noon.Add(ledger.ActWithin + ledger.TakeoverMargin) // the same minute, the same newest datapoint
 	w.mustRun(t, alarm())
 	wantCalls(t, w, "service checkout 6")

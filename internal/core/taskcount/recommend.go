@@ -67,7 +67,7 @@ func (t tracker) count(p signal.Point) int {
 // old and new tasks side by side, what each task costs by itself (its memory, its
 // start) is in the Sum twice: 20 tasks at 65 % memory, where 10 were desired,
 // would need 19 at a target of 70, and 36 at the next deployment. So where more
-// tasks ran than were desired at that time, only the desired ones count, down to
+// tasks ran than were desired in that minute, only the desired ones count, down to
 // the base: it damps a scale-out and never makes a scale-in.
 func (t tracker) single(need float64, p signal.Point) float64 {
 	if t.target.TargetPerTask > 0 || need <= float64(t.base) {
@@ -75,7 +75,7 @@ func (t tracker) single(need float64, p signal.Point) float64 {
 	}
 	desired := t.service.Desired
 	if t.history.Shadow == nil { // orders of observe mode never moved the live count
-		desired = t.history.CountAt(p.Start, desired)
+		desired = max(t.history.CountAt(p.Start, desired), t.history.CountAt(p.Start.Add(t.series.Metric.Period), desired))
 	}
 	if desired <= 0 || float64(p.Samples) <= float64(desired) {
 		return need

@@ -17,6 +17,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -126,12 +127,11 @@ type Cluster struct {
 
 // Row finds the row of a target; a target without one has generation 0.
 func (c Cluster) Row(t fleet.Target) Row {
-	for _, r := range c.Rows {
-		if r.Target == t {
-			return r
-		}
+	i, found := slices.BinarySearchFunc(c.Rows, t, func(r Row, t fleet.Target) int { return r.Target.Compare(t) })
+	if !found {
+		return Row{Target: t}
 	}
-	return Row{Target: t}
+	return c.Rows[i]
 }
 
 // Claim takes a cell: every row gets generation + 1, its intent and its next

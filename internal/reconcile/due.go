@@ -10,8 +10,6 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
 
-type metric = signal.Metric
-
 // calmEvery is how many ticks pass between two looks at a calm target:
 // CloudWatch bills every metric read, and reading a calm fleet each minute
 // costs more than the alarms it replaces.

@@ -15,7 +15,7 @@ import (
 // heal ends the intents that were left open past their time, by a crash or a
 // lost reply between claim and close. An intent that the world shows done is
 // closed; any other is dropped and decided anew, never finished blindly.
-func (s *Stair) heal(ctx context.Context, now time.Time, rows ledger.Cluster, w world) (bool, error) {
+func (s *Stair) heal(ctx context.Context, now time.Time, rows ledger.Cluster, w *world) (bool, error) {
 	var ids []string
 	for _, r := range rows.Rows {
 		if r.Intent != nil && !now.Before(r.Intent.Free()) && seen(r.Target, w) && !slices.Contains(ids, r.Intent.ID) {
@@ -45,7 +45,7 @@ func (s *Stair) heal(ctx context.Context, now time.Time, rows ledger.Cluster, w 
 
 // seen tells whether the world was asked for the target, without which nothing
 // can be said of its intent. One that is gone was asked for too.
-func seen(t fleet.Target, w world) bool {
+func seen(t fleet.Target, w *world) bool {
 	if t.Kind == fleet.GroupTarget {
 		_, ok := w.groups[fleet.GroupName(t.Name)]
 		return ok
@@ -54,7 +54,7 @@ func seen(t fleet.Target, w world) bool {
 }
 
 // liveCount is the live count of a target; none for one that is gone.
-func liveCount(t fleet.Target, w world) (int, bool) {
+func liveCount(t fleet.Target, w *world) (int, bool) {
 	if t.Kind == fleet.GroupTarget {
 		g := w.groups[fleet.GroupName(t.Name)]
 		if g == nil {
@@ -66,7 +66,7 @@ func liveCount(t fleet.Target, w world) (int, bool) {
 	return v.Desired, ok
 }
 
-func mend(now time.Time, r ledger.Row, w world) (ledger.CloseEntry, *ledger.Record) {
+func mend(now time.Time, r ledger.Row, w *world) (ledger.CloseEntry, *ledger.Record) {
 	i := *r.Intent
 	entry := ledger.CloseEntry{Target: r.Target, Generation: r.Generation}
 	if i.Lock {

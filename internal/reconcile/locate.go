@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/event"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
@@ -234,7 +235,7 @@ func reads(k fleet.ServiceKey, p spec.Service, a event.AlarmChange) bool {
 			continue
 		}
 		want := policy.TargetTracking.CloudWatch(k).Identity()
-		if slices.ContainsFunc(a.Metrics, func(m metric) bool { return m.Identity() == want }) {
+		if slices.ContainsFunc(a.Metrics, func(m signal.Metric) bool { return m.Identity() == want }) {
 			return true
 		}
 	}

@@ -39,13 +39,14 @@ func (s *Stair) observe(ctx context.Context, now time.Time, sc scope) (view, err
 			sc.rows = rows
 		}
 	}
-	v := view{rows: sc.rows, cells: s.assemble(now, sc, w), calm: w.calm}
+	v := view{rows: sc.rows, cells: s.assemble(now, sc, w), calm: len(w.skipped)}
 	s.measure(ctx, now, v.cells)
 	return v, err
 }
 
 // world is what ECS and EC2 Auto Scaling showed.
 type world struct {
+	named     []fleet.GroupName // groups with a policy
 	services  []fleet.Service
 	instances []fleet.Instance
 	groups    map[fleet.GroupName]*fleet.Group // nil: Auto Scaling knows none of that name
@@ -55,49 +56,47 @@ type world struct {
 	unread      map[fleet.ServiceName]string
 	unreadGroup map[fleet.GroupName]string
 	skipped     map[fleet.ServiceName]bool // services of groups that are not due
-	calm        int
 }
 
-func (w world) service(n fleet.ServiceName) (fleet.Service, bool) {
+func (w *world) service(n fleet.ServiceName) (fleet.Service, bool) {
 	return fleet.Snapshot{Services: w.services}.Service(n)
 }
 
 // look reads the services of the scope and, where one of them lands on a group
 // that has a policy, the whole cluster: the group's cell is everything that can
 // land on it.
-func (s *Stair) look(ctx context.Context, sc scope) (world, error) {
-	w := world{
+func (s *Stair) look(ctx context.Context, sc scope) (*world, error) {
+	w := &world{
 		groups: map[fleet.GroupName]*fleet.Group{}, unread: map[fleet.ServiceName]string{},
 		unreadGroup: map[fleet.GroupName]string{}, skipped: map[fleet.ServiceName]bool{},
 	}
+	for _, r := range sc.rows.Rows {
+		if r.Target.Kind == fleet.GroupTarget && r.Policy != nil {
+			w.named = append(w.named, fleet.GroupName(r.Target.Name))
+		}
+	}
 	read, cancel := context.WithTimeout(ctx, readWithin)
-	err := s.describe(read, sc.cluster, sc.services, &w)
+	err := s.describe(read, sc.cluster, sc.services, w)
 	cancel()
 	if err != nil {
 		err = fmt.Errorf("describe services of cluster %s: %w", sc.cluster, err)
 	}
 	w.touched = slices.Clone(sc.groups)
-	calm := map[fleet.GroupName][]fleet.ServiceName{}
 	for _, v := range w.services {
-		g := home(v, sc.rows)
-		if g == "" || slices.Contains(w.touched, g) {
-			continue
-		}
-		if sc.hot != nil && !sc.hot(fleet.ServiceKey{Cluster: sc.cluster, Service: v.Name}.Target()) {
-			calm[g] = append(calm[g], v.Name) // due by its turn alone: the group's own turn evaluates the cell
-			continue
-		}
-		w.touched = append(w.touched, g)
-	}
-	for _, v := range w.services {
-		if g := home(v, sc.rows); !slices.Contains(w.touched, g) && slices.Contains(calm[g], v.Name) {
-			w.skipped[v.Name] = true
-			w.calm++
+		key := fleet.ServiceKey{Cluster: sc.cluster, Service: v.Name}
+		if g := w.home(v); g != "" && (sc.hot == nil || sc.hot(key.Target())) {
+			w.touched = append(w.touched, g)
 		}
 	}
 	slices.Sort(w.touched)
+	w.touched = slices.Compact(w.touched)
+	for _, v := range w.services {
+		if g := w.home(v); g != "" && !slices.Contains(w.touched, g) {
+			w.skipped[v.Name] = true // due by its turn alone: the group's own turn evaluates the cell
+		}
+	}
 	if len(w.touched) > 0 {
-		s.lookAtGroups(ctx, sc, &w)
+		s.lookAtGroups(ctx, sc, w)
 	}
 	return w, err
 }
@@ -119,21 +118,21 @@ func (s *Stair) describe(ctx context.Context, c fleet.ClusterName, names []fleet
 		w.unread[names[0]] = err.Error()
 		return nil
 	case ctx.Err() != nil:
-		return giveUp(w, names, err)
+		return w.giveUp(names, err)
 	}
 	before, half := len(w.asked), len(names)/2
 	if left := s.describe(ctx, c, names[:half], w); left != nil || len(w.asked) == before {
 		// The first half gave nothing at all: try one of the other before asking for every name.
 		if _, again := s.Services.Describe(ctx, c, names[len(names)-1:]); again != nil {
-			return giveUp(w, names, err)
+			return w.giveUp(names, err)
 		}
-		_ = giveUp(w, names[:half], err)
+		_ = w.giveUp(names[:half], err)
 	}
 	return s.describe(ctx, c, names[half:], w)
 }
 
 // giveUp marks services as unread.
-func giveUp(w *world, names []fleet.ServiceName, err error) error {
+func (w *world) giveUp(names []fleet.ServiceName, err error) error {
 	for _, n := range names {
 		w.unread[n] = err.Error()
 	}
@@ -183,28 +182,21 @@ func (s *Stair) lookAtGroups(ctx context.Context, sc scope, w *world) {
 // A service with launch type EC2 lands on any instance of the cluster, so it
 // belongs to the cluster's only group; with several it stands alone, since
 // which of them to raise for it is not known.
-func home(v fleet.Service, rows ledger.Cluster) fleet.GroupName {
-	if v.Compute != fleet.EC2 {
-		return ""
-	}
-	var named []fleet.GroupName
-	for _, r := range rows.Rows {
-		if r.Target.Kind == fleet.GroupTarget && r.Policy != nil {
-			named = append(named, fleet.GroupName(r.Target.Name))
-		}
-	}
+func (w *world) home(v fleet.Service) fleet.GroupName {
 	switch {
-	case slices.Contains(named, v.Group):
+	case v.Compute != fleet.EC2:
+		return ""
+	case slices.Contains(w.named, v.Group):
 		return v.Group
-	case v.Group == "" && len(named) == 1:
-		return named[0]
+	case v.Group == "" && len(w.named) == 1:
+		return w.named[0]
 	}
 	return ""
 }
 
 // assemble forms the cells of the scope: each touched group with all that
 // lands on it, and every other service alone.
-func (s *Stair) assemble(now time.Time, sc scope, w world) []policy.Input {
+func (s *Stair) assemble(now time.Time, sc scope, w *world) []policy.Input {
 	var cells []policy.Input
 	housed := map[fleet.ServiceName]bool{}
 	for _, g := range w.touched {
@@ -223,7 +215,7 @@ func (s *Stair) assemble(now time.Time, sc scope, w world) []policy.Input {
 			}
 		}
 		for _, v := range w.services {
-			if home(v, sc.rows) == g {
+			if w.home(v) == g {
 				housed[v.Name] = true
 				v.Group = g
 				in.Fleet.Services = append(in.Fleet.Services, v)

@@ -224,10 +224,10 @@ func evidence(in policy.Input) json.RawMessage {
 // record keeps the decision about one target: its own part of the cell's.
 func (c cell) record(t part, kind ledger.Kind, id string, generation int64, outcome string) ledger.Record {
 	own := policy.Decision{At: c.decision.At, Cell: c.decision.Cell, Services: []policy.ServiceDecision{}}
-	if t.serviceOfIndex < 0 {
+	if t.index < 0 {
 		own.Group = c.decision.Group
 	} else {
-		own.Services = append(own.Services, c.decision.Services[t.serviceOfIndex])
+		own.Services = append(own.Services, c.decision.Services[t.index])
 	}
 	b, err := json.Marshal(own)
 	if err != nil {

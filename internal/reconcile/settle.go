@@ -169,14 +169,14 @@ func calm(rule string) bool {
 
 // part is one scalable target of a decided cell.
 type part struct {
-	target         fleet.Target
-	mode           spec.Mode
-	base, desired  int
-	wanted         int
-	reason         string
-	because        string
-	before, next   history.History
-	serviceOfIndex int // index in Decision.Services, -1 for the group
+	target        fleet.Target
+	mode          spec.Mode
+	base, desired int
+	wanted        int
+	reason        string
+	because       string
+	before, next  history.History
+	index         int // index in Decision.Services, -1 for the group
 }
 
 // targets lists the group, then the services.
@@ -185,13 +185,13 @@ func (c cell) targets() []part {
 	if g := c.decision.Group; g != nil {
 		out = append(out, part{
 			target: fleet.GroupOf(c.in.Cell.Cluster, g.Group), mode: g.Mode, base: g.Base, desired: g.Desired, wanted: g.Desired,
-			reason: g.Reason, because: g.Because, before: c.in.Group.History, next: g.Next, serviceOfIndex: -1,
+			reason: g.Reason, because: g.Because, before: c.in.Group.History, next: g.Next, index: -1,
 		})
 	}
 	for i, d := range c.decision.Services {
 		t := part{
 			target: fleet.ServiceKey{Cluster: c.in.Cell.Cluster, Service: d.Service}.Target(), mode: d.Mode,
-			base: d.Base, desired: d.Desired, wanted: d.Wanted, reason: d.Reason, because: d.Because, next: d.Next, serviceOfIndex: i,
+			base: d.Base, desired: d.Desired, wanted: d.Wanted, reason: d.Reason, because: d.Because, next: d.Next, index: i,
 		}
 		for _, s := range c.in.Services {
 			if s.Name == d.Service {

@@ -64,8 +64,8 @@ func demandSeries(k fleet.ServiceKey, t spec.TargetTracking, set signal.Set, now
 	var tasks signal.Series
 	if averages(t) {
 		tasks, _ = set.Find(runningTasks(k))
-		if tasks.Status != signal.Complete {
-			out.Status, out.Why = worse(got.Status, tasks.Status), "the running task count: "+tasks.Why
+		if got.Status == signal.Complete && tasks.Status != signal.Complete {
+			out.Status, out.Why = tasks.Status, "the running task count: "+tasks.Why
 		}
 	}
 	counts := tasks.Closed(now)
@@ -104,16 +104,6 @@ func carried(p, before signal.Point, period time.Duration) signal.Point {
 	tasks := (before.Samples + p.Samples) / 2
 	p.Value, p.Samples = p.Value/p.Samples*tasks, tasks
 	return p
-}
-
-func worse(a, b signal.Status) signal.Status {
-	switch {
-	case a == signal.Failed || b == signal.Failed || b == "":
-		return signal.Failed
-	case a == signal.Partial || b == signal.Partial:
-		return signal.Partial
-	}
-	return signal.Complete
 }
 
 // meanCount is the mean task count over [start, start+period), or the count of

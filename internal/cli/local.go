@@ -192,7 +192,7 @@ func (b systemBed) Endpoint() (string, error) {
 func (b systemBed) Ledger(context.Context) (Ledger, error) {
 	state, err := b.state()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("find the local bed: %w", err)
 	}
 	return bedLedger(state.Endpoints), nil
 }
@@ -202,9 +202,5 @@ func (b systemBed) state() (local.State, error) {
 	if err != nil {
 		return local.State{}, err
 	}
-	state, err := local.ReadState(dir)
-	if err != nil {
-		return local.State{}, fmt.Errorf("find the local bed: %w", err)
-	}
-	return state, nil
+	return local.ReadState(dir)
 }

@@ -61,7 +61,7 @@ func checkoutPolicy() spec.Service {
 	return spec.Service{
 		Mode: spec.Act, MinCapacity: 2, MaxCapacity: 20,
 		Policies: []spec.Policy{{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: 60}}},
-		ScaleIn:  spec.Behavior{StabilizationWindow: new(spec.Duration(0)), Cooldown: new(spec.Duration(10 * time.Minute))},
+		ScaleIn:  spec.ScaleIn{StabilizationWindow: new(spec.Duration(0)), Cooldown: new(spec.Duration(10 * time.Minute))},
 	}
 }
 

@@ -100,10 +100,10 @@ func TestParseGood(t *testing.T) {
 						Statistic: "Sum", Period: spec.Duration(10 * time.Second),
 					}, TargetPerTask: 40}},
 				},
-				ScaleOut: spec.Behavior{
+				ScaleOut: spec.ScaleOut{
 					Tolerance: new(spec.Percent(0.05)), Cooldown: new(spec.Duration(0)), StabilizationWindow: new(spec.Duration(time.Minute)),
 				},
-				ScaleIn: spec.Behavior{
+				ScaleIn: spec.ScaleIn{
 					Tolerance: new(spec.Percent(0.1)), Cooldown: new(spec.Duration(90 * time.Second)), StabilizationWindow: new(spec.Duration(15 * time.Minute)),
 				},
 				OnMissingData: spec.OnMissing{AtLeast: 12},

@@ -234,7 +234,7 @@ func reads(k fleet.ServiceKey, p spec.Service, a event.AlarmChange) bool {
 		if policy.TargetTracking == nil {
 			continue
 		}
-		want := policy.TargetTracking.CloudWatch(k).Identity()
+		want := policy.TargetTracking.CloudWatch(k).Metric.Identity()
 		if slices.ContainsFunc(a.Metrics, func(m signal.Metric) bool { return m.Identity() == want }) {
 			return true
 		}

@@ -44,6 +44,13 @@ type Signals interface {
 	Fetch(ctx context.Context, now time.Time, queries []signal.Query) ([]signal.Series, error)
 }
 
+// Queues reads the state of SQS queues, which unlike their metrics reports real zeros.
+type Queues interface {
+	// States answers every queue, a name or a URL, in their order: one that could
+	// not be read is Failed and says why. The error is for a call that answered nothing.
+	States(ctx context.Context, now time.Time, queues []string) ([]signal.Queue, error)
+}
+
 // Owners tells who else writes a target.
 type Owners interface {
 	// Service and Group give the zero Owner when nobody else does. fresh asks

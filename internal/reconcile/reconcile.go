@@ -27,6 +27,7 @@ type Stair struct {
 	Services Services
 	Groups   Groups
 	Signals  Signals
+	Queues   Queues
 	Owners   Owners
 	Notices  Notices
 	Log      *slog.Logger

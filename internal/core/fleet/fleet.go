@@ -132,7 +132,25 @@ type Deployment struct {
 	RolloutState string    `json:"rolloutState,omitempty"` // IN_PROGRESS, COMPLETED or FAILED; empty without the ECS controller
 	Desired      int       `json:"desired"`
 	Running      int       `json:"running"`
+	Pending      int       `json:"pending,omitempty"`
+	Failed       int       `json:"failed,omitempty"` // tasks that failed to start or to stay
 	CreatedAt    time.Time `json:"createdAt,omitzero"`
+}
+
+// TroubleKind is a trouble that ECS reports in the events of a service.
+type TroubleKind string
+
+// The troubles that forbid growth.
+const (
+	PlacementFailure TroubleKind = "placementFailure" // unable to place a task
+	StartImpaired    TroubleKind = "startImpaired"    // unable to consistently start tasks
+)
+
+// Trouble is one such report.
+type Trouble struct {
+	Kind  TroubleKind `json:"kind"`
+	At    time.Time   `json:"at"`
+	Words string      `json:"words"` // ECS's own
 }
 
 // Service is one ECS service as DescribeServices shows it.
@@ -154,6 +172,25 @@ type Service struct {
 	Deployments []Deployment `json:"deployments,omitempty"`
 	// TaskSize is what one task reserves, zero where it was not read (Fargate needs none).
 	TaskSize Resources `json:"taskSize,omitzero"`
+	// Troubles are the newest reports of each kind that ECS still shows.
+	Troubles []Trouble `json:"troubles,omitempty"`
+	// Stack is the CloudFormation stack that made the service, from its tags.
+	Stack string `json:"stack,omitempty"`
+	// CPUSeconds and MemorySeconds are the resolution at which each task sends its
+	// metric: 60, or 20 with high-resolution monitoring; 0 is 60. A period of 60 s
+	// then holds three samples of each task.
+	CPUSeconds    int `json:"cpuSeconds,omitempty"`
+	MemorySeconds int `json:"memorySeconds,omitempty"`
+}
+
+// Primary gives the deployment that new tasks belong to.
+func (s Service) Primary() (Deployment, bool) {
+	for _, d := range s.Deployments {
+		if d.Primary {
+			return d, true
+		}
+	}
+	return Deployment{}, false
 }
 
 // Deploying tells whether a deployment is in progress: more than one

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// MaxOrders bounds the orders kept: the newest serve the cooldowns, a day of
-// ten-minute orders serves the reader of status.
-const MaxOrders = 24
+// MaxOrders bounds the orders kept: the newest serve the cooldowns, those of an
+// hour the rate limits and budgets.
+const MaxOrders = 48
 
 // MarkLife bounds how long a mark is kept, so that the policies of years do not
 // fill the row. A datapoint grounds no order once it is stale, which is six
@@ -38,6 +38,12 @@ type History struct {
 	// Shadow is the desired count that observe mode would have ordered, nil
 	// when observe mode has ordered nothing or the target acts.
 	Shadow *int `json:"shadow,omitempty"`
+	// Foreign are the desired counts that somebody else wrote, oldest first.
+	Foreign []Sighting `json:"foreign,omitempty"`
+	// Rates are the learnt service rates, sorted by policy.
+	Rates []Rate `json:"rates,omitempty"`
+	// Hours are the lowest counts of the hours of two weeks.
+	Hours Hours `json:"hours,omitzero"`
 }
 
 // Last gives the newest order.
@@ -90,10 +96,8 @@ func (h History) Grounded(policy string, datapoint time.Time) bool {
 // With gives the history after an order, with the marks moved up to the
 // datapoints that grounded it. The receiver is not changed.
 func (h History) With(o Order, marks []Mark) History {
-	n := History{Orders: append(slices.Clone(h.Orders), o), Marks: slices.Clone(h.Marks), Shadow: h.Shadow}
-	if len(n.Orders) > MaxOrders {
-		n.Orders = n.Orders[len(n.Orders)-MaxOrders:]
-	}
+	n := h
+	n.Orders, n.Marks = trim(append(slices.Clone(h.Orders), o)), slices.Clone(h.Marks)
 	for _, m := range marks {
 		i := slices.IndexFunc(n.Marks, func(x Mark) bool { return x.Policy == m.Policy })
 		switch {

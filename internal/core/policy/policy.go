@@ -29,6 +29,18 @@ type Input struct {
 	Services []ServiceInput `json:"services"`
 	Group    *GroupInput    `json:"group,omitempty"`
 	Signals  signal.Set     `json:"signals"`
+	// Queues are the states of the SQS queues that backlog policies read.
+	Queues []signal.Queue `json:"queues,omitempty"`
+	// Account is the account's spend cap, nil where there is none.
+	Account *Account `json:"account,omitempty"`
+}
+
+// Account is what all priced services of the account may cost together, in
+// dollars an hour.
+type Account struct {
+	AtMostPerHour float64 `json:"atMostPerHour"`
+	// OthersPerHour is what the priced services outside this cell cost.
+	OthersPerHour float64 `json:"othersPerHour"`
 }
 
 // Lease is another evaluation's open intent.
@@ -87,8 +99,10 @@ type ServiceDecision struct {
 	Service fleet.ServiceName `json:"service"`
 	Mode    spec.Mode         `json:"mode"` // the mode in force: observe orders nothing
 	taskcount.Result
-	// Next is the history once the order is claimed, unchanged on a hold.
-	Next history.History `json:"next,omitzero"`
+	// Next is the history once the order is claimed; on a hold what was learnt
+	// since, which Learnt says is worth a write.
+	Next   history.History `json:"next,omitzero"`
+	Learnt bool            `json:"learnt,omitempty"`
 }
 
 // GroupDecision is the decision for one group.

@@ -22,13 +22,32 @@ type Metric struct {
 	Namespace  string        `json:"namespace"`
 	Name       string        `json:"name"`
 	Dimensions []Dimension   `json:"dimensions,omitempty"` // sorted by name
-	Statistic  string        `json:"statistic"`            // Average, Sum, SampleCount, Minimum, Maximum or pNN
+	Statistic  string        `json:"statistic"`            // Average, Sum, SampleCount, Minimum, Maximum or pNN; empty for metric math
 	Period     time.Duration `json:"periodNs"`
+	// Expression is CloudWatch metric math over Inputs; Namespace, Name and
+	// Dimensions are then empty.
+	Expression string  `json:"expression,omitempty"`
+	Inputs     []Input `json:"inputs,omitempty"` // sorted by id
+}
+
+// Input is one metric of an expression under its id.
+type Input struct {
+	ID     string `json:"id"`
+	Metric Metric `json:"metric"`
 }
 
 // Identity names the metric without statistic and period: what an alarm and a
-// policy have in common when they read the same metric.
+// policy have in common when they read the same metric. That of metric math is
+// its expression with the identities of its inputs.
 func (m Metric) Identity() string {
+	if m.Expression != "" {
+		var b strings.Builder
+		b.WriteString("=" + m.Expression)
+		for _, in := range m.Inputs {
+			b.WriteString("|" + in.ID + ":" + in.Metric.Identity() + "|" + in.Metric.Statistic)
+		}
+		return b.String()
+	}
 	d := slices.Clone(m.Dimensions)
 	slices.SortFunc(d, func(a, b Dimension) int { return strings.Compare(a.Name, b.Name) })
 	var b strings.Builder
@@ -124,8 +143,13 @@ func (s Set) Find(m Metric) (Series, bool) {
 // of a group looks for hundreds of metrics among hundreds.
 func (m Metric) same(o Metric) bool {
 	if m.Namespace != o.Namespace || m.Name != o.Name || m.Statistic != o.Statistic || m.Period != o.Period ||
-		len(m.Dimensions) != len(o.Dimensions) {
+		m.Expression != o.Expression || len(m.Dimensions) != len(o.Dimensions) || len(m.Inputs) != len(o.Inputs) {
 		return false
+	}
+	for i := range m.Inputs {
+		if m.Inputs[i].ID != o.Inputs[i].ID || !m.Inputs[i].Metric.same(o.Inputs[i].Metric) {
+			return false
+		}
 	}
 	for _, d := range m.Dimensions {
 		if !slices.Contains(o.Dimensions, d) { // no metric has a dimension twice
@@ -176,6 +200,24 @@ func compareValues(a, b Point) int {
 	}
 	return 0
 }
+
+// Queue is the state of an SQS queue as GetQueueAttributes gave it at a time:
+// unlike the metrics, which stop after idle hours, it reports real zeros.
+type Queue struct {
+	Name     string    `json:"name"` // as the policy writes it: a name or a URL
+	At       time.Time `json:"at"`
+	Visible  int       `json:"visible"`
+	InFlight int       `json:"inFlight"`
+	Delayed  int       `json:"delayed"`
+	Status   Status    `json:"status"` // complete or failed
+	Why      string    `json:"why,omitempty"`
+}
+
+// Known tells whether the state was read.
+func (q Queue) Known() bool { return q.Status == Complete }
+
+// Idle tells whether the queue is proved to hold nothing, in any state.
+func (q Queue) Idle() bool { return q.Known() && q.Visible == 0 && q.InFlight == 0 && q.Delayed == 0 }
 
 // Freshness says what the newest closed point of a series is worth.
 type Freshness string

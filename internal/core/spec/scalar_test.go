@@ -217,7 +217,7 @@ func TestDocumentJSON(t *testing.T) {
 	d := document()
 	d.Mode = spec.Act
 	s := service()
-	s.ScaleIn = spec.Behavior{Tolerance: new(spec.Percent(0)), StabilizationWindow: new(spec.Duration(15 * time.Minute))}
+	s.ScaleIn = spec.ScaleIn{Tolerance: new(spec.Percent(0)), StabilizationWindow: new(spec.Duration(15 * time.Minute))}
 	s.OnMissingData.AtLeast = 12
 	s.Policies = append(s.Policies, custom(func(m *spec.Metric) {
 		m.Period, m.Dimensions = spec.Duration(10*time.Second), map[string]string{"b": "2", "a": "1", "c": "3"}

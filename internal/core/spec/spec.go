@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
-	"github.com/trimtab-ecs/trimtab/internal/core/signal"
 )
 
 // Mode says whether decisions are carried out.
@@ -42,68 +41,137 @@ type Document struct {
 // Service is the policy of one ECS service.
 type Service struct {
 	// Mode narrows the document's mode for this service: act needs both.
-	Mode          Mode      `json:"mode,omitempty"`
-	MinCapacity   int       `json:"minCapacity"` // tasks
-	MaxCapacity   int       `json:"maxCapacity"` // tasks
-	Policies      []Policy  `json:"policies"`
-	ScaleOut      Behavior  `json:"scaleOut,omitzero"`
-	ScaleIn       Behavior  `json:"scaleIn,omitzero"`
+	Mode Mode `json:"mode,omitempty"`
+	// MinCapacity is the least count, in tasks; 0 lets the service sleep where
+	// idleness can be proved, see Activation.
+	MinCapacity int `json:"minCapacity"`
+	// MaxCapacity is the most tasks, whatever asks for more.
+	MaxCapacity int `json:"maxCapacity"`
+	// Policies are the scaling policies: scale-out follows the one that asks for
+	// most, scale-in needs all of them to agree.
+	Policies []Policy `json:"policies"`
+	// Scheduled moves minCapacity and maxCapacity while a calendar window is open.
+	Scheduled []Scheduled `json:"scheduled,omitempty"`
+	ScaleOut  ScaleOut    `json:"scaleOut,omitzero"`
+	ScaleIn   ScaleIn     `json:"scaleIn,omitzero"`
+	// Activation shapes the way from and to zero tasks; it needs minCapacity 0.
+	Activation *Activation `json:"activation,omitempty"`
+	// OnMissingData is what happens when no policy has usable data.
 	OnMissingData OnMissing `json:"onMissingData,omitzero"`
+	// Vetoes forbid scale-in while a metric is bad or unknown.
+	Vetoes []Veto `json:"vetoes,omitempty"`
+	// Constraints cap the count in terms of what the tasks use downstream.
+	Constraints []Constraint `json:"constraints,omitempty"`
+	// Spend caps what the service may cost.
+	Spend *Spend `json:"spend,omitempty"`
+	// RepairsPerHour is how often an hour a count that somebody else set below the
+	// floor is lifted again, 0 to 60, default 3.
+	RepairsPerHour *int `json:"repairsPerHour,omitempty"`
 	// Alarms lists names of CloudWatch alarms that wake this service, beside
 	// those that are found through their metrics.
 	Alarms []string `json:"alarms,omitempty"`
 }
 
-// Policy is one scaling policy; exactly one field is set.
-type Policy struct {
-	TargetTracking *TargetTracking `json:"targetTracking,omitempty"`
+// OnMissing is what happens when data is missing: hold (the zero value), or
+// scale out to at least a count.
+type OnMissing struct {
+	// AtLeast is the count to scale out to, in tasks.
+	AtLeast int
 }
 
-// Predefined ECS service metrics, by the names Application Auto Scaling gives them.
+// Scheduled moves the bounds while a calendar window is open. It is either
+// recurring (days, from, to, timeZone, startDate, endDate) or one-off (start,
+// end, timeZone). Of several open ones the highest minCapacity and the lowest
+// maxCapacity count.
+type Scheduled struct {
+	// Name tells the window in decisions.
+	Name string `json:"name"`
+	// Days are the weekdays on which the window begins: mon-fri, or sat,sun; default every day.
+	Days string `json:"days,omitempty"`
+	// From is the local time of day at which the window opens, as 08:00; default 00:00.
+	From string `json:"from,omitempty"`
+	// To is the local time of day at which it closes, as 19:00; 24:00 is the end of
+	// the day. A time at or before From lies on the next day. Default 24:00.
+	To string `json:"to,omitempty"`
+	// TimeZone is the IANA zone of all times here, as Europe/Paris; default UTC.
+	TimeZone string `json:"timeZone,omitempty"`
+	// StartDate is the first local date on which the window may begin, as 2026-12-01.
+	StartDate string `json:"startDate,omitempty"`
+	// EndDate is the last local date on which the window may begin.
+	EndDate string `json:"endDate,omitempty"`
+	// Start is the local time at which a one-off window opens, as 2026-11-27T08:00.
+	Start string `json:"start,omitempty"`
+	// End is the local time at which a one-off window closes, for good.
+	End string `json:"end,omitempty"`
+	// MinCapacity is the least count while the window is open, in tasks.
+	MinCapacity *int `json:"minCapacity,omitempty"`
+	// MaxCapacity is the most tasks while it is open; it cannot pass the service's.
+	MaxCapacity *int `json:"maxCapacity,omitempty"`
+}
+
+// Activation shapes the way from and to zero tasks. From zero one task starts
+// as soon as a policy that sees demand at zero tasks, a window with a
+// minCapacity or a wake signal asks for it. The last task goes only on proof of
+// idleness from a source that reports real zeros.
+type Activation struct {
+	// CoolOff is how long idleness must have lasted before the last task goes, 1m to 24h, default 5m.
+	CoolOff *Duration `json:"coolOff,omitempty"`
+	// Wake lists further signals that start the first task, such as a load
+	// balancer's 503 answers or an EventBridge rule's matched events.
+	Wake []Wake `json:"wake,omitempty"`
+}
+
+// Wake is a signal that starts the first task.
+type Wake struct {
+	// Metric is what is watched; where nothing happens it may publish nothing.
+	Metric Metric `json:"metric"`
+	// Above is the value that the newest datapoint must exceed, default 0.
+	Above float64 `json:"above,omitempty"`
+}
+
+// What Veto.TreatMissingData may say, in CloudWatch's words.
 const (
-	CPUUtilization    = "ECSServiceAverageCPUUtilization"
-	MemoryUtilization = "ECSServiceAverageMemoryUtilization"
+	Breaching    = "breaching"
+	NotBreaching = "notBreaching"
 )
 
-// TargetTracking keeps a metric near a target. Exactly one of PredefinedMetric
-// and Metric is set, and exactly one of TargetValue and TargetPerTask.
-type TargetTracking struct {
-	PredefinedMetric string  `json:"predefinedMetric,omitempty"`
-	Metric           *Metric `json:"metric,omitempty"`
-	// TargetValue is what the average over the tasks should be, in the unit of
-	// the metric (percent for the predefined ones).
-	TargetValue float64 `json:"targetValue,omitempty"`
-	// TargetPerTask divides the metric, a total over the service, by the tasks:
-	// need = ceil(total / TargetPerTask).
-	TargetPerTask float64 `json:"targetPerTask,omitempty"`
+// Veto forbids scale-in while a metric is bad or unknown. CPU falls when threads
+// wait for a sick network: latency, errors or unhealthy targets tell that low
+// use is not low demand. Exactly one of Above and Below is set.
+type Veto struct {
+	// Name tells the veto in decisions.
+	Name   string `json:"name"`
+	Metric Metric `json:"metric"`
+	// Above is the value past which the metric is bad.
+	Above *float64 `json:"above,omitempty"`
+	// Below is the value under which the metric is bad.
+	Below *float64 `json:"below,omitempty"`
+	// Lookback is how long one bad datapoint forbids scale-in, 1m to 1h, default 5m.
+	Lookback *Duration `json:"lookback,omitempty"`
+	// TreatMissingData says what no datapoint means: breaching (the default), or
+	// notBreaching for metrics that are published only when something is wrong,
+	// such as HTTPCode_Target_5XX_Count. A read that fails always forbids.
+	TreatMissingData string `json:"treatMissingData,omitempty"`
 }
 
-// Metric is any CloudWatch metric.
-type Metric struct {
-	Namespace  string            `json:"namespace"`
-	Name       string            `json:"name"`
-	Dimensions map[string]string `json:"dimensions,omitempty"`
-	Statistic  string            `json:"statistic,omitempty"` // default Average with targetValue, Sum with targetPerTask
-	Period     Duration          `json:"period,omitempty"`    // default 60s
+// Constraint caps the count in terms of what the tasks use downstream: tasks x
+// PerTask <= AtMost.
+type Constraint struct {
+	// Name tells what is limited, as postgres-connections.
+	Name string `json:"name"`
+	// PerTask is what one task uses at most, such as the size of its connection pool.
+	PerTask float64 `json:"perTask"`
+	// AtMost is what all tasks together may use.
+	AtMost float64 `json:"atMost"`
 }
 
-// Behavior shapes one direction of scaling. The HPA calls it so.
-type Behavior struct {
-	// Tolerance is the dead band of the ratio of demand to target, 0 to 1.
-	Tolerance *Percent `json:"tolerance,omitempty"`
-	// Cooldown is how long after an order the direction rests. Out: only a
-	// larger count than the last one ordered passes. In: nothing passes, after
-	// an order in either direction.
-	Cooldown *Duration `json:"cooldown,omitempty"`
-	// StabilizationWindow makes in follow the highest and out the lowest
-	// recommendation over the window.
-	StabilizationWindow *Duration `json:"stabilizationWindow,omitempty"`
-}
-
-// OnMissing is what happens when no policy of the service has usable data:
-// hold (the zero value), or scale out to at least a count.
-type OnMissing struct {
-	AtLeast int
+// Spend caps what the service may cost: tasks x TaskHour <= AtMostPerHour.
+type Spend struct {
+	// TaskHour is the price of one task for an hour, in dollars.
+	TaskHour float64 `json:"taskHour"`
+	// AtMostPerHour is the most the service may cost an hour, in dollars; 0 is no
+	// cap of its own, and the price counts towards the account's.
+	AtMostPerHour float64 `json:"atMostPerHour,omitempty"`
 }
 
 // Group is the policy of one Auto Scaling group. It is raised with the
@@ -133,105 +201,9 @@ type Override struct {
 	Until time.Time    `json:"until"`
 	Why   string       `json:"why"`
 	By    string       `json:"by"`
+	At    time.Time    `json:"at,omitzero"` // when it was set
 }
 
 // Live tells whether the override still counts at now. The ledger's TTL deletes
 // late, so the expiry is always compared here.
 func (o Override) Live(now time.Time) bool { return now.Before(o.Until) }
-
-// Defaults of the behaviour. Tolerances and the long look back before scale-in
-// keep a constant load with 15 % noise still; out reacts at once.
-const (
-	DefaultOutTolerance = 0.05
-	DefaultInTolerance  = 0.10
-	DefaultInWindow     = 15 * time.Minute
-	DefaultInCooldown   = time.Minute
-	DefaultPeriod       = time.Minute
-)
-
-// Resolved is a Behavior with its defaults filled in.
-type Resolved struct {
-	Tolerance           float64
-	Cooldown            time.Duration
-	StabilizationWindow time.Duration
-}
-
-// Out gives the scale-out behaviour with defaults: 5 % tolerance, no cooldown, no window.
-func (s Service) Out() Resolved {
-	return resolve(s.ScaleOut, Resolved{Tolerance: DefaultOutTolerance})
-}
-
-// In gives the scale-in behaviour with defaults: 10 % tolerance, 1 min cooldown, 15 min window.
-func (s Service) In() Resolved {
-	return resolve(s.ScaleIn, Resolved{
-		Tolerance: DefaultInTolerance, Cooldown: DefaultInCooldown, StabilizationWindow: DefaultInWindow,
-	})
-}
-
-func resolve(b Behavior, r Resolved) Resolved {
-	if b.Tolerance != nil {
-		r.Tolerance = float64(*b.Tolerance)
-	}
-	if b.Cooldown != nil {
-		r.Cooldown = time.Duration(*b.Cooldown)
-	}
-	if b.StabilizationWindow != nil {
-		r.StabilizationWindow = time.Duration(*b.StabilizationWindow)
-	}
-	return r
-}
-
-// CloudWatch gives the metric that the policy reads for a service, with the
-// statistic the evaluation needs: for the predefined metrics that is the Sum,
-// because Sum = Average x the running tasks that produced it is the demand.
-func (t TargetTracking) CloudWatch(k fleet.ServiceKey) signal.Metric {
-	if t.PredefinedMetric != "" {
-		name := "CPUUtilization"
-		if t.PredefinedMetric == MemoryUtilization {
-			name = "MemoryUtilization"
-		}
-		return ServiceMetric(k, name, "Sum")
-	}
-	own := t.metric()
-	m := signal.Metric{Namespace: own.Namespace, Name: own.Name, Statistic: own.Statistic, Period: time.Duration(own.Period)}
-	if m.Period == 0 {
-		m.Period = DefaultPeriod
-	}
-	if m.Statistic == "" {
-		m.Statistic = "Average"
-		if t.TargetPerTask > 0 {
-			m.Statistic = "Sum"
-		}
-	}
-	for _, n := range sortedKeys(own.Dimensions) {
-		m.Dimensions = append(m.Dimensions, signal.Dimension{Name: n, Value: own.Dimensions[n]})
-	}
-	return m
-}
-
-// metric is the policy's own metric, empty in a policy that names none: that is
-// for Validate to say, and no reason to panic here.
-func (t TargetTracking) metric() Metric {
-	if t.Metric == nil {
-		return Metric{}
-	}
-	return *t.Metric
-}
-
-// Label names the policy in words and clauses.
-func (t TargetTracking) Label() string {
-	if t.PredefinedMetric != "" {
-		return t.PredefinedMetric
-	}
-	return t.metric().Namespace + "/" + t.metric().Name
-}
-
-// ServiceMetric is a one-minute AWS/ECS metric of a service.
-func ServiceMetric(k fleet.ServiceKey, name, statistic string) signal.Metric {
-	return signal.Metric{
-		Namespace: "AWS/ECS", Name: name, Statistic: statistic, Period: DefaultPeriod,
-		Dimensions: []signal.Dimension{
-			{Name: "ClusterName", Value: string(k.Cluster)}, {Name: "ServiceName", Value: string(k.Service)},
-		},
-	}
-}

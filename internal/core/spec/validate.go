@@ -2,10 +2,7 @@ package spec
 
 import (
 	"fmt"
-	"math"
 	"regexp"
-	"strconv"
-	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 )
@@ -25,6 +22,16 @@ const (
 	MaxGroups   = 50
 	MaxPolicies = 10
 	MaxAlarms   = 50
+	// MaxEntries bounds the windows, vetoes, constraints and wake signals of a service.
+	MaxEntries = 20
+	// MaxLimits bounds the rate limits of a direction and the removal budgets.
+	MaxLimits = 5
+	// MaxSteps is Application Auto Scaling's limit of step adjustments.
+	MaxSteps = 20
+	// MaxInputs bounds the metrics of one expression.
+	MaxInputs = 10
+	// MaxReads bounds the CloudWatch metrics that one service reads.
+	MaxReads = 30
 	// MaxTasks is the ECS quota of tasks per service.
 	MaxTasks = 5000
 )
@@ -91,143 +98,6 @@ func (s Service) Validate() []Problem {
 func (c *checker) mode(path []string, m Mode) {
 	if m != "" && m != Observe && m != Act {
 		c.add(path, "write observe or act", "mode %q is not known", m)
-	}
-}
-
-func (c *checker) service(path []string, s Service) {
-	c.mode(at(path, "mode"), s.Mode)
-	c.bounds(path, s)
-	if len(s.Policies) == 0 {
-		c.add(at(path, "policies"), "add a targetTracking policy", "the service has no scaling policy")
-	}
-	if len(s.Policies) > MaxPolicies {
-		c.add(at(path, "policies"), "remove the ones that never bind", "%d policies are more than %d", len(s.Policies), MaxPolicies)
-	}
-	for i, p := range s.Policies {
-		c.policy(at(path, "policies", strconv.Itoa(i)), p)
-	}
-	c.behavior(at(path, "scaleOut"), s.ScaleOut)
-	c.behavior(at(path, "scaleIn"), s.ScaleIn)
-	if n := s.OnMissingData.AtLeast; n > max(s.MaxCapacity, 0) {
-		c.add(at(path, "onMissingData"), "lower atLeast or raise maxCapacity", "atLeast %d is above maxCapacity %d", n, s.MaxCapacity)
-	}
-	if len(s.Alarms) > MaxAlarms {
-		c.add(at(path, "alarms"), "alarms on metrics the policies read need not be listed", "%d alarms are more than %d", len(s.Alarms), MaxAlarms)
-	}
-	for i, a := range s.Alarms {
-		if a == "" || len(a) > 255 {
-			c.add(at(path, "alarms", strconv.Itoa(i)), "give the alarm's name, 1 to 255 characters", "alarm name %q is not valid", a)
-		}
-	}
-}
-
-func (c *checker) bounds(path []string, s Service) {
-	switch {
-	case s.MinCapacity < 0:
-		c.add(at(path, "minCapacity"), "use 1 or more tasks", "minCapacity %d is below 0", s.MinCapacity)
-	case s.MinCapacity == 0 && onlyServiceMetrics(s.Policies):
-		c.add(at(path, "minCapacity"), "set minCapacity to 1 or more",
-			"minCapacity 0 with only ECS utilisation metrics can never scale out again: ECS publishes none at zero tasks")
-	case s.MinCapacity == 0 && blindAtZero(s.Policies):
-		c.add(at(path, "minCapacity"), "set minCapacity to 1 or more, or add a policy with targetPerTask",
-			"minCapacity 0 with only averages over the tasks can never scale out again: at zero tasks there is no average")
-	}
-	switch {
-	case s.MaxCapacity < 1:
-		c.add(at(path, "maxCapacity"), "set the largest count of tasks you are ready to pay for", "maxCapacity %d is below 1", s.MaxCapacity)
-	case s.MaxCapacity > MaxTasks:
-		c.add(at(path, "maxCapacity"), "the ECS quota is "+strconv.Itoa(MaxTasks)+" tasks a service", "maxCapacity %d is above %d", s.MaxCapacity, MaxTasks)
-	case s.MinCapacity > s.MaxCapacity:
-		c.add(at(path, "minCapacity"), "lower minCapacity or raise maxCapacity", "minCapacity %d is above maxCapacity %d", s.MinCapacity, s.MaxCapacity)
-	}
-}
-
-func onlyServiceMetrics(ps []Policy) bool {
-	for _, p := range ps {
-		if t := p.TargetTracking; t != nil && t.Metric != nil && t.Metric.Namespace != "AWS/ECS" {
-			return false
-		}
-	}
-	return true
-}
-
-// blindAtZero tells whether no policy can see demand while no task runs: only a
-// total of a metric that is not ECS's own shows it.
-func blindAtZero(ps []Policy) bool {
-	for _, p := range ps {
-		if t := p.TargetTracking; t != nil && t.Metric != nil && t.Metric.Namespace != "AWS/ECS" && t.TargetPerTask > 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func (c *checker) policy(path []string, p Policy) {
-	if p.TargetTracking == nil {
-		c.add(path, "write targetTracking: {predefinedMetric: "+CPUUtilization+", targetValue: 60}", "the policy has no type")
-		return
-	}
-	c.targetTracking(at(path, "targetTracking"), *p.TargetTracking)
-}
-
-func (c *checker) targetTracking(path []string, t TargetTracking) {
-	switch {
-	case (t.PredefinedMetric == "") == (t.Metric == nil):
-		c.add(path, "keep one of the two", "predefinedMetric and metric: %s", errNotOne)
-	case t.Metric != nil:
-		c.metric(at(path, "metric"), *t.Metric)
-	case t.PredefinedMetric != CPUUtilization && t.PredefinedMetric != MemoryUtilization:
-		c.add(at(path, "predefinedMetric"), "use "+CPUUtilization+" or "+MemoryUtilization, "predefinedMetric %q is not known", t.PredefinedMetric)
-	}
-	if t.PredefinedMetric != "" && t.TargetPerTask != 0 {
-		c.add(at(path, "targetPerTask"), "use targetValue, in percent", "a predefined metric is an average over the tasks, not a total")
-	}
-	if (t.TargetValue == 0) == (t.TargetPerTask == 0) {
-		c.add(path, "keep one of the two, above 0", "targetValue and targetPerTask: %s", errNotOne)
-	}
-	for _, v := range []struct {
-		name  string
-		value float64
-	}{{"targetValue", t.TargetValue}, {"targetPerTask", t.TargetPerTask}} {
-		if v.value < 0 || math.IsNaN(v.value) || v.value > 1e15 {
-			c.add(at(path, v.name), "use a number above 0", "%s %v is out of range", v.name, v.value)
-		}
-	}
-	if t.PredefinedMetric == CPUUtilization || t.PredefinedMetric == MemoryUtilization {
-		if t.TargetValue > 100 {
-			c.add(at(path, "targetValue"), "use a percentage between 1 and 100", "targetValue %v is above 100 %%", t.TargetValue)
-		}
-	}
-}
-
-func (c *checker) metric(path []string, m Metric) {
-	if m.Namespace == "" || len(m.Namespace) > 255 {
-		c.add(at(path, "namespace"), "give the CloudWatch namespace", "namespace %q is not valid", m.Namespace)
-	}
-	if m.Name == "" || len(m.Name) > 255 {
-		c.add(at(path, "name"), "give the CloudWatch metric name", "name %q is not valid", m.Name)
-	}
-	if len(m.Dimensions) > 30 {
-		c.add(at(path, "dimensions"), "CloudWatch allows 30", "%d dimensions are more than 30", len(m.Dimensions))
-	}
-	if m.Statistic != "" && !statistic.MatchString(m.Statistic) {
-		c.add(at(path, "statistic"), "use Average, Sum, SampleCount, Minimum, Maximum or a percentile such as p99", "statistic %q is not known", m.Statistic)
-	}
-	p := time.Duration(m.Period)
-	if p != 0 && p != 10*time.Second && p != 20*time.Second && p != 30*time.Second && (p < time.Minute || p%time.Minute != 0 || p > time.Hour) {
-		c.add(at(path, "period"), "use 10s, 20s, 30s or whole minutes up to 1h", "period %s is not one CloudWatch offers", m.Period)
-	}
-}
-
-func (c *checker) behavior(path []string, b Behavior) {
-	if b.Tolerance != nil && (*b.Tolerance < 0 || *b.Tolerance > 0.9) {
-		c.add(at(path, "tolerance"), "use 0% to 90%", "tolerance %s is out of range", *b.Tolerance)
-	}
-	if b.Cooldown != nil && (*b.Cooldown < 0 || time.Duration(*b.Cooldown) > 24*time.Hour) {
-		c.add(at(path, "cooldown"), "use 0s to 24h", "cooldown %s is out of range", *b.Cooldown)
-	}
-	if b.StabilizationWindow != nil && (*b.StabilizationWindow < 0 || time.Duration(*b.StabilizationWindow) > time.Hour) {
-		c.add(at(path, "stabilizationWindow"), "use 0s to 1h", "stabilizationWindow %s is out of range", *b.StabilizationWindow)
 	}
 }
 

@@ -380,7 +380,7 @@ func TestValidateTellsAllProblemsAtOnce(t *testing.T) {
 			"zebra": {
 				Mode: "x", MinCapacity: -1, MaxCapacity: 9000,
 				Policies: []spec.Policy{cpu(60), {}, tracking(spec.TargetTracking{})},
-				ScaleOut: spec.Behavior{Cooldown: new(spec.Duration(-1))}, ScaleIn: spec.Behavior{Tolerance: new(spec.Percent(2))},
+				ScaleOut: spec.ScaleOut{Cooldown: new(spec.Duration(-1))}, ScaleIn: spec.ScaleIn{Tolerance: new(spec.Percent(2))},
 				Alarms: []string{""},
 			},
 			"a/b": {MinCapacity: 1, MaxCapacity: 1},

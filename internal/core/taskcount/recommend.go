@@ -84,7 +84,7 @@ func (t tracker) single(need float64, p signal.Point) float64 {
 }
 
 func (t tracker) recommend(now time.Time) Recommendation {
-	r := Recommendation{Policy: t.target.Label(), Verdict: Unusable, Count: t.base, Target: t.perTask()}
+	r := Recommendation{Policy: spec.Policy{TargetTracking: &t.target}.Label(), Verdict: Unusable, Count: t.base, Target: t.perTask()}
 	reading := t.series.Newest(now)
 	if reading.Freshness != signal.Missing {
 		r.Datapoint, r.Demand, r.Tasks = reading.Point.Start, reading.Point.Value, int(reading.Point.Samples)

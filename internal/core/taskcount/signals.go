@@ -30,11 +30,23 @@ func Queries(k fleet.ServiceKey, s spec.Service) []signal.Query {
 		if t == nil {
 			continue
 		}
-		m := t.CloudWatch(k)
+		m := t.CloudWatch(k).Metric
 		window := look + signal.StaleAfter(m.Period) + m.Period
 		add(signal.Query{Metric: m, Samples: t.PredefinedMetric != "", Window: window})
 		if averages(*t) {
 			add(signal.Query{Metric: runningTasks(k), Window: window})
+		}
+	}
+	return out
+}
+
+// Queues gives the SQS queues whose state the policies of a service need, as
+// the policies write them, each once.
+func Queues(s spec.Service) []string {
+	var out []string
+	for _, p := range s.Policies {
+		if b := p.Backlog; b != nil && b.Queue != "" && !slices.Contains(out, b.Queue) {
+			out = append(out, b.Queue)
 		}
 	}
 	return out
@@ -55,7 +67,7 @@ func runningTasks(k fleet.ServiceKey) signal.Metric {
 // produced it (0 where unknown). A datapoint without its count is left out,
 // since its demand is not known: the same minute cannot be guessed from now.
 func demandSeries(k fleet.ServiceKey, t spec.TargetTracking, set signal.Set, now time.Time) signal.Series {
-	m := t.CloudWatch(k)
+	m := t.CloudWatch(k).Metric
 	got, ok := set.Find(m)
 	if !ok {
 		return signal.Series{Metric: m, Status: signal.Failed, Why: "it was not read"}

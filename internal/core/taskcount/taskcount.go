@@ -19,9 +19,15 @@ type Input struct {
 	Overrides []spec.Override
 	History   history.History
 	Signals   signal.Set
+	Queues    []signal.Queue
 	// Base is the count that cooldowns and orders start from: the live desired
 	// count, or in observe mode the shadow desired count.
 	Base int
+	// Coming is how many tasks of the service fit on instances on the way.
+	Coming int
+	// SpendLeft is what the account's cap leaves for this service, in dollars an
+	// hour; nil where there is no cap.
+	SpendLeft *float64
 }
 
 // Verdict says what one policy wants.
@@ -37,7 +43,9 @@ const (
 
 // Recommendation is one policy's raw number before limits.
 type Recommendation struct {
-	Policy  string  `json:"policy"`
+	Policy string `json:"policy"`
+	// Type is the policy's type, by its field in the document.
+	Type    string  `json:"type"`
 	Verdict Verdict `json:"verdict"`
 	// Count is the tasks wanted: the base when steady or unusable.
 	Count int `json:"count"`
@@ -46,10 +54,17 @@ type Recommendation struct {
 	Demand signal.Value `json:"demand"`
 	Target float64      `json:"target"`
 	// Tasks is the count that produced the datapoint, 0 if unknown.
-	Tasks     int       `json:"tasks,omitempty"`
-	Saturated bool      `json:"saturated,omitempty"`
-	Datapoint time.Time `json:"datapoint,omitzero"` // start of its period
-	Because   string    `json:"because"`
+	Tasks     int  `json:"tasks,omitempty"`
+	Saturated bool `json:"saturated,omitempty"`
+	// Panicking is true while the short window of a concurrency policy rules.
+	Panicking bool `json:"panicking,omitempty"`
+	// Backlog is the messages that wait, OldestSeconds the age of the oldest, and
+	// Learnt is true where Target was learnt (backlog policies).
+	Backlog       float64   `json:"backlog,omitempty"`
+	OldestSeconds float64   `json:"oldestSeconds,omitempty"`
+	Learnt        bool      `json:"learnt,omitempty"`
+	Datapoint     time.Time `json:"datapoint,omitzero"` // start of its period
+	Because       string    `json:"because"`
 }
 
 // Result is the task count decided, and why.

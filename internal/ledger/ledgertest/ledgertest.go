@@ -79,7 +79,7 @@ func policyOf(t fleet.Target, version int) *ledger.Policy {
 				Statistic: "Sum", Period: spec.Duration(10 * time.Second),
 			}}},
 		},
-		ScaleIn:       spec.Behavior{Tolerance: &tolerance, StabilizationWindow: &window},
+		ScaleIn:       spec.ScaleIn{Tolerance: &tolerance, StabilizationWindow: &window},
 		OnMissingData: spec.OnMissing{AtLeast: 12},
 		Alarms:        []string{"high <load>", "ünïcode"},
 	}

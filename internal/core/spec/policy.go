@@ -1,0 +1,216 @@
+package spec
+
+import "time"
+
+// Policy is one scaling policy; exactly one of its types is set.
+type Policy struct {
+	// Name tells the policy in decisions; default the name of its metric.
+	Name           string          `json:"name,omitempty"`
+	TargetTracking *TargetTracking `json:"targetTracking,omitempty"`
+	StepScaling    *StepScaling    `json:"stepScaling,omitempty"`
+	Backlog        *Backlog        `json:"backlog,omitempty"`
+	Concurrency    *Concurrency    `json:"concurrency,omitempty"`
+	// OnMissingData is what happens when this policy has no usable data: hold
+	// (the default), or scale out to at least N tasks.
+	OnMissingData *OnMissing `json:"onMissingData,omitempty"`
+	// DisableScaleIn keeps the policy out of scale-in: it neither asks for nor
+	// stops one.
+	DisableScaleIn bool `json:"disableScaleIn,omitempty"`
+}
+
+// Predefined metrics, by the names Application Auto Scaling gives them.
+const (
+	CPUUtilization           = "ECSServiceAverageCPUUtilization"
+	MemoryUtilization        = "ECSServiceAverageMemoryUtilization"
+	CPUUtilizationHighRes    = "ECSServiceAverageCPUUtilizationHighResolution"
+	MemoryUtilizationHighRes = "ECSServiceAverageMemoryUtilizationHighResolution"
+	ALBRequestCountPerTarget = "ALBRequestCountPerTarget"
+)
+
+// HighResolution is the period of the high-resolution ECS metrics.
+const HighResolution = 20 * time.Second
+
+// TargetTracking keeps a metric near a target. Exactly one of PredefinedMetric
+// and Metric is set, and exactly one of TargetValue and TargetPerTask.
+type TargetTracking struct {
+	// PredefinedMetric is one of the metrics that need no further words:
+	// ECSServiceAverageCPUUtilization, ECSServiceAverageMemoryUtilization, the
+	// same with HighResolution (20 s), or ALBRequestCountPerTarget.
+	PredefinedMetric string `json:"predefinedMetric,omitempty"`
+	// ResourceLabel names the load balancer and target group of
+	// ALBRequestCountPerTarget, as app/NAME/ID/targetgroup/NAME/ID.
+	ResourceLabel string `json:"resourceLabel,omitempty"`
+	// Metric is any CloudWatch metric or metric math.
+	Metric *Metric `json:"metric,omitempty"`
+	// TargetValue is what one task should show: of an average over the tasks or a
+	// metric per task, in its unit (percent for the predefined ECS ones, requests
+	// a minute for ALBRequestCountPerTarget).
+	TargetValue float64 `json:"targetValue,omitempty"`
+	// TargetPerTask divides the metric, a total over the service, by the tasks:
+	// need = ceil(total / targetPerTask).
+	TargetPerTask float64 `json:"targetPerTask,omitempty"`
+	// Ceiling is the value of an average or per-task metric at which it is pinned
+	// and hides demand, such as 100 for a pool's busy percentage: at it the need
+	// counts as at least twice the tasks. CPU on Fargate has one of 99 by itself.
+	Ceiling float64 `json:"ceiling,omitempty"`
+}
+
+// Adjustment types of step scaling, in Application Auto Scaling's words.
+const (
+	ChangeInCapacity        = "ChangeInCapacity"
+	ExactCapacity           = "ExactCapacity"
+	PercentChangeInCapacity = "PercentChangeInCapacity"
+)
+
+// StepScaling changes the count by the step that the metric's distance from
+// the threshold falls into. Exactly one of PredefinedMetric and Metric is set.
+type StepScaling struct {
+	// PredefinedMetric is one of the predefined metrics, see targetTracking.
+	PredefinedMetric string `json:"predefinedMetric,omitempty"`
+	// ResourceLabel goes with ALBRequestCountPerTarget, see targetTracking.
+	ResourceLabel string `json:"resourceLabel,omitempty"`
+	// Metric is any CloudWatch metric or metric math.
+	Metric *Metric `json:"metric,omitempty"`
+	// Threshold is the value that the bounds of the steps are relative to.
+	Threshold float64 `json:"threshold"`
+	// AdjustmentType says what scalingAdjustment is: ChangeInCapacity (tasks),
+	// ExactCapacity (tasks) or PercentChangeInCapacity.
+	AdjustmentType string `json:"adjustmentType"`
+	// MinAdjustmentMagnitude is the least change of PercentChangeInCapacity, in tasks.
+	MinAdjustmentMagnitude int `json:"minAdjustmentMagnitude,omitempty"`
+	// EvaluationPeriods is how many datapoints in a row must fall into a step in
+	// the same direction, 1 to 60, default 1; the newest one selects the step.
+	EvaluationPeriods int `json:"evaluationPeriods,omitempty"`
+	// StepAdjustments are the steps, 1 to 20, without overlaps or gaps on each side of the threshold.
+	StepAdjustments []StepAdjustment `json:"stepAdjustments"`
+}
+
+// StepAdjustment is one step. At or above the threshold the lower bound is
+// inclusive and the upper exclusive; below it the other way round.
+type StepAdjustment struct {
+	// MetricIntervalLowerBound is the lower bound less the threshold; absent is minus infinity.
+	MetricIntervalLowerBound *float64 `json:"metricIntervalLowerBound,omitempty"`
+	// MetricIntervalUpperBound is the upper bound less the threshold; absent is infinity.
+	MetricIntervalUpperBound *float64 `json:"metricIntervalUpperBound,omitempty"`
+	// ScalingAdjustment is the change, or with ExactCapacity the count.
+	ScalingAdjustment int `json:"scalingAdjustment"`
+}
+
+// Backlog sizes the service so that a queue is worked off in time:
+// need = ceil((arrivals + backlog/acceptableLatency) / rate), all a second.
+// Exactly one of Queue and Metrics is set.
+type Backlog struct {
+	// Queue is the name or URL of an SQS queue of this account and region.
+	Queue string `json:"queue,omitempty"`
+	// Metrics name the CloudWatch metrics of any other queue.
+	Metrics *BacklogMetrics `json:"metrics,omitempty"`
+	// AcceptableLatency is how long a message may wait, 1s to 14 days.
+	AcceptableLatency Duration `json:"acceptableLatency"`
+	// ProcessingTime is how long one message takes, from which the rate of one
+	// task is Concurrency / ProcessingTime. Without it the rate is learnt from the
+	// messages that the running tasks delete while there is a backlog.
+	ProcessingTime *Duration `json:"processingTime,omitempty"`
+	// Concurrency is how many messages a task works on at once, default 1; it
+	// goes with ProcessingTime.
+	Concurrency int `json:"concurrency,omitempty"`
+	// MaxAge is the age of the oldest message above which the service does not
+	// scale in and grows, up to twice its tasks; default twice acceptableLatency.
+	MaxAge *Duration `json:"maxAge,omitempty"`
+}
+
+// BacklogMetrics are the CloudWatch metrics of a queue that is not SQS.
+type BacklogMetrics struct {
+	// Backlog is the number of messages that wait.
+	Backlog Metric `json:"backlog"`
+	// Arrivals is the number of messages that arrived in each period, statistic Sum.
+	Arrivals Metric `json:"arrivals"`
+	// Completions is the number of messages that were finished in each period,
+	// statistic Sum; without processingTime the rate is learnt from it.
+	Completions *Metric `json:"completions,omitempty"`
+	// OldestAge is the age of the oldest message, in seconds.
+	OldestAge *Metric `json:"oldestAge,omitempty"`
+}
+
+// Concurrency keeps the requests in flight, or the requests a period, at a
+// target per task, with Knative's two windows: a short one that takes over in
+// panic when it asks for PanicThreshold times the tasks.
+type Concurrency struct {
+	// Metric is the total over the service in each period, best 10s or 20s.
+	Metric Metric `json:"metric"`
+	// TargetPerTask is what one task can carry, in the metric's unit.
+	TargetPerTask float64 `json:"targetPerTask"`
+	// TargetUtilization is the share of it that is planned for, 1% to 100%, default 70%.
+	TargetUtilization *Percent `json:"targetUtilization,omitempty"`
+	// StableWindow is the window whose mean counts in calm, 6s to 1h, default 60s.
+	StableWindow *Duration `json:"stableWindow,omitempty"`
+	// PanicWindow is the short window, default a tenth of the stable one and at least one period.
+	PanicWindow *Duration `json:"panicWindow,omitempty"`
+	// PanicThreshold is how many times the tasks the short window must ask for, 1.1 to 10, default 2.
+	PanicThreshold float64 `json:"panicThreshold,omitempty"`
+	// MaxScaleUpRate is the most a window may multiply the tasks by, default 1000.
+	MaxScaleUpRate float64 `json:"maxScaleUpRate,omitempty"`
+	// MaxScaleDownRate is the most a window may divide the tasks by, default 2.
+	MaxScaleDownRate float64 `json:"maxScaleDownRate,omitempty"`
+}
+
+// Defaults of Concurrency, Knative's.
+const (
+	DefaultUtilization    = 0.7
+	DefaultStableWindow   = time.Minute
+	DefaultPanicShare     = 0.1
+	DefaultPanicThreshold = 2
+	DefaultMaxUpRate      = 1000
+	DefaultMaxDownRate    = 2
+)
+
+// Windows gives the stable and the panic window with their defaults.
+func (c Concurrency) Windows() (stable, panicking time.Duration) {
+	stable = DefaultStableWindow
+	if c.StableWindow != nil {
+		stable = time.Duration(*c.StableWindow)
+	}
+	panicking = time.Duration(float64(stable) * DefaultPanicShare)
+	if c.PanicWindow != nil {
+		panicking = time.Duration(*c.PanicWindow)
+	}
+	return stable, max(panicking, c.Metric.period())
+}
+
+// Metric is any CloudWatch metric, or metric math over several.
+type Metric struct {
+	// Namespace is the CloudWatch namespace, as App.
+	Namespace string `json:"namespace,omitempty"`
+	// Name is the metric's name.
+	Name string `json:"name,omitempty"`
+	// Dimensions are names with values, up to 30.
+	Dimensions map[string]string `json:"dimensions,omitempty"`
+	// Statistic is Average, Sum, SampleCount, Minimum, Maximum or a percentile
+	// such as p99; default Average, and Sum where the metric is a total.
+	Statistic string `json:"statistic,omitempty"`
+	// Period is 10s, 20s, 30s or whole minutes up to 1h, default 60s.
+	Period Duration `json:"period,omitempty"`
+	// Expression is CloudWatch metric math over Metrics, as visible / running; it
+	// takes the place of namespace, name, dimensions and statistic.
+	Expression string `json:"expression,omitempty"`
+	// Metrics are the inputs of the expression by their ids, 1 to 10.
+	Metrics map[string]MathInput `json:"metrics,omitempty"`
+}
+
+// MathInput is one input of metric math.
+type MathInput struct {
+	// Namespace is the CloudWatch namespace.
+	Namespace string `json:"namespace"`
+	// Name is the metric's name.
+	Name string `json:"name"`
+	// Dimensions are names with values, up to 30.
+	Dimensions map[string]string `json:"dimensions,omitempty"`
+	// Statistic is as in metric, default Average.
+	Statistic string `json:"statistic,omitempty"`
+}
+
+func (m Metric) period() time.Duration {
+	if m.Period == 0 {
+		return DefaultPeriod
+	}
+	return time.Duration(m.Period)
+}

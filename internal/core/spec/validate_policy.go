@@ -1,0 +1,245 @@
+package spec
+
+import (
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// predefined are the predefined metrics, in the order of the documentation.
+func predefined() []string {
+	return []string{CPUUtilization, MemoryUtilization, CPUUtilizationHighRes, MemoryUtilizationHighRes, ALBRequestCountPerTarget}
+}
+
+func (c *checker) policy(path []string, s Service, p Policy) {
+	if p.OnMissingData != nil {
+		c.missing(at(path, "onMissingData"), *p.OnMissingData, s.MaxCapacity)
+	}
+	types := 0
+	for _, set := range []bool{p.TargetTracking != nil, p.StepScaling != nil, p.Backlog != nil, p.Concurrency != nil} {
+		if set {
+			types++
+		}
+	}
+	if types == 0 {
+		c.add(path, "write targetTracking: {predefinedMetric: "+CPUUtilization+", targetValue: 60}, or stepScaling, backlog or concurrency", "the policy has no type")
+		return
+	}
+	if types > 1 {
+		c.add(path, "make a policy of each", "the policy has %d types: targetTracking, stepScaling, backlog and concurrency: %s", types, errNotOne)
+	}
+	switch {
+	case p.TargetTracking != nil:
+		c.targetTracking(at(path, "targetTracking"), *p.TargetTracking)
+	case p.StepScaling != nil:
+		c.stepScaling(at(path, "stepScaling"), *p.StepScaling)
+	case p.Backlog != nil:
+		c.backlog(at(path, "backlog"), *p.Backlog)
+	case p.Concurrency != nil:
+		c.concurrency(at(path, "concurrency"), *p.Concurrency)
+	}
+}
+
+var resourceLabel = regexp.MustCompile(`^app/[^/]+/[^/]+/targetgroup/[^/]+/[^/]+$`)
+
+// source checks the metric of a policy that names one in either way.
+func (c *checker) source(path []string, name, label string, own *Metric) {
+	switch {
+	case (name == "") == (own == nil):
+		c.add(path, "keep one of the two", "predefinedMetric and metric: %s", errNotOne)
+	case own != nil:
+		c.metric(at(path, "metric"), *own)
+	case !slices.Contains(predefined(), name):
+		c.add(at(path, "predefinedMetric"), "use "+strings.Join(predefined(), ", "), "predefinedMetric %q is not known", name)
+	}
+	switch {
+	case name == ALBRequestCountPerTarget && !resourceLabel.MatchString(label):
+		c.add(at(path, "resourceLabel"), "give the ends of the two ARNs, as app/NAME/ID/targetgroup/NAME/ID", "resourceLabel %q does not name a load balancer and a target group", label)
+	case name != ALBRequestCountPerTarget && label != "":
+		c.add(at(path, "resourceLabel"), "remove it", "resourceLabel goes with %s alone", ALBRequestCountPerTarget)
+	}
+}
+
+func (c *checker) targetTracking(path []string, t TargetTracking) {
+	c.source(path, t.PredefinedMetric, t.ResourceLabel, t.Metric)
+	if t.PredefinedMetric != "" && t.TargetPerTask != 0 {
+		c.add(at(path, "targetPerTask"), "use targetValue", "a predefined metric has a target for each task: targetValue")
+	}
+	if (t.TargetValue == 0) == (t.TargetPerTask == 0) {
+		c.add(path, "keep one of the two, above 0", "targetValue and targetPerTask: %s", errNotOne)
+	}
+	for _, v := range []struct {
+		name  string
+		value float64
+	}{{"targetValue", t.TargetValue}, {"targetPerTask", t.TargetPerTask}, {"ceiling", t.Ceiling}} {
+		if v.value < 0 || math.IsNaN(v.value) || v.value > 1e15 {
+			c.add(at(path, v.name), "use a number above 0", "%s %v is out of range", v.name, v.value)
+		}
+	}
+	if slices.Contains(predefined()[:4], t.PredefinedMetric) && t.TargetValue > 100 {
+		c.add(at(path, "targetValue"), "use a percentage between 1 and 100", "targetValue %v is above 100 %%", t.TargetValue)
+	}
+	switch {
+	case t.Ceiling == 0:
+	case t.TargetPerTask > 0 || t.Metric == nil:
+		c.add(at(path, "ceiling"), "remove it", "ceiling goes with a metric of your own and targetValue: a total has none, CPU has one by itself")
+	case t.Ceiling <= t.TargetValue:
+		c.add(at(path, "ceiling"), "give the value at which the metric is pinned", "ceiling %v is not above targetValue %v", t.Ceiling, t.TargetValue)
+	}
+}
+
+func (c *checker) stepScaling(path []string, s StepScaling) {
+	c.source(path, s.PredefinedMetric, s.ResourceLabel, s.Metric)
+	c.finite(at(path, "threshold"), "threshold", s.Threshold, -1e15, 1e15)
+	if !slices.Contains([]string{ChangeInCapacity, ExactCapacity, PercentChangeInCapacity}, s.AdjustmentType) {
+		c.add(at(path, "adjustmentType"), "use ChangeInCapacity, ExactCapacity or PercentChangeInCapacity", "adjustmentType %q is not known", s.AdjustmentType)
+	}
+	if s.MinAdjustmentMagnitude != 0 && s.AdjustmentType != PercentChangeInCapacity || s.MinAdjustmentMagnitude < 0 || s.MinAdjustmentMagnitude > MaxTasks {
+		c.add(at(path, "minAdjustmentMagnitude"), "use 1 to "+strconv.Itoa(MaxTasks)+" with PercentChangeInCapacity, or remove it", "minAdjustmentMagnitude %d is not valid here", s.MinAdjustmentMagnitude)
+	}
+	if s.EvaluationPeriods < 0 || s.EvaluationPeriods > 60 {
+		c.add(at(path, "evaluationPeriods"), "use 1 to 60", "evaluationPeriods %d is out of range", s.EvaluationPeriods)
+	}
+	c.steps(at(path, "stepAdjustments"), s)
+}
+
+// steps wants intervals that neither overlap nor leave a gap, in any order, none
+// across the threshold, at most one open on each side: Application Auto Scaling's rules.
+func (c *checker) steps(path []string, s StepScaling) {
+	if n := len(s.StepAdjustments); n == 0 || n > MaxSteps {
+		c.add(path, "give 1 to "+strconv.Itoa(MaxSteps)+" steps", "%d step adjustments are not between 1 and %d", n, MaxSteps)
+		return
+	}
+	type span struct{ low, high float64 }
+	spans := make([]span, 0, len(s.StepAdjustments))
+	for i, a := range s.StepAdjustments {
+		within := at(path, strconv.Itoa(i))
+		low, high := a.Bounds()
+		switch {
+		case math.IsNaN(low) || math.IsNaN(high) || low >= high:
+			c.add(within, "give a lower bound below the upper one", "the step from %v to %v is empty", low, high)
+		case low < 0 && high > 0:
+			c.add(within, "make two steps of it, one up to 0 and one from 0", "the step from %v to %v lies on both sides of the threshold", low, high)
+		}
+		c.adjustment(at(within, "scalingAdjustment"), s.AdjustmentType, a.ScalingAdjustment)
+		spans = append(spans, span{low, high})
+	}
+	slices.SortFunc(spans, func(a, b span) int {
+		if a.low < b.low {
+			return -1
+		}
+		return 1
+	})
+	for i := 1; i < len(spans); i++ {
+		switch before, next := spans[i-1], spans[i]; {
+		case next.low < before.high:
+			c.add(path, "let each step begin where the one before ends", "the steps from %v to %v and from %v to %v overlap", before.low, before.high, next.low, next.high)
+		case next.low > before.high && (before.high > 0 || next.low < 0):
+			c.add(path, "let each step begin where the one before ends", "between %v and %v there is no step", before.high, next.low)
+		}
+	}
+}
+
+func (c *checker) adjustment(path []string, kind string, n int) {
+	switch {
+	case kind == ExactCapacity && (n < 0 || n > MaxTasks):
+		c.add(path, "give a count of tasks from 0 to "+strconv.Itoa(MaxTasks), "scalingAdjustment %d is no count", n)
+	case kind == PercentChangeInCapacity && (n < -100 || n > 10_000):
+		c.add(path, "use -100 to 10000 percent", "scalingAdjustment %d %% is out of range", n)
+	case n < -MaxTasks || n > MaxTasks && kind != PercentChangeInCapacity:
+		c.add(path, "use at most "+strconv.Itoa(MaxTasks)+" tasks", "scalingAdjustment %d is out of range", n)
+	}
+}
+
+// Bounds gives the step's interval relative to the threshold.
+func (a StepAdjustment) Bounds() (low, high float64) {
+	low, high = math.Inf(-1), math.Inf(1)
+	if a.MetricIntervalLowerBound != nil {
+		low = *a.MetricIntervalLowerBound
+	}
+	if a.MetricIntervalUpperBound != nil {
+		high = *a.MetricIntervalUpperBound
+	}
+	return low, high
+}
+
+var (
+	queueName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,80}(\.fifo)?$`)
+	queueURL  = regexp.MustCompile(`^https?://[^/\s]+/([^/\s]+/)*[a-zA-Z0-9_-]{1,80}(\.fifo)?$`)
+)
+
+func (c *checker) backlog(path []string, b Backlog) {
+	switch {
+	case (b.Queue == "") == (b.Metrics == nil):
+		c.add(path, "keep one of the two", "queue and metrics: %s", errNotOne)
+	case b.Metrics != nil:
+		c.backlogMetrics(at(path, "metrics"), b)
+	case !queueName.MatchString(b.Queue) && !queueURL.MatchString(b.Queue):
+		c.add(at(path, "queue"), "give the queue's name or URL, not its ARN", "queue %q is no SQS queue", b.Queue)
+	}
+	if l := time.Duration(b.AcceptableLatency); l < time.Second || l > 14*24*time.Hour {
+		c.add(at(path, "acceptableLatency"), "use 1s to 336h", "acceptableLatency %s is out of range", b.AcceptableLatency)
+	}
+	if p := b.ProcessingTime; p != nil && (time.Duration(*p) < time.Millisecond || time.Duration(*p) > 12*time.Hour) {
+		c.add(at(path, "processingTime"), "use 1ms to 12h", "processingTime %s is out of range", *p)
+	}
+	if b.Concurrency < 0 || b.Concurrency > 100_000 || b.Concurrency > 0 && b.ProcessingTime == nil {
+		c.add(at(path, "concurrency"), "use 1 to 100000 with processingTime, or remove it", "concurrency %d is not valid here", b.Concurrency)
+	}
+	if a := b.MaxAge; a != nil && (time.Duration(*a) < time.Second || time.Duration(*a) > 14*24*time.Hour) {
+		c.add(at(path, "maxAge"), "use 1s to 336h", "maxAge %s is out of range", *a)
+	}
+}
+
+func (c *checker) backlogMetrics(path []string, b Backlog) {
+	m := b.Metrics
+	c.metric(at(path, "backlog"), m.Backlog)
+	c.metric(at(path, "arrivals"), m.Arrivals)
+	period := m.Backlog.period()
+	same := func(name string, v Metric) {
+		if v.period() != period {
+			c.add(at(path, name, "period"), "give the metrics of one queue one period", "period %s of %s is not the %s of backlog", Duration(v.period()), name, Duration(period))
+		}
+	}
+	same("arrivals", m.Arrivals)
+	if m.Completions != nil {
+		c.metric(at(path, "completions"), *m.Completions)
+		same("completions", *m.Completions)
+	} else if b.ProcessingTime == nil {
+		c.add(at(path, "completions"), "name the metric of finished messages, or give processingTime", "without completions and processingTime the rate of a task cannot be known")
+	}
+	if m.OldestAge != nil {
+		c.metric(at(path, "oldestAge"), *m.OldestAge)
+		same("oldestAge", *m.OldestAge)
+	}
+}
+
+func (c *checker) concurrency(path []string, v Concurrency) {
+	c.metric(at(path, "metric"), v.Metric)
+	c.positive(at(path, "targetPerTask"), "targetPerTask", v.TargetPerTask, 1e15)
+	if u := v.TargetUtilization; u != nil && (*u < 0.01 || *u > 1) {
+		c.add(at(path, "targetUtilization"), "use 1% to 100%", "targetUtilization %s is out of range", *u)
+	}
+	if p := v.Metric.period(); p > time.Minute {
+		c.add(at(path, "metric", "period"), "use 10s, 20s, 30s or 60s", "period %s is too long for a panic window", Duration(p))
+	}
+	stable, _ := v.Windows()
+	if stable < 6*time.Second || stable > time.Hour {
+		c.add(at(path, "stableWindow"), "use 6s to 1h", "stableWindow %s is out of range", Duration(stable))
+	}
+	if w := v.PanicWindow; w != nil && (time.Duration(*w) < time.Second || time.Duration(*w) > stable) {
+		c.add(at(path, "panicWindow"), "use 1s up to the stable window", "panicWindow %s is out of range", *w)
+	}
+	if t := v.PanicThreshold; t != 0 {
+		c.finite(at(path, "panicThreshold"), "panicThreshold", t, 1.1, 10)
+	}
+	if r := v.MaxScaleUpRate; r != 0 {
+		c.finite(at(path, "maxScaleUpRate"), "maxScaleUpRate", r, 1.1, 1e6)
+	}
+	if r := v.MaxScaleDownRate; r != 0 {
+		c.finite(at(path, "maxScaleDownRate"), "maxScaleDownRate", r, 1.1, 1e6)
+	}
+}

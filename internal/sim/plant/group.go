@@ -219,7 +219,7 @@ func (p *Plant) placeWaiting(g *group) {
 			continue
 		}
 		for _, t := range s.tasks {
-			if t.host == nil {
+			if t.host == nil && !t.waiting {
 				p.place(t, s.cfg.Start.Draw(s.rng))
 			}
 		}

@@ -116,6 +116,28 @@ func coming(n int, shape fleet.Resources) []placement.Bin {
 	return bins
 }
 
+// maxFit bounds the tasks of one instance, where a task reserves nothing.
+const maxFit = 10_000
+
+// Coming gives how many tasks of a size fit on the instances that are on the way:
+// those that the group wants and that have not registered. 0 while the shape of
+// the group's instances is not known.
+func Coming(g fleet.Group, is []fleet.Instance, daemons, size fleet.Resources) int {
+	shape, known := usualShape(is)
+	onTheWay := max(0, g.DesiredCapacity-len(is))
+	if !known || onTheWay == 0 {
+		return 0
+	}
+	free, each := shape.Minus(daemons), maxFit
+	if size.CPU > 0 {
+		each = min(each, max(0, free.CPU)/size.CPU)
+	}
+	if size.Memory > 0 {
+		each = min(each, max(0, free.Memory)/size.Memory)
+	}
+	return each * onTheWay
+}
+
 // usualShape is what most instances of the group registered; of equally
 // frequent shapes the smaller, which never promises room that is not there.
 func usualShape(is []fleet.Instance) (fleet.Resources, bool) {

@@ -20,8 +20,12 @@ func Decide(now time.Time, in Input) Decision {
 	d := Decision{At: now, Cell: in.Cell, Services: make([]ServiceDecision, 0, len(in.Services))}
 	services := slices.Clone(in.Services)
 	slices.SortStableFunc(services, func(a, b ServiceInput) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	spent := spentBy(in, services)
 	for _, s := range services {
-		d.Services = append(d.Services, decideService(now, in, s))
+		left := spent.leftFor(in, s)
+		one := decideService(now, in, s, left)
+		spent.change(s, one.Base, one.Desired)
+		d.Services = append(d.Services, one)
 	}
 	if in.Group != nil {
 		g := decideGroup(now, in, d.Services)
@@ -30,7 +34,7 @@ func Decide(now time.Time, in Input) Decision {
 	return d
 }
 
-func decideService(now time.Time, in Input, s ServiceInput) ServiceDecision {
+func decideService(now time.Time, in Input, s ServiceInput, left *float64) ServiceDecision {
 	mode := spec.Least(in.Mode, s.Policy.Mode)
 	live, found := in.Fleet.Service(s.Name)
 	if in.Unreadable != "" {
@@ -43,38 +47,50 @@ func decideService(now time.Time, in Input, s ServiceInput) ServiceDecision {
 		return ServiceDecision{Service: s.Name, Mode: mode, Result: held(taskcount.Result{}, steps), Next: s.History}
 	}
 	s.History = given(mode, s.History)
-	base := live.Desired
-	if s.History.Shadow != nil {
-		base = *s.History.Shadow
+	t := taskcount.Input{
+		Key:     fleet.ServiceKey{Cluster: in.Cell.Cluster, Service: s.Name},
+		Service: live, Policy: s.Policy, Overrides: s.Overrides, History: s.History, Signals: in.Signals, Queues: in.Queues,
+		Base: live.Desired, Acting: mode == spec.Act && in.Lease == nil, Coming: coming(in, live), SpendLeft: left,
 	}
-	r := count(now, in, s, live, base)
+	if s.History.Shadow != nil {
+		t.Base = *s.History.Shadow
+	}
+	t.Instances, t.Disconnected = health(in.Fleet, live)
+	r, m := count(now, t)
 	if rule, because, closed := serviceGate(in, s, live, mode); closed {
 		r = shut(r, rule, because)
+		m.Worth = m.Worth && in.Lease == nil // the row of an open order is its claimant's
 	}
 	r.Clauses = append(r.Clauses, ownerNote(s.Owner, mode, r.Desired)...)
-	return ServiceDecision{Service: s.Name, Mode: mode, Result: r, Next: next(now, s.History, mode, r.Base, r.Desired, r.Marks)}
+	d := ServiceDecision{Service: s.Name, Mode: mode, Result: r, Learnt: m.Worth && r.Direction == history.Hold}
+	d.Next = s.History
+	if d.Learnt || r.Direction != history.Hold {
+		d.Next = next(now, m.History, mode, r.Base, r.Desired, r.Marks)
+	}
+	return d
 }
 
 // count gives the task count that the policy asks for. A policy with problems
 // asks for nothing: what it means would have to be guessed.
-func count(now time.Time, in Input, s ServiceInput, live fleet.Service, base int) taskcount.Result {
-	if ps := s.Policy.Validate(); len(ps) > 0 {
-		steps := history.Begin(base)
-		steps.To(base, history.InvalidPolicy, fmt.Sprintf("the policy has %d problems, the first is at %s: %s; %s",
+func count(now time.Time, in taskcount.Input) (taskcount.Result, taskcount.Memory) {
+	if ps := in.Policy.Validate(); len(ps) > 0 {
+		steps := history.Begin(in.Base)
+		steps.To(in.Base, history.InvalidPolicy, fmt.Sprintf("the policy has %d problems, the first is at %s: %s; %s",
 			len(ps), strings.Join(ps[0].Path, "."), ps[0].Message, ps[0].Remedy))
-		return held(taskcount.Result{Live: live.Desired, Base: base, Running: live.Running, Wanted: base}, steps)
+		r := taskcount.Result{
+			Live: in.Service.Desired, Base: in.Base, Running: in.Service.Running, Wanted: in.Base,
+			Min: in.Policy.MinCapacity, Max: in.Policy.MaxCapacity,
+		}
+		return held(r, steps), taskcount.Memory{History: in.History}
 	}
-	return taskcount.Decide(now, taskcount.Input{
-		Key:     fleet.ServiceKey{Cluster: in.Cell.Cluster, Service: s.Name},
-		Service: live, Policy: s.Policy, Overrides: s.Overrides, History: s.History, Signals: in.Signals, Base: base,
-	})
+	return taskcount.Decide(now, in)
 }
 
 // given is the memory of orders that were given. What observe mode would have
 // ordered never was: in act mode it charges no cooldown and uses no datapoint.
 func given(mode spec.Mode, h history.History) history.History {
 	if mode == spec.Act && h.Shadow != nil {
-		return history.History{}
+		return history.History{Rates: h.Rates, Hours: h.Hours, IdleSince: h.IdleSince}
 	}
 	return h
 }

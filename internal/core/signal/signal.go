@@ -170,12 +170,9 @@ func (s Series) Closed(now time.Time) []Point {
 			out = append(out, p)
 		}
 	}
-	slices.SortFunc(out, func(a, b Point) int {
-		if c := a.Start.Compare(b.Start); c != 0 {
-			return c
-		}
-		return compareValues(a, b)
-	})
+	if !slices.IsSortedFunc(out, comparePoints) { // CloudWatch's hand sorts them already
+		slices.SortFunc(out, comparePoints)
+	}
 	// Keep the last, largest of each start.
 	kept := out[:0]
 	for i, p := range out {
@@ -187,7 +184,10 @@ func (s Series) Closed(now time.Time) []Point {
 	return kept
 }
 
-func compareValues(a, b Point) int {
+func comparePoints(a, b Point) int {
+	if c := a.Start.Compare(b.Start); c != 0 {
+		return c
+	}
 	switch {
 	case a.Value != b.Value && a.Value < b.Value:
 		return -1
@@ -245,7 +245,11 @@ func StaleAfter(period time.Duration) time.Duration {
 
 // Newest judges the newest closed point at now. Only a complete answer is
 // usable: of a partial one nobody knows what is missing.
-func (s Series) Newest(now time.Time) Reading {
+func (s Series) Newest(now time.Time) Reading { return s.Judge(now, s.Closed(now)) }
+
+// Judge is Newest over points that are at hand: the closed ones, or those of
+// them that can be used.
+func (s Series) Judge(now time.Time, closed []Point) Reading {
 	switch s.Status {
 	case Complete:
 	case Partial:
@@ -253,11 +257,10 @@ func (s Series) Newest(now time.Time) Reading {
 	default:
 		return Reading{Freshness: Missing, Because: strings.TrimSuffix("the metric could not be read: "+s.Why, ": ")}
 	}
-	pts := s.Closed(now)
-	if len(pts) == 0 {
+	if len(closed) == 0 {
 		return Reading{Freshness: Missing, Because: "no datapoint in the window"}
 	}
-	p := pts[len(pts)-1]
+	p := closed[len(closed)-1]
 	if age := now.Sub(p.Start.Add(s.Metric.Period)); age > StaleAfter(s.Metric.Period) {
 		return Reading{Freshness: Stale, Point: p, Because: fmt.Sprintf("newest datapoint ended %s ago (limit %s)", age.Round(time.Second), StaleAfter(s.Metric.Period))}
 	}

@@ -10,32 +10,28 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
-// Decide gives the task count of a service at now. The clauses come in the
-// order of design.md 6; each changes the count or confirms it.
-func Decide(now time.Time, in Input) Result {
-	d := &decider{now: now, in: in, steps: history.Begin(in.Base)}
+// Decide gives the task count of a service at now, and what was learnt. The
+// clauses come in the order of design.md 6; each changes the count or confirms it.
+// What a clause does stands beside its name in clauses.
+func Decide(now time.Time, in Input) (Result, Memory) {
+	d := &decider{now: now, in: in, steps: history.Begin(in.Base), out: in.Policy.Out(), sc: in.Policy.In()}
+	e := &eyes{now: now, in: in, out: d.out, sc: d.sc}
 	for _, p := range in.Policy.Policies {
-		if p.TargetTracking != nil {
-			d.trackers = append(d.trackers, track(now, in, *p.TargetTracking))
-		}
+		d.views = append(d.views, e.look(p))
 	}
 	d.bound()
+	d.adopt()
 	d.combine()
 	wanted := d.steps.Count()
-	d.spent()
-	d.stabilize()
-	d.clamp()
-	d.coolDown()
-	d.freeze()
-	d.last()
-	d.suspend()
-
+	for _, clause := range clauses() {
+		clause(d)
+	}
 	r := Result{
-		Live: in.Service.Desired, Base: in.Base, Running: in.Service.Running,
+		Live: in.Service.Desired, Base: in.Base, Running: in.Service.Running, Min: d.min.count, Max: d.max.count,
 		Desired: d.steps.Count(), Direction: d.steps.Direction(), Wanted: wanted,
 	}
-	for _, t := range d.trackers {
-		r.Policies = append(r.Policies, t.rec)
+	for _, v := range d.views {
+		r.Policies = append(r.Policies, v.rec)
 	}
 	var binding history.Clause
 	r.Clauses, binding = d.steps.End()
@@ -43,77 +39,92 @@ func Decide(now time.Time, in Input) Result {
 	if r.Direction != history.Hold {
 		r.Marks = d.marks()
 	}
-	return r
+	return r, d.remember()
+}
+
+// clauses are what limits a wish, in the order of design.md 6.
+func clauses() []func(*decider) {
+	return []func(*decider){
+		(*decider).spent,            // one datapoint grounds at most one order
+		(*decider).activate,         // from zero and to zero tasks
+		(*decider).stabilize,        // lowest or highest recommendation of the window
+		(*decider).keepHistoryFloor, // what this hour of the week has needed
+		(*decider).clamp,            // bounds in force
+		(*decider).coolDown,         // rest after an order
+		(*decider).heedVetoes,       // no scale-in while a veto is bad or unknown
+		(*decider).freeze,           // no scale-in during a deployment
+		(*decider).brakePlacement,   // no growth past what can be placed
+		(*decider).brakeFleet,       // no scale-in of a sick fleet
+		(*decider).guardFlapping,    // no step that the next datapoint would undo
+		(*decider).budgetFlapping,   // few reversals an hour
+		(*decider).limitRate,        // change in a period
+		(*decider).budgetRemovals,   // removals in a period, whatever asked
+		(*decider).last,             // the floor and the ceiling, whatever held before
+		(*decider).suspend,          // a person's word
+	}
 }
 
 type decider struct {
-	now      time.Time
-	in       Input
-	steps    *history.Steps
-	trackers []tracker
-	min, max int
-	minWhy   string
-	maxWhy   string
-}
-
-// bound finds the bounds in force: the policy's, moved by live overrides. A max
-// override may only lower, and no override passes the policy's maximum.
-func (d *decider) bound() {
-	p := d.in.Policy
-	d.min, d.max = p.MinCapacity, p.MaxCapacity
-	d.minWhy, d.maxWhy = "minCapacity", "maxCapacity"
-	for _, o := range d.in.Overrides {
-		if !o.Live(d.now) {
-			continue
-		}
-		switch {
-		case o.Kind == spec.MinAt && o.Count > d.min:
-			d.min, d.minWhy = o.Count, overrideWhy("min", o)
-		case o.Kind == spec.MaxAt && o.Count < d.max:
-			d.max, d.maxWhy = max(0, o.Count), overrideWhy("max", o)
-		}
-	}
-	if d.min > d.max {
-		// A person who caps below the floor means the cap: "max 1 until 22:00".
-		d.min, d.minWhy = d.max, d.maxWhy
-	}
-}
-
-func overrideWhy(name string, o spec.Override) string {
-	return fmt.Sprintf("the override %s %d of %s until %s (%s)", name, o.Count, o.By, o.Until.UTC().Format(time.RFC3339), o.Why)
+	now     time.Time
+	in      Input
+	steps   *history.Steps
+	out, sc spec.Resolved // scale-out and scale-in
+	views   []view
+	min     limit
+	max     limit
+	hold    *limit // a live hold override
+	// sleeping is true when the last task goes: idleness is proved, so what blind
+	// policies ask for does not count.
+	sleeping bool
+	// commanded is true when a person's override asks for the count: it outranks
+	// the policies and what guards them, but not rates and budgets.
+	commanded bool
+	sighting  *history.Sighting // a foreign count seen for the first time
+	repaired  bool              // the newest foreign count is lifted to the floor
+	idle      bool              // idleness is proved at now
 }
 
 // combine takes out if any policy wants it, in only if all do.
 func (d *decider) combine() {
 	base := d.in.Base
-	out, in, usable := base, -1, 0
-	allIn := len(d.trackers) > 0
+	out, in, least, usable, voters := base, -1, 0, 0, 0
+	allIn := false
+	rule, inRule := history.TargetTracking, history.TargetTracking
 	var because []string
-	for _, t := range d.trackers {
-		if t.rec.Verdict != Unusable {
-			usable++
+	for _, v := range d.views {
+		if v.votes() {
+			voters++
+			allIn = allIn || voters == 1
 		}
-		switch t.rec.Verdict {
-		case WantOut:
-			out = max(out, t.rec.Count)
-		case WantIn:
-			in = max(in, t.rec.Count)
-		case Steady, Unusable:
+		if v.rec.Verdict != Unusable {
+			usable++
+		} else if o := v.policy.OnMissingData; o != nil {
+			least = max(least, o.AtLeast)
+		}
+		switch {
+		case v.rec.Verdict == WantOut && v.rec.Count > out:
+			out, rule = v.rec.Count, v.rec.Type
+		case v.rec.Verdict == WantIn && v.votes() && v.rec.Count > in:
+			in, inRule = v.rec.Count, v.rec.Type
+		}
+		if v.votes() && v.rec.Verdict != WantIn {
 			allIn = false
 		}
-		because = append(because, t.rec.Policy+": "+t.rec.Because)
+		because = append(because, v.rec.Policy+": "+v.rec.Because)
 	}
 	words := strings.Join(because, "; ")
 	switch {
-	case len(d.trackers) == 0:
+	case len(d.views) == 0:
 		d.steps.To(base, history.AlreadyAtDesiredCapacity, "the service has no scaling policy")
+	case least > out:
+		d.steps.To(least, history.MissingData, fmt.Sprintf("no usable data of a policy whose onMissingData asks for at least %d: %s", least, words))
 	case out > base:
-		d.steps.To(out, history.TargetTracking, words)
+		d.steps.To(out, rule, words)
 	case allIn:
-		d.steps.To(in, history.TargetTracking, words)
+		d.steps.To(in, inRule, words)
 	case usable == 0:
 		d.missing(words)
-	case usable < len(d.trackers):
+	case usable < len(d.views):
 		d.steps.To(base, history.MissingData, "scale-in needs every policy: "+words)
 	default:
 		d.steps.To(base, history.AlreadyAtDesiredCapacity, words)
@@ -132,20 +143,23 @@ func (d *decider) missing(words string) {
 // spent takes back what datapoints want that have grounded an order already.
 // Three copies of one alarm and two ticks see one datapoint and agree.
 func (d *decider) spent() {
-	used := func(t tracker) bool { return d.in.History.Grounded(t.series.Metric.Key(), t.rec.Datapoint) }
+	used := func(v view) bool { return d.in.History.Grounded(v.key, v.rec.Datapoint) }
 	n := d.in.Base
 	switch d.steps.Direction() {
 	case history.Out:
-		if !slices.ContainsFunc(d.trackers, func(t tracker) bool { return t.rec.Verdict == WantOut }) {
+		if !slices.ContainsFunc(d.views, func(v view) bool { return v.rec.Verdict == WantOut }) {
 			return // onMissingData, which rests on no datapoint
 		}
-		for _, t := range d.trackers {
-			if t.rec.Verdict == WantOut && !used(t) {
-				n = max(n, t.rec.Count)
+		for _, v := range d.views {
+			switch o := v.policy.OnMissingData; {
+			case v.rec.Verdict == WantOut && !used(v):
+				n = max(n, v.rec.Count)
+			case v.rec.Verdict == Unusable && o != nil:
+				n = max(n, o.AtLeast)
 			}
 		}
 	case history.In:
-		if !slices.ContainsFunc(d.trackers, used) {
+		if !slices.ContainsFunc(d.views, func(v view) bool { return v.votes() && used(v) }) {
 			return
 		}
 	case history.Hold:
@@ -156,157 +170,31 @@ func (d *decider) spent() {
 	}
 }
 
-// stabilize follows the lowest recommendation over the out window, the highest
-// over the in window, recomputed from the metric's own datapoints.
-func (d *decider) stabilize() {
-	switch d.steps.Direction() {
-	case history.Out:
-		d.stabilizeOut()
-	case history.In:
-		d.stabilizeIn()
-	case history.Hold:
-	}
-}
-
-func (d *decider) stabilizeOut() {
-	w := d.in.Policy.Out().StabilizationWindow
-	if w == 0 {
-		return
-	}
-	n := d.in.Base
-	for _, t := range d.trackers {
-		if t.rec.Verdict == WantOut {
-			n = max(n, min(t.lowestOver(w), d.steps.Count()))
-		}
-	}
-	if n != d.steps.Count() {
-		d.steps.To(n, history.StabilizationWindow, fmt.Sprintf("the lowest recommendation of the last %s is %d", spec.Duration(w), n))
-	}
-}
-
-func (d *decider) stabilizeIn() {
-	w := d.in.Policy.In().StabilizationWindow
-	n, ok := d.highest(w, true)
-	if !ok {
-		return
-	}
-	if n != d.steps.Count() {
-		d.steps.To(n, history.StabilizationWindow, fmt.Sprintf("the highest recommendation of the last %s is %d", spec.Duration(w), n))
-	}
-	d.anticipate(w)
-}
-
-// highest is the highest recommendation of all policies over the window, at
-// most the base. A scale-in must have seen the window whole: where a minute (or
-// a longer period) is missing it holds, since it may have been the highest.
-func (d *decider) highest(w time.Duration, whole bool) (n int, ok bool) {
-	for _, t := range d.trackers {
-		high, absent, of := t.highestOver(w)
-		if whole && absent > 0 {
-			d.steps.To(d.in.Base, history.MissingData,
-				fmt.Sprintf("%d of the %d datapoints of %s in the last %s are missing: scale-in needs them all", absent, of, t.rec.Policy, spec.Duration(max(w, time.Duration(of)*max(t.series.Metric.Period, time.Minute)))))
-			return d.in.Base, false
-		}
-		n = max(n, high)
-	}
-	return min(n, d.in.Base), true
-}
-
-// The flap guard. A constant demand with 15 % noise swings between 0.85 and
-// 1.15 of its mean, so a scale-in to 0.85/1.15 of the count or more, after a
-// scale-out, may be noise alone. It looks back over what there is of an hour,
-// which holds the datapoint that caused a scale-out within it: at 165 % of CPU over 3
-// tasks of target 60, one minute in 200 asks for a fourth task, and without the
-// guard the task comes and goes three times an hour.
-const (
-	flapSpan     = 0.85 / 1.15
-	flapLookback = time.Hour
-)
-
-func (d *decider) anticipate(w time.Duration) {
-	last, ordered := d.in.History.Last()
-	// base-1, since rounding up may have added almost a task: needs of 2.11 and
-	// 1.6 tasks are within noise of each other, and 3 tasks and 2.
-	noise := float64(d.steps.Count()) >= flapSpan*float64(d.in.Base-1)
-	if d.steps.Direction() != history.In || !ordered || last.To < last.From || !noise || w >= flapLookback {
-		return
-	}
-	n, ok := d.highest(flapLookback, false)
-	if ok && n != d.steps.Count() {
-		d.steps.To(n, history.AnticipatedFlapping, fmt.Sprintf("the last order was a scale-out and the step is within noise: the highest recommendation of the last %s is %d",
-			spec.Duration(flapLookback), n))
-	}
-}
-
-// clamp keeps the count within the bounds in force.
-func (d *decider) clamp() {
-	for _, o := range d.in.Overrides {
-		if o.Kind == spec.HoldAt && o.Live(d.now) {
-			d.steps.To(o.Count, history.HoldOverride, overrideWhy("hold", o))
-		}
-	}
-	n := d.steps.Count()
-	switch {
-	case n > d.max && n == d.in.Base && !d.seen():
-		d.steps.To(n, history.MissingData, fmt.Sprintf("%s is %d, but nothing is removed without data", d.maxWhy, d.max))
-	case n > d.max && d.in.Base == d.max:
-		d.steps.To(d.max, history.AlreadyAtMaxCapacity, fmt.Sprintf("%s is %d", d.maxWhy, d.max))
-	case n > d.max:
-		d.steps.To(d.max, history.MaxCapacity, fmt.Sprintf("%s is %d", d.maxWhy, d.max))
-	case n < d.min && d.in.Base == d.min:
-		d.steps.To(d.min, history.AlreadyAtMinCapacity, fmt.Sprintf("%s is %d", d.minWhy, d.min))
-	case n < d.min:
-		d.steps.To(d.min, history.MinCapacity, fmt.Sprintf("%s is %d", d.minWhy, d.min))
-	}
-}
-
 // seen tells whether any policy has usable data.
 func (d *decider) seen() bool {
-	return slices.ContainsFunc(d.trackers, func(t tracker) bool { return t.rec.Verdict != Unusable })
-}
-
-// coolDown lets a direction rest. An out is never stopped by the in-cooldown,
-// and during the out-cooldown a count above the last one ordered passes, as in
-// Application Auto Scaling. The in-cooldown runs from the last order either way.
-func (d *decider) coolDown() {
-	switch d.steps.Direction() {
-	case history.Out:
-		c := d.in.Policy.Out().Cooldown
-		last, ok := d.in.History.HighestOut(d.now.Add(-c))
-		if ok && d.steps.Count() <= last.To {
-			d.steps.To(d.in.Base, history.ScaleOutCooldown, fmt.Sprintf("scaled out to %d at %s, cooldown %s: only a larger count passes",
-				last.To, clock(last.At), spec.Duration(c)))
-		}
-	case history.In:
-		c := d.in.Policy.In().Cooldown
-		last, ok := d.in.History.Last()
-		if ok && d.now.Sub(last.At) < c {
-			d.steps.To(d.in.Base, history.ScaleInCooldown, fmt.Sprintf("scaled %s to %d at %s, cooldown %s",
-				history.Toward(last.From, last.To), last.To, clock(last.At), spec.Duration(c)))
-		}
-	case history.Hold:
-	}
-}
-
-func clock(t time.Time) string { return t.UTC().Format("15:04:05Z") }
-
-// freeze stops scale-in while a deployment is in progress, as Application Auto
-// Scaling does; scale-out goes on.
-func (d *decider) freeze() {
-	if d.steps.Direction() == history.In && d.in.Service.Deploying() {
-		d.steps.To(d.in.Base, history.DeploymentInProgress, "scale-in waits until the deployment has ended")
-	}
+	return slices.ContainsFunc(d.views, func(v view) bool { return v.rec.Verdict != Unusable })
 }
 
 // last lifts to the minimum whatever held before, since a service below its
-// minimum is wrong with or without data, and caps an increase at the maximum.
+// minimum is wrong with or without data, and caps an increase at the maximum. A
+// count below the floor that somebody else wrote is lifted a few times an hour:
+// two controllers that correct each other every minute start and stop tasks for
+// ever, and the one that gives up tells who the other is.
 func (d *decider) last() {
 	n := d.steps.Count()
 	switch {
-	case n < d.min:
-		d.steps.To(d.min, history.MinCapacity, fmt.Sprintf("%d is below %s, which is %d", n, d.minWhy, d.min))
-	case n > d.max && n > d.in.Base:
-		d.steps.To(max(d.max, d.in.Base), history.MaxCapacity, fmt.Sprintf("%s is %d", d.maxWhy, d.max))
+	case n < d.min.count && d.foreignBelow():
+		if done, most := d.in.History.Repairs(d.now.Add(-time.Hour)), d.in.Policy.Repairs(); done >= most {
+			d.steps.To(d.in.Base, history.ForeignWriter, fmt.Sprintf("%s is %d, but somebody else has set the count below it and it was lifted %d times in the last hour (repairsPerHour %d): find the other writer",
+				d.min.why, d.min.count, done, most))
+			return
+		}
+		d.repaired = true
+		d.steps.To(d.min.count, history.MinCapacity, fmt.Sprintf("%d, which somebody else has set, is below %s, which is %d", d.in.Base, d.min.why, d.min.count))
+	case n < d.min.count:
+		d.steps.To(d.min.count, history.MinCapacity, fmt.Sprintf("%d is below %s, which is %d", n, d.min.why, d.min.count))
+	case n > d.max.count && n > d.in.Base:
+		d.steps.To(max(d.max.count, d.in.Base), d.max.rule, fmt.Sprintf("%s is %d", d.max.why, d.max.count))
 	}
 }
 
@@ -332,9 +220,9 @@ func (d *decider) suspend() {
 // that none of them grounds another.
 func (d *decider) marks() []history.Mark {
 	var out []history.Mark
-	for _, t := range d.trackers {
-		if t.rec.Verdict != Unusable {
-			out = append(out, history.Mark{Policy: t.series.Metric.Key(), Datapoint: t.rec.Datapoint})
+	for _, v := range d.views {
+		if v.rec.Verdict != Unusable {
+			out = append(out, history.Mark{Policy: v.key, Datapoint: v.rec.Datapoint})
 		}
 	}
 	return out

@@ -22,9 +22,22 @@ func cpuPolicy(target float64) spec.Policy {
 	return spec.Policy{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: target}}
 }
 
+// freeOut and freeIn leave out the limits that would stand before the rule under
+// test: rates, budgets, the least number of datapoints.
+func freeOut() spec.ScaleOut {
+	return spec.ScaleOut{RateLimits: []spec.RateLimit{{Tasks: 5000, Period: minute}}}
+}
+
+func freeIn() spec.ScaleIn {
+	all := []spec.RateLimit{{Percent: 100, Period: minute}}
+	return spec.ScaleIn{RateLimits: all, RemovalBudget: all, Datapoints: 1, FlapBudget: &spec.FlapBudget{Reversals: 60}}
+}
+
+const minute = spec.Duration(time.Minute)
+
 // service is a policy of CPU at 60 %, 2 to 60 tasks, default behaviour.
 func service() spec.Service {
-	return spec.Service{MinCapacity: 2, MaxCapacity: 60, Policies: []spec.Policy{cpuPolicy(60)}}
+	return spec.Service{MinCapacity: 2, MaxCapacity: 60, Policies: []spec.Policy{cpuPolicy(60)}, ScaleOut: freeOut(), ScaleIn: freeIn()}
 }
 
 // cpu is a CPU series whose newest minute ended lag before noon: the averages
@@ -37,6 +50,12 @@ func cpu(tasks int, lag time.Duration, averages ...float64) signal.Set {
 		s.Points = append(s.Points, signal.Point{Start: start, Value: signal.Value(a * float64(tasks)), Samples: signal.Value(tasks)})
 	}
 	return signal.Set{s}
+}
+
+// decide gives the result alone.
+func decide(now time.Time, in taskcount.Input) taskcount.Result {
+	r, _ := taskcount.Decide(now, in)
+	return r
 }
 
 func repeat(v float64, n int) []float64 {
@@ -72,7 +91,9 @@ func TestDecideByRule(t *testing.T) {
 		{"tolerance: 63 % of 10 tasks is ratio 1.05, inside", func() taskcount.Input { return input(10, cpu(10, 0, 63)) }, 10, history.AlreadyAtDesiredCapacity},
 		{"tolerance: 63.1 % is outside", func() taskcount.Input { return input(10, cpu(10, 0, 63.1)) }, 11, history.TargetTracking},
 		{"tolerance: 54 % is ratio 0.9, inside", func() taskcount.Input { return input(10, cpu(10, 0, repeat(54, 15)...)) }, 10, history.AlreadyAtDesiredCapacity},
-		{"tolerance: 53.9 % is outside, but 8.98 tasks round up to 9", func() taskcount.Input { return input(10, cpu(10, 0, repeat(53.9, 15)...)) }, 9, history.TargetTracking},
+		{"tolerance: 53.9 % is outside, but 9 tasks would be at 99.8 % of the target", func() taskcount.Input { return input(10, cpu(10, 0, repeat(53.9, 15)...)) }, 10, history.AnticipatedFlapping},
+		{"flap guard: 51 % needs 8.5, at 9 that is 94.4 % of the target, below 94.5 %", func() taskcount.Input { return input(10, cpu(10, 0, repeat(51, 15)...)) }, 9, history.TargetTracking},
+		{"flap guard: 51.1 % would be at 94.6 %", func() taskcount.Input { return input(10, cpu(10, 0, repeat(51.1, 15)...)) }, 10, history.AnticipatedFlapping},
 		{"in: after a whole window below", func() taskcount.Input { return input(10, low) }, 4, history.TargetTracking},
 		{"in: the highest of the window binds", func() taskcount.Input {
 			return input(10, cpu(10, 0, append([]float64{45}, repeat(20, 14)...)...))
@@ -156,7 +177,7 @@ func TestDecideByRule(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := taskcount.Decide(noon, tt.in())
+			got := decide(noon, tt.in())
 			if got.Desired != tt.want || got.Reason != tt.reason {
 				t.Errorf("got %d (%s: %s), want %d (%s)\n%+v", got.Desired, got.Reason, got.Because, tt.want, tt.reason, got.Clauses)
 			}
@@ -205,17 +226,17 @@ func TestCooldowns(t *testing.T) {
 		{"a larger out passes", 12, cpu(12, 0, 110), after(time.Minute, 10, 20), 22, history.TargetTracking},
 		{"out after the cooldown", 12, cpu(12, 0, 90), after(5*time.Minute, 10, 20), 18, history.TargetTracking},
 		{"an in-cooldown does not stop an out", 12, cpu(12, 0, 90), after(time.Minute, 20, 12), 18, history.TargetTracking},
-		{"in rests after an in", 12, cpu(12, 0, 30, 30), after(5*time.Minute-time.Second, 20, 12), 12, history.ScaleInCooldown},
-		{"in rests after an out", 12, cpu(12, 0, 30, 30), after(time.Minute, 6, 12), 12, history.ScaleInCooldown},
-		{"in at the end of the cooldown", 12, cpu(12, 0, 30, 30), after(5*time.Minute, 20, 12), 6, history.TargetTracking},
-		{"no order, no cooldown", 12, cpu(12, 0, 30, 30), history.History{}, 6, history.TargetTracking},
+		{"in rests after an in", 12, cpu(12, 0, 28, 28), after(5*time.Minute-time.Second, 20, 12), 12, history.ScaleInCooldown},
+		{"in rests after an out", 12, cpu(12, 0, 28, 28), after(time.Minute, 6, 12), 12, history.ScaleInCooldown},
+		{"in at the end of the cooldown", 12, cpu(12, 0, 28, 28), after(5*time.Minute, 20, 12), 6, history.TargetTracking},
+		{"no order, no cooldown", 12, cpu(12, 0, 28, 28), history.History{}, 6, history.TargetTracking},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			in := input(tt.desired, tt.set)
 			in.Policy, in.History, in.Service.Compute = policy, tt.h, fleet.EC2
-			got := taskcount.Decide(noon, in)
+			got := decide(noon, in)
 			if got.Desired != tt.want || got.Reason != tt.reason {
 				t.Errorf("got %d (%s: %s), want %d (%s)", got.Desired, got.Reason, got.Because, tt.want, tt.reason)
 			}
@@ -229,7 +250,7 @@ func TestFlapGuard(t *testing.T) {
 	out := history.History{Orders: []history.Order{{At: noon.Add(-30 * time.Minute), From: 8, To: 10}}}
 	in := history.History{Orders: []history.Order{{At: noon.Add(-30 * time.Minute), From: 12, To: 10}}}
 	hour := func(first float64, n int) signal.Set {
-		return cpu(10, 0, append([]float64{first}, repeat(48, n-1)...)...)
+		return cpu(10, 0, append([]float64{first}, repeat(45, n-1)...)...)
 	}
 	tests := []struct {
 		name   string
@@ -241,18 +262,18 @@ func TestFlapGuard(t *testing.T) {
 		{"a small step after an out looks back an hour", out, hour(62, 60), 10, history.AnticipatedFlapping},
 		{"what the hour asked for is the floor", out, hour(53, 60), 9, history.AnticipatedFlapping},
 		{"61 minutes ago is not looked at", out, hour(62, 61), 8, history.TargetTracking},
-		{"what is missing of the hour is not waited for", out, cpu(10, 0, repeat(48, 15)...), 8, history.TargetTracking},
-		{"after an in the window is enough", in, cpu(10, 0, repeat(48, 15)...), 8, history.TargetTracking},
-		{"without an order the window is enough", history.History{}, cpu(10, 0, repeat(48, 15)...), 8, history.TargetTracking},
+		{"what is missing of the hour is not waited for", out, cpu(10, 0, repeat(45, 15)...), 8, history.TargetTracking},
+		{"after an in the window is enough", in, cpu(10, 0, repeat(45, 15)...), 8, history.TargetTracking},
+		{"without an order the window is enough", history.History{}, cpu(10, 0, repeat(45, 15)...), 8, history.TargetTracking},
 		{"7 of 10 may be noise and rounding: 0.74 of 9 is 6.65", out, cpu(10, 0, append([]float64{62}, repeat(42, 59)...)...), 10, history.AnticipatedFlapping},
-		{"a step past noise is enough: 6 of 10", out, cpu(10, 0, repeat(36, 15)...), 6, history.TargetTracking},
+		{"a step past noise is enough: 6 of 10", out, cpu(10, 0, repeat(34, 15)...), 6, history.TargetTracking},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			i := input(10, tt.set)
 			i.History = tt.h
-			got := taskcount.Decide(noon, i)
+			got := decide(noon, i)
 			if got.Desired != tt.want || got.Reason != tt.reason {
 				t.Errorf("got %d (%s: %s), want %d (%s)", got.Desired, got.Reason, got.Because, tt.want, tt.reason)
 			}
@@ -264,18 +285,18 @@ func TestFlapGuard(t *testing.T) {
 func TestOneDatapointOneOrder(t *testing.T) {
 	t.Parallel()
 	in := input(10, cpu(10, 0, 90))
-	first := taskcount.Decide(noon, in)
+	first := decide(noon, in)
 	if first.Desired != 15 || len(first.Marks) != 1 {
 		t.Fatalf("got %d with marks %v, want 15 with one mark", first.Desired, first.Marks)
 	}
 	in.History = in.History.With(history.Order{At: noon, From: 10, To: 15}, first.Marks)
 	// Somebody sets the count back: the datapoint has spoken, the next one will tell.
-	again := taskcount.Decide(noon.Add(time.Second), in)
+	again := decide(noon.Add(time.Second), in)
 	if again.Desired != 10 || again.Reason != history.DatapointAlreadyUsed {
 		t.Errorf("got %d (%s), want a hold at 10", again.Desired, again.Reason)
 	}
 	in.Signals = cpu(10, -time.Minute, 90, 90)
-	next := taskcount.Decide(noon.Add(time.Minute), in)
+	next := decide(noon.Add(time.Minute), in)
 	if next.Desired != 15 {
 		t.Errorf("the next datapoint gave %d (%s), want 15", next.Desired, next.Reason)
 	}
@@ -285,11 +306,11 @@ func TestOutWindowTakesTheLowest(t *testing.T) {
 	t.Parallel()
 	in := input(10, cpu(10, 0, 90, 75, 90))
 	in.Policy.ScaleOut.StabilizationWindow = new(spec.Duration(3 * time.Minute))
-	if got := taskcount.Decide(noon, in); got.Desired != 13 || got.Reason != history.StabilizationWindow {
+	if got := decide(noon, in); got.Desired != 13 || got.Reason != history.StabilizationWindow {
 		t.Errorf("got %d (%s), want 13", got.Desired, got.Reason)
 	}
 	in.Policy.ScaleOut.StabilizationWindow = new(spec.Duration(time.Minute))
-	if got := taskcount.Decide(noon, in); got.Desired != 15 {
+	if got := decide(noon, in); got.Desired != 15 {
 		t.Errorf("a window of one minute is the newest datapoint: got %d, want 15", got.Desired)
 	}
 }
@@ -317,7 +338,7 @@ func TestOverrides(t *testing.T) {
 		{"max below zero is zero", spec.Override{Kind: spec.MaxAt, Count: -3, Until: live}, low, 0, history.MaxCapacity},
 		{"max below min wins", spec.Override{Kind: spec.MaxAt, Count: 1, Until: live}, low, 1, history.MaxCapacity},
 		{"hold stands", spec.Override{Kind: spec.HoldAt, Count: 11, Until: live}, cpu(10, 0, 90), 11, history.HoldOverride},
-		{"hold never passes the maximum", spec.Override{Kind: spec.HoldAt, Count: 99, Until: live}, cpu(10, 0, 90), 60, history.MaxCapacity},
+		{"hold never passes the maximum", spec.Override{Kind: spec.HoldAt, Count: 99, Until: live}, cpu(10, 0, 90), 60, history.HoldOverride},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -325,7 +346,7 @@ func TestOverrides(t *testing.T) {
 			in := input(10, tt.set)
 			tt.o.Why, tt.o.By = "release", "ann"
 			in.Overrides = []spec.Override{tt.o}
-			got := taskcount.Decide(noon, in)
+			got := decide(noon, in)
 			if got.Desired != tt.want || got.Reason != tt.reason {
 				t.Errorf("got %d (%s: %s), want %d (%s)", got.Desired, got.Reason, got.Because, tt.want, tt.reason)
 			}
@@ -338,7 +359,7 @@ func TestSeveralPolicies(t *testing.T) {
 	t.Parallel()
 	inFlight := &spec.TargetTracking{Metric: &spec.Metric{Namespace: "App", Name: "InFlight"}, TargetPerTask: 40}
 	total := func(v ...float64) signal.Series {
-		s := signal.Series{Metric: inFlight.CloudWatch(key), Status: signal.Complete}
+		s := signal.Series{Metric: inFlight.CloudWatch(key).Metric, Status: signal.Complete}
 		for i, x := range v {
 			s.Points = append(s.Points, signal.Point{Start: noon.Add(-time.Duration(len(v)-i) * time.Minute), Value: signal.Value(x)})
 		}
@@ -354,7 +375,7 @@ func TestSeveralPolicies(t *testing.T) {
 		{"out if any", append(cpu(10, 0, 60), total(600)), 15, history.TargetTracking},
 		{"the larger out wins", append(cpu(10, 0, 96), total(600)), 16, history.TargetTracking},
 		{"in only if all", append(cpu(10, 0, low...), total(repeat(400, 15)...)), 10, history.AlreadyAtDesiredCapacity},
-		{"in to the larger", append(cpu(10, 0, low...), total(repeat(240, 15)...)), 6, history.TargetTracking},
+		{"in to the larger", append(cpu(10, 0, low...), total(repeat(225, 15)...)), 6, history.TargetTracking},
 		{"no in while one is missing", append(cpu(10, 0, low...), total()), 10, history.MissingData},
 		{"out while one is missing", append(cpu(10, 0, 90), total()), 15, history.TargetTracking},
 	}
@@ -363,7 +384,7 @@ func TestSeveralPolicies(t *testing.T) {
 			t.Parallel()
 			in := input(10, tt.set)
 			in.Policy.Policies = append(in.Policy.Policies, spec.Policy{TargetTracking: inFlight})
-			got := taskcount.Decide(noon, in)
+			got := decide(noon, in)
 			if got.Desired != tt.want || got.Reason != tt.reason {
 				t.Errorf("got %d (%s: %s), want %d (%s)", got.Desired, got.Reason, got.Because, tt.want, tt.reason)
 			}
@@ -380,7 +401,7 @@ func TestCustomAverage(t *testing.T) {
 		TargetValue: 50,
 	}
 	start := noon.Add(-5 * time.Minute)
-	values := signal.Series{Metric: conns.CloudWatch(key), Status: signal.Complete, Points: []signal.Point{{Start: start, Value: 80}, {Start: start.Add(-5 * time.Minute), Value: 80}}}
+	values := signal.Series{Metric: conns.CloudWatch(key).Metric, Status: signal.Complete, Points: []signal.Point{{Start: start, Value: 80}, {Start: start.Add(-5 * time.Minute), Value: 80}}}
 	running := signal.Series{Metric: spec.ServiceMetric(key, "CPUUtilization", "SampleCount"), Status: signal.Complete}
 	for i := range 5 {
 		running.Points = append(running.Points, signal.Point{Start: start.Add(-time.Duration(i+1) * time.Minute), Value: 10})
@@ -391,25 +412,25 @@ func TestCustomAverage(t *testing.T) {
 	in := input(20, signal.Set{values, running})
 	in.Policy.Policies = []spec.Policy{{TargetTracking: conns}}
 	in.Policy.ScaleIn.StabilizationWindow = new(spec.Duration(0))
-	if got := taskcount.Decide(noon, in); got.Desired != 16 || got.Policies[0].Tasks != 10 {
-		t.Errorf("got %d from %d tasks (%s), want 16 from 10", got.Desired, got.Policies[0].Tasks, got.Because)
+	if got := decide(noon, in); got.Desired != 17 || got.Wanted != 16 || got.Policies[0].Tasks != 10 {
+		t.Errorf("got %d from %d tasks (%s), want 16 from 10, and 17 by the flap guard", got.Desired, got.Policies[0].Tasks, got.Because)
 	}
 	whole := running.Points
 	running.Points = running.Points[:len(running.Points)-2] // the last minute of the period is not published yet
 	in.Signals = signal.Set{values, running}
-	if got := taskcount.Decide(noon, in); got.Policies[0].Datapoint.Equal(start) {
+	if got := decide(noon, in); got.Policies[0].Datapoint.Equal(start) {
 		t.Errorf("a period whose counts are not all there was used: %+v", got.Policies[0])
 	}
 	running.Points = whole
 	for _, status := range []signal.Status{signal.Failed, ""} {
 		running.Status, running.Why = status, "throttled"
 		in.Signals = signal.Set{values, running}
-		if got := taskcount.Decide(noon, in); got.Desired != 20 || got.Reason != history.MissingData {
+		if got := decide(noon, in); got.Desired != 20 || got.Reason != history.MissingData {
 			t.Errorf("running tasks %q: got %d (%s), want a hold", status, got.Desired, got.Reason)
 		}
 	}
 	in.Signals = signal.Set{values}
-	if got := taskcount.Decide(noon, in); got.Desired != 20 || !strings.Contains(got.Because, "running task count") {
+	if got := decide(noon, in); got.Desired != 20 || !strings.Contains(got.Because, "running task count") {
 		t.Errorf("got %d (%s), want a hold that names the running task count", got.Desired, got.Because)
 	}
 }
@@ -437,7 +458,7 @@ func TestJoiningTasksCountHalf(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := taskcount.Decide(noon, input(10, tt.set)); got.Desired != tt.want {
+			if got := decide(noon, input(10, tt.set)); got.Desired != tt.want {
 				t.Errorf("got %d (%s), want %d", got.Desired, got.Because, tt.want)
 			}
 		})
@@ -469,7 +490,7 @@ func TestDeploymentDoesNotRatchet(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := taskcount.Decide(noon, tt.in); got.Desired != tt.want {
+			if got := decide(noon, tt.in); got.Desired != tt.want {
 				t.Errorf("got %d (%s), want %d", got.Desired, got.Because, tt.want)
 			}
 		})
@@ -481,11 +502,11 @@ func TestUnsettledDatapointDoesNotStandAlone(t *testing.T) {
 	t.Parallel()
 	in := input(10, cpu(10, 0, 60, 20))
 	in.Policy.ScaleIn.StabilizationWindow = new(spec.Duration(0))
-	if got := taskcount.Decide(noon, in); got.Desired != 10 {
+	if got := decide(noon, in); got.Desired != 10 {
 		t.Errorf("got %d (%s), want the minute before looked at too", got.Desired, got.Because)
 	}
 	in.Signals = cpu(10, 3*time.Minute, 60, 20)
-	if got := taskcount.Decide(noon, in); got.Desired != 4 {
+	if got := decide(noon, in); got.Desired != 4 {
 		t.Errorf("got %d (%s), want 4 from a datapoint that has settled", got.Desired, got.Because)
 	}
 }
@@ -495,28 +516,28 @@ func TestShortPeriodsNeedEveryMinute(t *testing.T) {
 	t.Parallel()
 	m := &spec.TargetTracking{Metric: &spec.Metric{Namespace: "App", Name: "InFlight", Period: spec.Duration(10 * time.Second)}, TargetPerTask: 40}
 	series := func(lost func(i int) bool) signal.Set {
-		s := signal.Series{Metric: m.CloudWatch(key), Status: signal.Complete}
+		s := signal.Series{Metric: m.CloudWatch(key).Metric, Status: signal.Complete}
 		for i := range 120 {
 			if !lost(i) {
-				s.Points = append(s.Points, signal.Point{Start: noon.Add(-time.Duration(i+1) * 10 * time.Second), Value: 200})
+				s.Points = append(s.Points, signal.Point{Start: noon.Add(-time.Duration(i+1) * 10 * time.Second), Value: 188})
 			}
 		}
 		return signal.Set{s}
 	}
 	in := input(10, series(func(i int) bool { return i%7 == 3 }))
 	in.Policy.Policies = []spec.Policy{{TargetTracking: m}}
-	if got := taskcount.Decide(noon, in); got.Desired != 5 {
+	if got := decide(noon, in); got.Desired != 5 {
 		t.Errorf("one datapoint in seven lost: got %d (%s), want 5", got.Desired, got.Because)
 	}
 	in.Signals = series(func(i int) bool { return i >= 30 && i < 36 })
-	if got := taskcount.Decide(noon, in); got.Desired != 10 || got.Reason != history.MissingData {
+	if got := decide(noon, in); got.Desired != 10 || got.Reason != history.MissingData {
 		t.Errorf("a minute lost: got %d (%s), want a hold", got.Desired, got.Because)
 	}
 }
 
 func TestNothingIsRemovedWithoutData(t *testing.T) {
 	t.Parallel()
-	if got := taskcount.Decide(noon, input(80, nil)); got.Desired != 80 || got.Reason != history.MissingData {
+	if got := decide(noon, input(80, nil)); got.Desired != 80 || got.Reason != history.MissingData {
 		t.Errorf("above the maximum without data: got %d (%s), want a hold", got.Desired, got.Reason)
 	}
 }
@@ -545,12 +566,12 @@ func TestQueries(t *testing.T) {
 func TestFromZero(t *testing.T) {
 	t.Parallel()
 	in := input(0, signal.Set{{
-		Metric: (spec.TargetTracking{Metric: &spec.Metric{Namespace: "App", Name: "InFlight"}, TargetPerTask: 40}).CloudWatch(key), Status: signal.Complete,
+		Metric: (spec.TargetTracking{Metric: &spec.Metric{Namespace: "App", Name: "InFlight"}, TargetPerTask: 40}).CloudWatch(key).Metric, Status: signal.Complete,
 		Points: []signal.Point{{Start: noon.Add(-time.Minute), Value: 90}},
 	}})
 	in.Policy.MinCapacity = 0
 	in.Policy.Policies = []spec.Policy{{TargetTracking: &spec.TargetTracking{Metric: &spec.Metric{Namespace: "App", Name: "InFlight"}, TargetPerTask: 40}}}
-	if got := taskcount.Decide(noon, in); got.Desired != 3 {
+	if got := decide(noon, in); got.Desired != 3 {
 		t.Errorf("got %d (%s), want 3", got.Desired, got.Because)
 	}
 }

@@ -49,7 +49,7 @@ func TestBoundsAlwaysHold(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		in := anyInput(t)
-		got := taskcount.Decide(noon, in)
+		got := decide(noon, in)
 		p := in.Policy
 		if got.Desired < p.MinCapacity || got.Desired > max(p.MaxCapacity, in.Base) {
 			t.Fatalf("%d is outside %d to %d (base %d)", got.Desired, p.MinCapacity, p.MaxCapacity, in.Base)
@@ -74,7 +74,7 @@ func TestMoreDemandNeverMeansFewerTasks(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		in := anyInput(t)
-		low := taskcount.Decide(noon, in).Desired
+		low := decide(noon, in).Desired
 		more := in
 		more.Signals = signal.Set{in.Signals[0]}
 		more.Signals[0].Points = nil
@@ -82,7 +82,7 @@ func TestMoreDemandNeverMeansFewerTasks(t *testing.T) {
 			p.Value *= signal.Value(1 + rapid.Float64Range(0, 2).Draw(t, "more"))
 			more.Signals[0].Points = append(more.Signals[0].Points, p)
 		}
-		if high := taskcount.Decide(noon, more).Desired; high < low {
+		if high := decide(noon, more).Desired; high < low {
 			t.Fatalf("more demand gave %d tasks, less gave %d", high, low)
 		}
 	})
@@ -92,7 +92,7 @@ func TestOrderAndRepetitionOfSamplesDoNotMatter(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		in := anyInput(t)
-		want := taskcount.Decide(noon, in)
+		want := decide(noon, in)
 		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
 		shuffled := in
 		shuffled.Signals = signal.Set{in.Signals[0]}
@@ -104,7 +104,7 @@ func TestOrderAndRepetitionOfSamplesDoNotMatter(t *testing.T) {
 		}
 		r.Shuffle(len(pts), func(i, j int) { pts[i], pts[j] = pts[j], pts[i] })
 		shuffled.Signals[0].Points = pts
-		if diff := cmp.Diff(want, taskcount.Decide(noon, shuffled)); diff != "" {
+		if diff := cmp.Diff(want, decide(noon, shuffled)); diff != "" {
 			t.Fatalf("shuffled and repeated samples decide otherwise:\n%s", diff)
 		}
 	})
@@ -122,7 +122,7 @@ func TestAbsenceNeverLowersTheCount(t *testing.T) {
 		for _, i := range lost {
 			in.Signals[0].Points[i].Value = signal.Value(math.NaN())
 		}
-		if got := taskcount.Decide(noon, in); got.Desired < in.Base {
+		if got := decide(noon, in); got.Desired < in.Base {
 			t.Fatalf("scaled in from %d to %d with %d datapoints missing", in.Base, got.Desired, len(lost))
 		}
 	})
@@ -134,13 +134,13 @@ func TestEvaluatingTwiceChangesNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		in := anyInput(t)
-		first := taskcount.Decide(noon, in)
+		first := decide(noon, in)
 		if first.Direction == history.Hold {
 			return
 		}
 		in.History = in.History.With(history.Order{At: noon, From: first.Base, To: first.Desired}, first.Marks)
 		in.Base, in.Service.Desired = first.Desired, first.Desired
-		if again := taskcount.Decide(noon, in); again.Direction != history.Hold {
+		if again := decide(noon, in); again.Direction != history.Hold {
 			t.Fatalf("ordered %d, then %d (%s: %s)", first.Desired, again.Desired, again.Reason, again.Because)
 		}
 	})
@@ -167,7 +167,7 @@ func TestConstantDemandDoesNotFlap(t *testing.T) {
 			pts = append(pts, signal.Point{Start: now.Add(-time.Minute), Value: signal.Value(min(demand, 100*float64(running))), Samples: signal.Value(running)})
 			in := input(desired, signal.Set{{Metric: spec.ServiceMetric(key, "CPUUtilization", "Sum"), Status: signal.Complete, Points: published(pts, now.Add(-lag))}})
 			in.Policy.MaxCapacity, in.History = 200, h
-			got := taskcount.Decide(now, in)
+			got := decide(now, in)
 			running = desired
 			if got.Direction == history.Hold {
 				continue
@@ -202,6 +202,6 @@ func BenchmarkDecide(b *testing.B) {
 	in := input(10, cpu(10, 0, repeat(55, 20)...))
 	b.ReportAllocs()
 	for b.Loop() {
-		taskcount.Decide(noon, in)
+		decide(noon, in)
 	}
 }

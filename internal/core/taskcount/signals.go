@@ -14,30 +14,19 @@ import (
 // over a window that covers the stabilization windows, the flap guard's hour and
 // the publishing lag. CloudWatch bills a metric, not its datapoints.
 func Queries(k fleet.ServiceKey, s spec.Service) []signal.Query {
-	var out []signal.Query
-	add := func(q signal.Query) {
-		i := slices.IndexFunc(out, func(x signal.Query) bool { return x.Metric.Key() == q.Metric.Key() })
-		if i < 0 {
-			out = append(out, q)
-			return
-		}
-		out[i].Window = max(out[i].Window, q.Window)
-		out[i].Samples = out[i].Samples || q.Samples
-	}
-	look := max(s.In().StabilizationWindow, s.Out().StabilizationWindow, flapLookback)
+	q := queries{look: max(s.In().StabilizationWindow, s.Out().StabilizationWindow, flapLookback)}
 	for _, p := range s.Policies {
-		t := p.TargetTracking
-		if t == nil {
-			continue
-		}
-		m := t.CloudWatch(k).Metric
-		window := look + signal.StaleAfter(m.Period) + m.Period
-		add(signal.Query{Metric: m, Samples: t.PredefinedMetric != "", Window: window})
-		if averages(*t) {
-			add(signal.Query{Metric: runningTasks(k), Window: window})
+		q.policy(k, p)
+	}
+	for _, v := range s.Vetoes {
+		q.add(signal.Query{Metric: v.Metric.CloudWatch("Average"), Window: v.LookbackTime()})
+	}
+	if s.Activation != nil {
+		for _, w := range s.Activation.Wake {
+			q.add(signal.Query{Metric: w.Metric.CloudWatch("Sum"), Window: s.Activation.CoolOffTime()})
 		}
 	}
-	return out
+	return q.all
 }
 
 // Queues gives the SQS queues whose state the policies of a service need, as
@@ -52,9 +41,52 @@ func Queues(s spec.Service) []string {
 	return out
 }
 
-// averages tells whether the metric is an average over the tasks that does not
-// itself say how many tasks there were.
-func averages(t spec.TargetTracking) bool { return t.PredefinedMetric == "" && t.TargetPerTask == 0 }
+type queries struct {
+	look time.Duration
+	all  []signal.Query
+}
+
+func (q *queries) policy(k fleet.ServiceKey, p spec.Policy) {
+	counted := false // the policy needs the running tasks of each minute
+	switch {
+	case p.TargetTracking != nil:
+		src := p.TargetTracking.CloudWatch(k)
+		q.add(signal.Query{Metric: src.Metric, Samples: src.Samples, Window: q.look})
+		counted = !src.Samples && !src.Total
+	case p.StepScaling != nil:
+		src := p.StepScaling.CloudWatch(k)
+		q.add(signal.Query{Metric: src.Metric, Samples: src.Samples, Window: q.look})
+		counted = !src.Samples
+	case p.Backlog != nil:
+		src := p.Backlog.CloudWatch()
+		q.add(signal.Query{Metric: src.Backlog, Window: q.look})
+		q.add(signal.Query{Metric: src.Arrivals, Window: q.look})
+		if src.OldestAge != nil {
+			q.add(signal.Query{Metric: *src.OldestAge, Window: q.look})
+		}
+		if counted = p.Backlog.ProcessingTime == nil; counted && src.Completions != nil {
+			q.add(signal.Query{Metric: *src.Completions, Window: q.look})
+		}
+	case p.Concurrency != nil:
+		stable, _ := p.Concurrency.Windows()
+		// Whether it is a panic depends on a stable window before the oldest datapoint.
+		q.add(signal.Query{Metric: p.Concurrency.Metric.CloudWatch("Sum"), Window: q.look + 2*stable})
+	}
+	if counted {
+		q.add(signal.Query{Metric: runningTasks(k), Window: q.look})
+	}
+}
+
+func (q *queries) add(n signal.Query) {
+	n.Window += signal.StaleAfter(n.Metric.Period) + n.Metric.Period
+	i := slices.IndexFunc(q.all, func(x signal.Query) bool { return x.Metric.Key() == n.Metric.Key() })
+	if i < 0 {
+		q.all = append(q.all, n)
+		return
+	}
+	q.all[i].Window = max(q.all[i].Window, n.Window)
+	q.all[i].Samples = q.all[i].Samples || n.Samples
+}
 
 // runningTasks is the number of RUNNING tasks minute by minute: ECS publishes
 // one sample per task, so the SampleCount of any service metric counts them.
@@ -62,49 +94,125 @@ func runningTasks(k fleet.ServiceKey) signal.Metric {
 	return spec.ServiceMetric(k, "CPUUtilization", "SampleCount")
 }
 
-// demandSeries turns what was read for a policy into demand over the whole
-// service: Value is the total in the metric's unit, Samples the tasks that
-// produced it (0 where unknown). A datapoint without its count is left out,
-// since its demand is not known: the same minute cannot be guessed from now.
-func demandSeries(k fleet.ServiceKey, t spec.TargetTracking, set signal.Set, now time.Time) signal.Series {
-	m := t.CloudWatch(k).Metric
-	got, ok := set.Find(m)
+// eyes see what was read for one service.
+type eyes struct {
+	now     time.Time
+	in      Input
+	out, sc spec.Resolved // scale-out and scale-in
+	tasks   *tally
+}
+
+// tally is the running tasks minute by minute.
+type tally struct {
+	series signal.Series
+	points []signal.Point
+}
+
+// read gives the series of a metric; one that is not there failed.
+func (e *eyes) read(m signal.Metric) signal.Series {
+	got, ok := e.in.Signals.Find(m)
 	if !ok {
 		return signal.Series{Metric: m, Status: signal.Failed, Why: "it was not read"}
 	}
-	out := signal.Series{Metric: m, Status: got.Status, Why: got.Why}
-	var tasks signal.Series
-	if averages(t) {
-		tasks, _ = set.Find(runningTasks(k))
-		if got.Status == signal.Complete && tasks.Status != signal.Complete {
-			out.Status, out.Why = tasks.Status, "the running task count: "+tasks.Why
+	return got
+}
+
+// running gives the running tasks of each minute.
+func (e *eyes) running() tally {
+	if e.tasks == nil {
+		s := e.read(runningTasks(e.in.Key))
+		t := tally{series: s, points: s.Closed(e.now)}
+		each := samplesPerTask(s.Metric.Period, e.in.Service.CPUSeconds)
+		for i := range t.points {
+			t.points[i].Value /= signal.Value(each)
+		}
+		e.tasks = &t
+	}
+	return *e.tasks
+}
+
+// at is the mean task count over [start, start+period), or the count of the
+// minute that holds a shorter period; 0 where a minute of it is not known,
+// since after a scale-out the minutes still to come are the larger ones.
+func (t tally) at(start time.Time, period time.Duration) float64 {
+	step := t.series.Metric.Period
+	from, _ := slices.BinarySearchFunc(t.points, start.Add(-step), func(p signal.Point, t time.Time) int { return p.Start.Compare(t) })
+	var sum, n float64
+	for _, c := range t.points[from:] {
+		if !c.Start.Before(start.Add(period)) {
+			break
+		}
+		if c.Start.Add(step).After(start) {
+			sum += float64(c.Value)
+			n++
 		}
 	}
-	counts := tasks.Closed(now)
+	if n == 0 || n < float64(period/max(step, 1)) {
+		return 0
+	}
+	return sum / n
+}
+
+// samplesPerTask is how many samples each task has in a period: with
+// high-resolution monitoring a task sends one every 20 s, and the Sum of a minute
+// is three times what the tasks carry.
+func samplesPerTask(period time.Duration, seconds int) float64 {
+	if seconds <= 0 {
+		seconds = 60
+	}
+	return max(1, float64(period/(time.Duration(seconds)*time.Second)))
+}
+
+// loads turns what was read for a policy into load over the whole service:
+// Value is the total in the metric's unit, Samples the tasks that produced it (0
+// where a total does not say). A datapoint without its count is left out, since
+// its demand is not known: the same minute cannot be guessed from now. The
+// points are the closed ones, oldest first.
+func (e *eyes) loads(src spec.Source) signal.Series {
+	out := e.read(src.Metric)
+	if src.Metric.Period == 0 { // a policy that names no metric: Validate says so
+		return signal.Series{Metric: src.Metric, Status: signal.Failed, Why: "it is not named"}
+	}
+	points := out.Closed(e.now)
+	var tasks tally
+	if !src.Samples && !src.Total {
+		tasks = e.running()
+		if out.Status == signal.Complete && tasks.series.Status != signal.Complete {
+			out.Status, out.Why = tasks.series.Status, "the running task count: "+tasks.series.Why
+		}
+	}
+	each := samplesPerTask(src.Metric.Period, e.in.Service.CPUSeconds)
+	if src.Metric.Name == "MemoryUtilization" {
+		each = samplesPerTask(src.Metric.Period, e.in.Service.MemorySeconds)
+	}
+	kept := points[:0]
 	var before signal.Point
-	for _, p := range got.Closed(now) {
+	for _, p := range points {
 		read := p
 		switch {
-		case t.PredefinedMetric != "":
-			p = carried(p, before, m.Period)
-		case t.TargetPerTask > 0:
+		case src.Samples:
+			p.Value, p.Samples = p.Value/signal.Value(each), p.Samples/signal.Value(each)
+			read = p
+			p = carried(p, before, src.Metric.Period)
+		case src.Total:
 			p.Samples = 0
-		case averages(t):
-			n := meanCount(counts, tasks.Metric.Period, p.Start, m.Period)
+		default:
+			n := tasks.at(p.Start, src.Metric.Period)
 			p.Value, p.Samples = signal.Value(float64(p.Value)*n), signal.Value(n)
 		}
-		if t.TargetPerTask == 0 && p.Samples <= 0 {
+		if !src.Total && p.Samples <= 0 {
 			continue
 		}
 		before = read
 		p.Value = max(p.Value, 0)
-		out.Points = append(out.Points, p)
+		kept = append(kept, p)
 	}
+	out.Points = kept
 	return out
 }
 
-// carried gives the datapoint of a minute in which tasks joined with the mean
-// of the two minutes' tasks, the average unchanged. A task that runs for the
+// carried gives the datapoint of a period in which tasks joined with the mean
+// of the two periods' tasks, the average unchanged. A task that runs for the
 // last ten seconds of a minute counts as a whole sample, so the Sum of that
 // minute is more than was carried: of 10 tasks of demand, 5 that were pinned
 // for 40 s and 10 for the rest sum up to 12.2 at a target of 60, and 13 tasks
@@ -116,31 +224,6 @@ func carried(p, before signal.Point, period time.Duration) signal.Point {
 	tasks := (before.Samples + p.Samples) / 2
 	p.Value, p.Samples = p.Value/p.Samples*tasks, tasks
 	return p
-}
-
-// meanCount is the mean task count over [start, start+period), or the count of
-// the minute that holds a shorter period; 0 where a minute of it is not known,
-// since after a scale-out the minutes still to come are the larger ones.
-func meanCount(counts []signal.Point, step time.Duration, start time.Time, period time.Duration) float64 {
-	var sum, n float64
-	for _, c := range counts {
-		if c.Start.Before(start.Add(period)) && c.Start.Add(step).After(start) {
-			sum += float64(c.Value)
-			n++
-		}
-	}
-	if n == 0 || n < float64(period/max(step, 1)) {
-		return 0
-	}
-	return sum / n
-}
-
-// saturated tells whether the datapoint hides demand: Fargate caps a task's
-// CPU at what it reserves, so at 99 % and more the true demand is unknown. On
-// EC2 a task may use idle CPU of its instance and the metric passes 100 %.
-func saturated(s fleet.Service, t spec.TargetTracking, p signal.Point) bool {
-	return s.Compute == fleet.Fargate && t.PredefinedMetric == spec.CPUUtilization &&
-		p.Samples > 0 && float64(p.Value/p.Samples) >= 99
 }
 
 // maxCount keeps the conversion from float64 within an int whatever a metric says.

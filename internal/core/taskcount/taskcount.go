@@ -23,8 +23,14 @@ type Input struct {
 	// Base is the count that cooldowns and orders start from: the live desired
 	// count, or in observe mode the shadow desired count.
 	Base int
+	// Acting is true where orders are carried out: only then is a live count that
+	// is not what was ordered somebody else's.
+	Acting bool
 	// Coming is how many tasks of the service fit on instances on the way.
 	Coming int
+	// Instances are those that the service's tasks can land on, Disconnected those
+	// of them whose agent is not connected; 0 on Fargate.
+	Instances, Disconnected int
 	// SpendLeft is what the account's cap leaves for this service, in dollars an
 	// hour; nil where there is no cap.
 	SpendLeft *float64
@@ -44,27 +50,35 @@ const (
 // Recommendation is one policy's raw number before limits.
 type Recommendation struct {
 	Policy string `json:"policy"`
-	// Type is the policy's type, by its field in the document.
+	// Type is the rule of the policy's type: TargetTracking, StepScaling, Backlog
+	// or Concurrency.
 	Type    string  `json:"type"`
 	Verdict Verdict `json:"verdict"`
 	// Count is the tasks wanted: the base when steady or unusable.
 	Count int `json:"count"`
-	// Demand is the total over the service in the metric's unit, Target what one
-	// task should carry of it; Demand/Target tasks are needed, before rounding.
+	// Need is the tasks needed before rounding, where the policy knows it.
+	Need float64 `json:"need,omitempty"`
+	// Demand is the total over the service in the metric's unit (the messages a
+	// second of a backlog, the metric itself of a step), Target what one task should
+	// carry of it, or a step's threshold.
 	Demand signal.Value `json:"demand"`
 	Target float64      `json:"target"`
+	// Unit is that of Demand and Target, empty where only the publisher knows it.
+	Unit string `json:"unit,omitempty"`
 	// Tasks is the count that produced the datapoint, 0 if unknown.
 	Tasks     int  `json:"tasks,omitempty"`
 	Saturated bool `json:"saturated,omitempty"`
 	// Panicking is true while the short window of a concurrency policy rules.
 	Panicking bool `json:"panicking,omitempty"`
-	// Backlog is the messages that wait, OldestSeconds the age of the oldest, and
+	// Waiting is the messages that wait, OldestSeconds the age of the oldest, and
 	// Learnt is true where Target was learnt (backlog policies).
-	Backlog       float64   `json:"backlog,omitempty"`
-	OldestSeconds float64   `json:"oldestSeconds,omitempty"`
-	Learnt        bool      `json:"learnt,omitempty"`
-	Datapoint     time.Time `json:"datapoint,omitzero"` // start of its period
-	Because       string    `json:"because"`
+	Waiting       float64 `json:"waiting,omitempty"`
+	OldestSeconds float64 `json:"oldestSeconds,omitempty"`
+	Learnt        bool    `json:"learnt,omitempty"`
+	// Idle is true where the policy's source proves that there is nothing to do.
+	Idle      bool      `json:"idle,omitempty"`
+	Datapoint time.Time `json:"datapoint,omitzero"` // start of its period
+	Because   string    `json:"because"`
 }
 
 // Result is the task count decided, and why.
@@ -77,7 +91,18 @@ type Result struct {
 	Reason    string            `json:"reason"`  // rule of the binding clause, or a not-scaled reason
 	Because   string            `json:"because"` // the binding clause in words
 	Wanted    int               `json:"wanted"`  // the combined recommendation before limits
-	Policies  []Recommendation  `json:"policies,omitempty"`
-	Clauses   []history.Clause  `json:"clauses"`
-	Marks     []history.Mark    `json:"marks,omitempty"` // datapoints that ground the order
+	// Min and Max are the bounds in force: the policy's, moved by windows,
+	// overrides, constraints and spend caps.
+	Min      int              `json:"min"`
+	Max      int              `json:"max"`
+	Policies []Recommendation `json:"policies,omitempty"`
+	Clauses  []history.Clause `json:"clauses"`
+	Marks    []history.Mark   `json:"marks,omitempty"` // datapoints that ground the order
+}
+
+// Memory is what a decision has learnt beside its order.
+type Memory struct {
+	History history.History
+	// Worth is true where it is worth a write without an order.
+	Worth bool
 }

@@ -1,0 +1,106 @@
+package taskcount
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+)
+
+// activate decides the way from zero and to zero, where the floor is zero. From
+// zero a wake signal starts the first task; what the policies ask for has been
+// combined already. The last task goes only on proof of idleness that has lasted
+// for the cool-off, and from one task alone: not from N.
+func (d *decider) activate() {
+	if d.min.count != 0 || d.hold != nil {
+		return
+	}
+	base, n := d.in.Base, d.steps.Count()
+	proof, proved := d.proof()
+	d.idle = proved
+	switch {
+	case base == 0 && n == 0:
+		if words, awake := d.woken(); awake {
+			d.steps.To(1, history.Activation, words)
+		}
+	case base == 0 || n > base:
+	case base > 1 && n == 0:
+		d.steps.To(1, history.Activation, "to zero it goes from one task alone, step by step")
+	case base == 1:
+		d.sleep(proof, proved)
+	}
+}
+
+// sleep lets the last task go, or says what is missing for that.
+func (d *decider) sleep(proof string, proved bool) {
+	off := d.in.Policy.Activation.CoolOffTime()
+	since := d.in.History.IdleSince
+	switch wants := d.steps.Count() == 0; {
+	case proved && !since.IsZero() && d.now.Sub(since) >= off:
+		d.sleeping = true
+		d.steps.To(0, history.Activation, fmt.Sprintf("idle since %s, longer than the cool-off of %s: %s", clock(since), off, proof))
+	case proved && since.IsZero():
+		d.steps.To(1, history.Activation, fmt.Sprintf("idle from now on, the last task goes after the cool-off of %s: %s", off, proof))
+	case proved:
+		d.steps.To(1, history.Activation, fmt.Sprintf("idle since %s, the last task goes after the cool-off of %s: %s", clock(since), off, proof))
+	case wants:
+		d.steps.To(1, history.Activation, "the last task goes only on proof of idleness: "+proof)
+	}
+}
+
+// proof tells whether every policy that sees demand at zero tasks reports real
+// zeros, there being one at least, and whether no wake signal has spoken. What
+// policies that are blind at zero say is no proof of either.
+func (d *decider) proof() (words string, proved bool) {
+	var idle []string
+	for _, v := range d.views {
+		if !v.policy.SeesAtZero() {
+			continue
+		}
+		if !v.rec.Idle {
+			return v.rec.Policy + " does not report that nothing is to do", false
+		}
+		if !v.silent && d.busyWithin(v, d.in.Policy.Activation.CoolOffTime()) {
+			return v.rec.Policy + " had something to do within the cool-off", false
+		}
+		idle = append(idle, v.rec.Policy+" reports zero")
+	}
+	if words, awake := d.woken(); awake {
+		return words, false
+	}
+	if len(idle) == 0 {
+		return "no policy reports real zeros", false
+	}
+	return strings.Join(idle, "; "), true
+}
+
+// busyWithin tells whether a datapoint of the window asked for tasks.
+func (d *decider) busyWithin(v view, window time.Duration) bool {
+	return slices.ContainsFunc(v.asks, func(a ask) bool {
+		return a.start.Add(v.period).After(d.now.Add(-window)) && (a.need > 0 || a.count > 0 && d.in.Base == 0)
+	})
+}
+
+// woken tells whether a wake signal is above its value. One that publishes
+// nothing, as a counter of errors does while there are none, is quiet.
+func (d *decider) woken() (words string, awake bool) {
+	a := d.in.Policy.Activation
+	if a == nil {
+		return "", false
+	}
+	for _, w := range a.Wake {
+		m := w.Metric.CloudWatch("Sum")
+		s, ok := d.in.Signals.Find(m)
+		if !ok {
+			continue
+		}
+		r := s.Newest(d.now)
+		if r.Freshness == signal.Fresh && float64(r.Point.Value) > w.Above {
+			return fmt.Sprintf("the wake signal %s is %s at %s, above %s", w.Metric.Label(), number(float64(r.Point.Value)), clock(r.Point.Start), number(w.Above)), true
+		}
+	}
+	return "", false
+}

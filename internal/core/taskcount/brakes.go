@@ -1,0 +1,149 @@
+package taskcount
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+)
+
+// coolDown lets a direction rest. An out is never stopped by the in-cooldown,
+// and during the out-cooldown a count above the last one ordered passes, as in
+// Application Auto Scaling. The in-cooldown runs from the last order either way.
+func (d *decider) coolDown() {
+	if d.commanded {
+		return
+	}
+	switch d.steps.Direction() {
+	case history.Out:
+		last, ok := d.in.History.HighestOut(d.now.Add(-d.out.Cooldown))
+		if ok && d.steps.Count() <= last.To {
+			d.steps.To(d.in.Base, history.ScaleOutCooldown, fmt.Sprintf("scaled out to %d at %s, cooldown %s: only a larger count passes",
+				last.To, clock(last.At), spec.Duration(d.out.Cooldown)))
+		}
+	case history.In:
+		last, ok := d.in.History.Last()
+		if ok && d.now.Sub(last.At) < d.sc.Cooldown {
+			d.steps.To(d.in.Base, history.ScaleInCooldown, fmt.Sprintf("scaled %s to %d at %s, cooldown %s",
+				history.Toward(last.From, last.To), last.To, clock(last.At), spec.Duration(d.sc.Cooldown)))
+		}
+	case history.Hold:
+	}
+}
+
+// heedVetoes stops scale-in while a veto is bad, or not known.
+func (d *decider) heedVetoes() {
+	if d.steps.Direction() != history.In || d.commanded {
+		return
+	}
+	for _, v := range d.in.Policy.Vetoes {
+		if words, bad := d.vetoed(v); bad {
+			d.steps.To(d.in.Base, history.ScaleInVeto, fmt.Sprintf("the veto %s: %s", v.Name, words))
+			return
+		}
+	}
+}
+
+// vetoed tells whether a datapoint within the look back is bad, or whether that
+// is not known. Only an answer that is whole can say that there was none.
+func (d *decider) vetoed(v spec.Veto) (words string, bad bool) {
+	m := v.Metric.CloudWatch("Average")
+	s, ok := d.in.Signals.Find(m)
+	if !ok {
+		return "the metric was not read, and unknown is bad", true
+	}
+	points := s.Closed(d.now)
+	if r := s.Judge(d.now, points); r.Freshness != signal.Fresh && (s.Status != signal.Complete || v.TreatMissingData != spec.NotBreaching) {
+		return r.Because + ", and unknown is bad", true
+	}
+	back := v.LookbackTime()
+	for i := len(points) - 1; i >= 0; i-- {
+		p := points[i]
+		// The newest datapoint counts however late it came.
+		if i < len(points)-1 && !p.Start.Add(m.Period).After(d.now.Add(-back)) {
+			break
+		}
+		switch value := float64(p.Value); {
+		case v.Above != nil && value > *v.Above:
+			return fmt.Sprintf("%s was %s at %s, above %s, within the last %s", v.Metric.Label(), number(value), clock(p.Start), number(*v.Above), spec.Duration(back)), true
+		case v.Below != nil && value < *v.Below:
+			return fmt.Sprintf("%s was %s at %s, below %s, within the last %s", v.Metric.Label(), number(value), clock(p.Start), number(*v.Below), spec.Duration(back)), true
+		}
+	}
+	return "", false
+}
+
+// freeze stops scale-in while a deployment is in progress, as Application Auto
+// Scaling does; scale-out goes on. A deployment can be paused for days, so the
+// freeze ends after its time.
+func (d *decider) freeze() {
+	if d.steps.Direction() != history.In || !d.in.Service.Deploying() || d.commanded {
+		return
+	}
+	limit := d.sc.DeploymentFreeze
+	if p, ok := d.in.Service.Primary(); ok && !p.CreatedAt.IsZero() && d.now.Sub(p.CreatedAt) >= limit {
+		d.steps.To(d.steps.Count(), history.DeploymentInProgress, fmt.Sprintf("a deployment is in progress since %s, longer than the freeze of %s: it no longer stops scale-in",
+			p.CreatedAt.UTC().Format(time.RFC3339), spec.Duration(limit)))
+		return
+	}
+	d.steps.To(d.in.Base, history.DeploymentInProgress, fmt.Sprintf("scale-in waits until the deployment has ended, at most %s", spec.Duration(limit)))
+}
+
+// troubleFor is how long a trouble that ECS has reported counts: it tries again
+// with growing pauses of up to 15 minutes.
+const troubleFor = 15 * time.Minute
+
+// brakePlacement keeps the count within what is placed and one step more: where
+// tasks cannot be placed, or keep failing to start, more of them help nobody, and
+// a count that runs away from what runs cannot be brought down at once either.
+func (d *decider) brakePlacement() {
+	if d.steps.Direction() != history.Out {
+		return
+	}
+	s := d.in.Service
+	placed := s.Running + s.Pending + d.in.Coming
+	absent := max(s.Desired, d.in.Base) - placed
+	for _, t := range s.Troubles {
+		if age := d.now.Sub(t.At); age > troubleFor {
+			continue
+		}
+		switch {
+		case t.Kind == fleet.PlacementFailure && absent > 0:
+			d.steps.To(d.in.Base, history.TasksUnplaced, fmt.Sprintf("%d tasks have no place (%s at %s): more would wait beside them", absent, t.Words, clock(t.At)))
+			return
+		case t.Kind == fleet.StartImpaired && s.Running < d.in.Base:
+			d.steps.To(d.in.Base, history.TasksUnplaced, fmt.Sprintf("%d of %d tasks run and new ones keep failing (%s at %s): more would fail beside them", s.Running, d.in.Base, t.Words, clock(t.At)))
+			return
+		}
+	}
+	if most := max(d.in.Base, d.furthest(placed)); d.steps.Count() > most {
+		d.steps.To(most, history.TasksUnplaced, fmt.Sprintf("%d tasks run, start or are about to be placed: the count stays within one step of them", placed))
+	}
+}
+
+// The share and the number of a fleet that must be sick before scale-in stops:
+// those of the Kubernetes cluster autoscaler.
+const (
+	sickShare = 0.45
+	sickLeast = 3
+)
+
+// brakeFleet stops scale-in while much of the fleet is sick: what is missing of
+// the desired tasks, or instances whose agent is not connected. Their low use is
+// not low demand.
+func (d *decider) brakeFleet() {
+	if d.steps.Direction() != history.In || d.commanded {
+		return
+	}
+	sick := func(n, of int) bool { return n > sickLeast && float64(n) > sickShare*float64(of) }
+	s := d.in.Service
+	switch missing := s.Desired - s.Running; {
+	case sick(missing, s.Desired):
+		d.steps.To(d.in.Base, history.UnhealthyFleet, fmt.Sprintf("%d of %d tasks do not run: no scale-in while more than 45 %% and more than 3 do not", missing, s.Desired))
+	case sick(d.in.Disconnected, d.in.Instances):
+		d.steps.To(d.in.Base, history.UnhealthyFleet, fmt.Sprintf("%d of %d instances are not connected: no scale-in while more than 45 %% and more than 3 are not", d.in.Disconnected, d.in.Instances))
+	}
+}

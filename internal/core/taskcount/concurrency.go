@@ -1,0 +1,118 @@
+package taskcount
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+)
+
+// twoWindows is one concurrency policy with the load it sees.
+type twoWindows struct {
+	*eyes
+	c             spec.Concurrency
+	points        []signal.Point
+	period        time.Duration
+	stable, short time.Duration
+	target        float64 // what one task is planned for
+	threshold     float64
+	up, down      float64
+}
+
+// concurrency gives what the requests in flight (or the requests a period) ask
+// for, by Knative's rules: the mean over the stable window, and in a panic the
+// larger of that and the mean over the short one, never less than before in the
+// same panic.
+//
+// Source: Knative serving, pkg/autoscaler/scaling. Knative keeps the panic in
+// memory and starts in one after a restart; here it is found anew from the
+// datapoints each time.
+func (e *eyes) concurrency(p spec.Policy, c spec.Concurrency) view {
+	m := c.Metric.CloudWatch("Sum")
+	series := e.read(m)
+	t := twoWindows{eyes: e, c: c, points: series.Closed(e.now), period: m.Period, target: c.TargetPerTask * spec.DefaultUtilization, threshold: spec.DefaultPanicThreshold, up: spec.DefaultMaxUpRate, down: spec.DefaultMaxDownRate}
+	t.stable, t.short = c.Windows()
+	if c.TargetUtilization != nil {
+		t.target = c.TargetPerTask * float64(*c.TargetUtilization)
+	}
+	for _, v := range []struct {
+		set  float64
+		into *float64
+	}{{c.PanicThreshold, &t.threshold}, {c.MaxScaleUpRate, &t.up}, {c.MaxScaleDownRate, &t.down}} {
+		if v.set > 0 {
+			*v.into = v.set
+		}
+	}
+	v := view{key: m.Key(), period: m.Period}
+	v.rec = Recommendation{Policy: p.Label(), Type: history.Concurrency, Verdict: Unusable, Count: e.in.Base, Target: t.target}
+	reading := series.Judge(e.now, t.points)
+	r := &v.rec
+	if reading.Freshness != signal.Missing {
+		r.Datapoint, r.Demand = reading.Point.Start, reading.Point.Value
+	}
+	if reading.Freshness != signal.Fresh {
+		r.Because = reading.Because
+		return v
+	}
+	t.walk(&v)
+	return v
+}
+
+// walk goes over the datapoints and keeps the panic.
+func (t twoWindows) walk(v *view) {
+	var panicAt time.Time // end of the last datapoint that asked for a panic
+	most := 0             // asked for in this panic
+	r := &v.rec
+	for i, p := range t.points {
+		end := p.Start.Add(t.period)
+		s, q := t.mean(i, t.stable), t.mean(i, t.short)
+		ready := float64(max(1, t.countAt(end)))
+		if math.Ceil(q/t.target-1e-9)/ready >= t.threshold {
+			panicAt = end
+		} else if !panicAt.IsZero() && end.Sub(panicAt) > t.stable {
+			panicAt, most = time.Time{}, 0
+		}
+		a := ask{start: p.Start, need: s / t.target}
+		calm := t.clamped(a.need, ready)
+		a.count = t.tolerated(calm)
+		if !panicAt.IsZero() {
+			most = max(most, ceil(calm), ceil(t.clamped(q/t.target, ready)))
+			a.count, a.need = max(t.in.Base, most), max(a.need, q/t.target)
+		}
+		v.asks = append(v.asks, a)
+		r.Demand, r.Need = signal.Value(s), a.need
+	}
+	last := v.asks[len(v.asks)-1]
+	r.Count, r.Panicking = last.count, !panicAt.IsZero()
+	r.Idle = r.Demand == 0 && t.points[len(t.points)-1].Value == 0
+	r.verdict(t.in.Base)
+	r.Because = fmt.Sprintf("a mean of %s over %s needs %.2f tasks at %s each", number(float64(r.Demand)), spec.Duration(t.stable), float64(r.Demand)/t.target, number(t.target))
+	switch {
+	case r.Panicking:
+		q := t.mean(len(t.points)-1, t.short)
+		r.Demand = signal.Value(max(float64(r.Demand), q))
+		r.Because += fmt.Sprintf("; in panic since the last %s asked for %s times the tasks: at least %d", spec.Duration(t.short), number(t.threshold), most)
+	case r.Verdict == Steady:
+		r.Because += fmt.Sprintf(", within tolerance of %d", t.in.Base)
+	}
+}
+
+// clamped keeps a need within what the tasks may be multiplied and divided by.
+func (t twoWindows) clamped(need, ready float64) float64 {
+	return min(max(need, math.Floor(ready/t.down)), math.Ceil(t.up*ready))
+}
+
+// mean gives the mean over the window that ends with the datapoint at i. It is
+// summed anew each time: what a running sum leaves of zeros is not zero.
+func (t twoWindows) mean(i int, window time.Duration) float64 {
+	since := t.points[i].Start.Add(t.period - window)
+	sum, n := 0.0, 0
+	for k := i; k >= 0 && !t.points[k].Start.Before(since); k-- {
+		sum += max(0, float64(t.points[k].Value))
+		n++
+	}
+	return sum / float64(n)
+}

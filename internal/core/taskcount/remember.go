@@ -1,0 +1,103 @@
+package taskcount
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
+)
+
+// foreignFor is how long a foreign count is spoken of where no order has
+// followed it.
+const foreignFor = time.Hour
+
+// adopt takes a desired count that is not what was last written as the base, and
+// says so. The live count is the base in any case; what is noticed here is that
+// somebody else writes it.
+func (d *decider) adopt() {
+	if !d.in.Acting || d.in.History.Shadow != nil {
+		return
+	}
+	h := d.in.History
+	if expected, known := h.Expected(); known && expected != d.in.Service.Desired {
+		d.sighting = &history.Sighting{At: d.now, Expected: expected, Found: d.in.Service.Desired, Who: d.writer()}
+		h = h.Sighted(*d.sighting)
+	}
+	n := len(h.Foreign)
+	if n == 0 {
+		return
+	}
+	s, last := h.Foreign[n-1], time.Time{}
+	if o, ok := h.Last(); ok {
+		last = o.At
+	}
+	if s.At.After(last) && d.now.Sub(s.At) < foreignFor {
+		who := s.Who
+		if who == "" {
+			who = "unknown"
+		}
+		d.steps.To(d.in.Base, history.ForeignWriter, fmt.Sprintf("the desired count %d, found at %s in place of %d, was not written here (writer: %s): adopted as the base", s.Found, clock(s.At), s.Expected, who))
+	}
+}
+
+// writer guesses who wrote the count from what ECS shows: a deployment that is
+// newer than the last order came with it. Without CloudTrail more cannot be said.
+func (d *decider) writer() string {
+	last, ok := d.in.History.Last()
+	p, deployed := d.in.Service.Primary()
+	if !ok || !deployed || !p.CreatedAt.After(last.At) {
+		return ""
+	}
+	if d.in.Service.Stack != "" {
+		return fmt.Sprintf("CloudFormation stack %s, with the deployment of %s", d.in.Service.Stack, p.CreatedAt.UTC().Format(time.RFC3339))
+	}
+	return "a deploy tool, with the deployment of " + p.CreatedAt.UTC().Format(time.RFC3339)
+}
+
+// foreignBelow tells whether the count now is a foreign one that no order has
+// followed.
+func (d *decider) foreignBelow() bool {
+	h := d.in.History
+	if d.sighting != nil {
+		return true
+	}
+	n := len(h.Foreign)
+	last, ordered := h.Last()
+	return d.in.Acting && n > 0 && (!ordered || h.Foreign[n-1].At.After(last.At)) && h.Foreign[n-1].Found == d.in.Service.Desired
+}
+
+// remember gives the history with what this look has taught: foreign counts,
+// since when the service is idle, the lowest count of the hour, service rates.
+func (d *decider) remember() Memory {
+	m := Memory{History: d.in.History}
+	if d.sighting != nil {
+		m.History, m.Worth = m.History.Sighted(*d.sighting), true
+	}
+	if n := len(m.History.Foreign); d.repaired && n > 0 {
+		f := append([]history.Sighting{}, m.History.Foreign...)
+		f[n-1].Repaired = d.now
+		m.History.Foreign = f
+	}
+	switch since := m.History.IdleSince; {
+	case d.idle && since.IsZero() && d.in.Base > 0:
+		m.History.IdleSince, m.Worth = d.now, true
+	case !d.idle && !since.IsZero():
+		m.History.IdleSince, m.Worth = time.Time{}, true
+	}
+	if d.sc.HistoryFloor > 0 {
+		if hours, changed := m.History.Hours.See(d.now, d.in.Base); changed {
+			m.History.Hours, m.Worth = hours, true
+		}
+	}
+	for _, v := range d.views {
+		r := v.learnt
+		old, known := m.History.Rate(v.key)
+		if r.At.IsZero() || known && !r.At.After(old.At) {
+			continue
+		}
+		m.History = m.History.WithRate(r)
+		// The datapoints since are in the window of the next look too.
+		m.Worth = m.Worth || !known || r.At.Sub(old.At) >= rateNoteEvery
+	}
+	return m
+}

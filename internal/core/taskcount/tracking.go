@@ -1,0 +1,149 @@
+package taskcount
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+)
+
+// tracker is one target tracking policy with the demand it sees.
+type tracker struct {
+	*eyes
+	target spec.TargetTracking
+	source spec.Source
+}
+
+// track gives what a target tracking policy asks for: tasks = demand / target.
+func (e *eyes) track(p spec.Policy, target spec.TargetTracking) view {
+	t := tracker{eyes: e, target: target, source: target.CloudWatch(e.in.Key)}
+	loads := e.loads(t.source)
+	v := view{key: loads.Metric.Key(), period: loads.Metric.Period, asks: make([]ask, 0, len(loads.Points))}
+	v.rec = Recommendation{Policy: p.Label(), Type: history.TargetTracking, Verdict: Unusable, Count: e.in.Base, Target: t.perTask(), Unit: unitOf(target.PredefinedMetric)}
+	reading := loads.Judge(e.now, loads.Points)
+	r := &v.rec
+	if reading.Freshness != signal.Missing {
+		r.Datapoint, r.Demand, r.Tasks = reading.Point.Start, reading.Point.Value, int(reading.Point.Samples)
+	}
+	if reading.Freshness != signal.Fresh {
+		r.Because = reading.Because
+		return v
+	}
+	for _, p := range loads.Points {
+		v.asks = append(v.asks, t.ask(p))
+	}
+	last := v.asks[len(v.asks)-1]
+	r.Count, r.Need, r.Saturated = last.count, last.need, t.pinned(reading.Point)
+	r.Idle = t.source.Total && reading.Point.Value == 0
+	r.verdict(e.in.Base)
+	r.Because = t.words(reading.Point, *r)
+	return v
+}
+
+func (t tracker) words(p signal.Point, r Recommendation) string {
+	if r.Saturated {
+		return fmt.Sprintf("%d tasks are pinned at their %s, which hides demand: at least twice as many", r.Tasks, t.ceilingName())
+	}
+	demand := "a demand of " + amount(float64(p.Value), r.Unit)
+	if p.Samples > 0 {
+		demand += fmt.Sprintf(" (%s on each of %s tasks)", amount(float64(p.Value/p.Samples), r.Unit), number(float64(p.Samples)))
+	}
+	words := fmt.Sprintf("%s needs %.2f tasks at %s each", demand, r.Need, amount(r.Target, r.Unit))
+	if r.Verdict == Steady {
+		words += fmt.Sprintf(", within tolerance of %d", t.in.Base)
+	}
+	return words
+}
+
+func (t tracker) ceilingName() string {
+	if t.target.Ceiling > 0 {
+		return "ceiling of " + number(t.target.Ceiling)
+	}
+	return "CPU limit"
+}
+
+// perTask is what one task should carry, in the metric's unit.
+func (t tracker) perTask() float64 {
+	if t.target.TargetPerTask > 0 {
+		return t.target.TargetPerTask
+	}
+	return t.target.TargetValue
+}
+
+// ask is what one closed datapoint asks for.
+func (t tracker) ask(p signal.Point) ask {
+	need := float64(p.Value) / t.perTask()
+	if t.pinned(p) {
+		// At least twice the tasks that were pinned, and never fewer than there are.
+		n := max(t.in.Base, ceil(need), 2*ceil(float64(p.Samples)))
+		return ask{start: p.Start, count: n, need: max(need, 2*float64(p.Samples))}
+	}
+	need = t.single(need, p)
+	return ask{start: p.Start, count: t.tolerated(need), need: need}
+}
+
+// single takes the second set of tasks out of a need. While a deployment runs
+// old and new tasks side by side, what each task costs by itself (its memory, its
+// start) is in the Sum twice: 20 tasks at 65 % memory, where 10 were desired,
+// would need 19 at a target of 70, and 36 at the next deployment. So where more
+// tasks ran than were desired in that minute, only the desired ones count, down to
+// the base: it damps a scale-out and never makes a scale-in.
+func (t tracker) single(need float64, p signal.Point) float64 {
+	base := float64(t.in.Base)
+	if t.source.Total || need <= base {
+		return need
+	}
+	desired := t.in.Service.Desired
+	if t.in.History.Shadow == nil { // orders of observe mode never moved the live count
+		desired = max(t.in.History.CountAt(p.Start, desired), t.in.History.CountAt(p.Start.Add(t.source.Metric.Period), desired))
+	}
+	if desired <= 0 || float64(p.Samples) <= float64(desired) {
+		return need
+	}
+	return max(base, need*float64(desired)/float64(p.Samples))
+}
+
+// pinned tells whether the datapoint hides demand: Fargate caps a task's CPU at
+// what it reserves, so at 99 % and more the true demand is unknown. On EC2 a task
+// may use idle CPU of its instance and the metric passes 100 %. A policy may
+// name the ceiling of a metric of its own.
+func (t tracker) pinned(p signal.Point) bool {
+	if p.Samples <= 0 {
+		return false
+	}
+	mean := float64(p.Value / p.Samples)
+	if t.target.Ceiling > 0 {
+		return mean >= t.target.Ceiling
+	}
+	return t.source.Samples && t.source.Metric.Name == "CPUUtilization" && t.in.Service.Compute == fleet.Fargate && mean >= 99
+}
+
+// unitOf is what a predefined metric is in.
+func unitOf(predefined string) string {
+	switch predefined {
+	case "":
+		return ""
+	case spec.ALBRequestCountPerTarget:
+		return " requests"
+	}
+	return " %"
+}
+
+// amount writes a value with the unit of the metric where it is known.
+func amount(v float64, unit string) string { return number(v) + unit }
+
+// number writes a value plainly, to two decimals: a demand of 16412, not of
+// 1.641e+04, and 1234567 bytes as such.
+func number(v float64) string {
+	if abs := math.Abs(v); abs >= 1e15 || abs < 0.01 && abs > 0 {
+		return strconv.FormatFloat(v, 'g', 4, 64)
+	}
+	return strconv.FormatFloat(math.Round(v*100)/100, 'f', -1, 64)
+}
+
+func clock(t time.Time) string { return t.UTC().Format("15:04:05Z") }

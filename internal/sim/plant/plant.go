@@ -188,7 +188,7 @@ func (p *Plant) AddService(c Service) error {
 	p.services = append(p.services, s)
 	p.settle(s)
 	for _, t := range s.tasks {
-		if t.host != nil || s.group == nil && !t.waiting {
+		if !t.waiting {
 			p.run(t)
 		}
 	}

@@ -296,7 +296,7 @@ func TestConservation(t *testing.T) {
 			err = p.Groups().SetDesiredCapacity(t.Context(), "hosts", 10)
 		}
 		clock.RunUntil(clock.Now().Add(20 * time.Minute))
-		if v := p.View("web"); err != nil || v.Running != v.Desired || v.Pending != 0 || v.Deploying {
+		if v := p.View("web"); err != nil || v.Running != v.Desired || v.Pending+v.Unplaced != 0 || v.Deploying {
 			rt.Fatalf("after 20 quiet minutes: %+v (%v)", v, err)
 		}
 	})
@@ -316,7 +316,7 @@ func TestInstances(t *testing.T) {
 		Load: constant(30), Capacity: 10, Start: sim.Fixed(30 * time.Second),
 	}))
 	b.must(b.SetDesired("web", 6))
-	if v := b.to(time.Minute); v.Running != 4 || v.Pending != 2 || b.GroupView("hosts").Waiting != 2 {
+	if v := b.to(time.Minute); v.Running != 4 || v.Unplaced != 2 || b.GroupView("hosts").Waiting != 2 {
 		t.Errorf("with one instance: %+v, want 4 running and 2 waiting for room", v)
 	}
 	b.must(p.Groups().SetDesiredCapacity(t.Context(), "hosts", 2))
@@ -336,7 +336,7 @@ func TestInstances(t *testing.T) {
 	}
 	// The oldest instance goes with its four tasks; two of them fit on the other.
 	b.must(p.Groups().SetDesiredCapacity(t.Context(), "hosts", 1))
-	if v := b.to(5 * time.Minute); v.Running != 4 || v.Pending != 2 {
+	if v := b.to(5 * time.Minute); v.Running != 4 || v.Unplaced != 2 {
 		t.Errorf("after losing an instance: %+v, want 4 running and 2 waiting", v)
 	}
 }

@@ -22,8 +22,9 @@ type Queue struct {
 	// before they are visible again: 30 s if zero.
 	Visibility time.Duration
 	// Quiet is how long after its last message a queue still publishes metrics: 6 h
-	// if zero. Polling is not counted as use, so that a waiting worker does not
-	// keep the metrics alive. Woken, the queue has none for QueueWake.
+	// if zero. Any call counts as use in SQS; here polling does not, so that a
+	// waiting worker does not keep the metrics alive: that is the harder case. Woken,
+	// the queue has none for QueueWake.
 	Quiet time.Duration
 }
 
@@ -71,20 +72,21 @@ func (p *Plant) AddQueue(c Queue) error {
 	p.queues = append(p.queues, q)
 	for _, v := range []struct {
 		name string
+		some bool // reported only where there are some, as SQS documents it
 		read func() float64
 	}{
-		{"ApproximateNumberOfMessagesVisible", func() float64 { return float64(count(q.visible)) }},
-		{"ApproximateNumberOfMessagesNotVisible", func() float64 { return float64(count(q.flying) + count(q.abandoned)) }},
-		{"ApproximateNumberOfMessagesDelayed", func() float64 { return float64(count(q.delayed)) }},
-		{"ApproximateAgeOfOldestMessage", func() float64 { return float64(q.age()) }},
-		{"NumberOfMessagesSent", since(&q.sent)},
-		{"NumberOfMessagesDeleted", since(&q.deleted)},
+		{"ApproximateNumberOfMessagesVisible", false, func() float64 { return float64(count(q.visible)) }},
+		{"ApproximateNumberOfMessagesNotVisible", true, func() float64 { return float64(count(q.flying) + count(q.abandoned)) }},
+		{"ApproximateNumberOfMessagesDelayed", true, func() float64 { return float64(count(q.delayed)) }},
+		{"ApproximateAgeOfOldestMessage", true, func() float64 { return float64(q.age()) }},
+		{"NumberOfMessagesSent", false, since(&q.sent)},
+		{"NumberOfMessagesDeleted", false, since(&q.deleted)},
 	} {
 		metric := signal.Metric{Namespace: "AWS/SQS", Name: v.name, Dimensions: []signal.Dimension{{Name: "QueueName", Value: c.Name}}}
 		p.addMeter(p.newMeter(metric, time.Minute, func(now int) datapoint {
-			d := datapoint{average: v.read(), samples: 1, visible: p.start.Add(time.Duration(q.wakes) * time.Second)}
-			if q.silent(now) {
-				d.samples = 0
+			d := datapoint{average: v.read(), visible: p.start.Add(time.Duration(q.wakes) * time.Second)}
+			if !q.silent(now) && (!v.some || d.average > 0) {
+				d.samples = 1
 			}
 			return d
 		}))

@@ -80,12 +80,15 @@ func TestQueueBacklog(t *testing.T) {
 	}
 	b.to(time.Minute + time.Second)
 	for name, want := range map[string]signal.Value{
-		"ApproximateNumberOfMessagesVisible": 240, "ApproximateNumberOfMessagesNotVisible": 6, "ApproximateNumberOfMessagesDelayed": 0,
+		"ApproximateNumberOfMessagesVisible": 240, "ApproximateNumberOfMessagesNotVisible": 6,
 		"NumberOfMessagesSent": 600, "NumberOfMessagesDeleted": 354, "ApproximateAgeOfOldestMessage": signal.Value(v.Age.Seconds()),
 	} {
 		if d := cmp.Diff([]signal.Point{{Start: begin(), Value: want}}, b.sqs(name, "Maximum", time.Hour)); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
+	}
+	if p := b.sqs("ApproximateNumberOfMessagesDelayed", "Maximum", time.Hour); len(p) != 0 {
+		t.Errorf("without a delayed message SQS published %+v", p)
 	}
 	b.to(3 * time.Minute)
 	if v := b.QueueView("jobs"); v.Deleted != 600 || !b.state().Idle() {

@@ -48,7 +48,7 @@ func (p *Plant) deploy(n fleet.ServiceName, shift, bake time.Duration) error {
 	p.sync()
 	now := p.clock.Now()
 	s.revision++
-	s.failed = 0
+	s.failed, s.failedRow, s.holdUntil = 0, 0, time.Time{} // another task definition starts without pauses
 	s.deployed, s.blueUntil, s.bakeUntil, s.rolling = now, now.Add(shift), now.Add(bake), true
 	p.at(s.bakeUntil, func() { p.settle(s) })
 	p.settle(s)
@@ -138,7 +138,8 @@ func (p *Plant) launch(s *service) {
 
 // provision starts a task that waits, and tells whether it could: not while its
 // starts are held back, nor beyond the quota of Fargate, nor without an instance.
-// On EC2 a task without an instance counts as pending, as with managed scaling.
+// Without managed scaling, which would be a second writer of the group, a task
+// that has no instance is not pending either: ECS tries again and reports it.
 func (p *Plant) provision(t *task) bool {
 	s := t.service
 	delay := s.cfg.Start.Draw(s.rng)
@@ -146,20 +147,13 @@ func (p *Plant) provision(t *task) bool {
 	case p.clock.Now().Before(s.holdUntil):
 		p.at(s.holdUntil, func() { p.retry(s) })
 		return false
-	case s.group == nil && p.full():
+	case s.group == nil && p.full(), s.group != nil && !p.place(t):
 		p.unplaced(s)
 		return false
 	}
 	t.waiting = false
 	s.waiting--
-	if s.group == nil {
-		p.at(p.clock.Now().Add(delay), func() { p.run(t) })
-		return true
-	}
-	if !p.place(t, delay) {
-		p.unplaced(s)
-		return false
-	}
+	p.at(p.clock.Now().Add(delay), func() { p.run(t) })
 	return true
 }
 

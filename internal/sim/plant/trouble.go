@@ -106,8 +106,9 @@ func (s *service) failsNow(now time.Time) bool {
 	return slices.ContainsFunc(s.failing, func(x span) bool { return !now.Before(x.from) && now.Before(x.to) })
 }
 
-// longestHold is where the growing pauses between failing starts end.
-const longestHold = 15 * time.Minute
+// longestHold is where the growing pauses between failing starts end, as the
+// developer guide says under "service throttle logic".
+const longestHold = 27 * time.Minute
 
 // failStart stops a task that could not start. ECS tries others, after pauses
 // that double with each failure in a row, and from the third on says so.
@@ -178,10 +179,7 @@ func (p *Plant) complain() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sync()
-	p.retryFargate()
 	for _, s := range p.services {
-		if slices.ContainsFunc(s.tasks, func(t *task) bool { return s.group != nil && t.host == nil && !t.waiting }) {
-			p.unplaced(s)
-		}
+		p.retry(s)
 	}
 }

@@ -112,11 +112,11 @@ func TestStartsFail(t *testing.T) {
 	if len(got.Troubles) != 1 || got.Troubles[0].Kind != fleet.StartImpaired || !slices.Contains(events, "SERVICE_TASK_START_IMPAIRED") {
 		t.Errorf("ECS shows %+v and sent %v", got.Troubles, events)
 	}
-	if v := b.to(80 * time.Minute); v.Running != 3 {
-		t.Errorf("20 min after it would start again: %+v, want 3 running", v)
+	if v := b.to(90 * time.Minute); v.Running != 3 {
+		t.Errorf("half an hour after it would start again: %+v, want 3 running", v)
 	}
 	b.must(b.Deploy("web", 0))
-	if b.to(82 * time.Minute); b.describe().Deployments[0].Failed != 0 {
+	if b.to(92 * time.Minute); b.describe().Deployments[0].Failed != 0 {
 		t.Error("a new deployment counts the failures of the old one")
 	}
 }
@@ -137,13 +137,13 @@ func TestStartsFailOnInstances(t *testing.T) {
 	if v := b.to(5 * time.Minute); v.Running != 2 || v.Unplaced == 0 {
 		t.Errorf("while starts fail: %+v, want some held back", v)
 	}
-	if v := b.to(40 * time.Minute); v.Running != 4 || v.Pending+v.Unplaced != 0 {
+	if v := b.to(45 * time.Minute); v.Running != 4 || v.Pending+v.Unplaced != 0 {
 		t.Errorf("half an hour after: %+v, want 4 running", v)
 	}
 	b.must(b.SetDesired("web", 6))
-	b.to(45 * time.Minute)
-	if got := b.describe(); got.Pending != 2 || len(got.Troubles) != 1 && len(got.Troubles) != 2 || got.Troubles[len(got.Troubles)-1].Kind != fleet.PlacementFailure {
-		t.Errorf("without room: %+v, want 2 pending and the trouble named", got)
+	b.to(50 * time.Minute)
+	if got := b.describe(); got.Pending != 0 || b.View("web").Unplaced != 2 || len(got.Troubles) != 1 && len(got.Troubles) != 2 || got.Troubles[len(got.Troubles)-1].Kind != fleet.PlacementFailure {
+		t.Errorf("without room: %+v, want 2 without a place and the trouble named", got)
 	}
 }
 

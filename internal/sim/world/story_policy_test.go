@@ -34,9 +34,9 @@ func TestH3PolicyChangeIsStepCapped(t *testing.T) {
 	}{
 		"a higher target": {spec.Service{MinCapacity: 2, MaxCapacity: 40, Policies: []spec.Policy{cpuTarget(95)}}, 15, 14},
 		"a lower maximum": {spec.Service{MinCapacity: 2, MaxCapacity: 6, Policies: tracked().Policies}, 15, 6},
-		"a lower minimum": {spec.Service{MinCapacity: 0, MaxCapacity: 40, Policies: []spec.Policy{{TargetTracking: &spec.TargetTracking{
+		"a metric that does not exist": {spec.Service{MinCapacity: 0, MaxCapacity: 40, Policies: []spec.Policy{{TargetTracking: &spec.TargetTracking{
 			Metric: new(appMetric("nothing")), TargetPerTask: 1e9,
-		}}}}, 20, 20}, // of a metric that does not exist nothing follows
+		}}}}, 20, 20},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

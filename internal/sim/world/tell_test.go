@@ -47,8 +47,8 @@ type story struct {
 	*world.World
 
 	begun   time.Time
-	desired int // at the start
-	foreign []plant.Activity
+	desired int            // at the start
+	busy    *time.Duration // when the queue last held a message, for stories with one
 }
 
 // plot is what a story begins with.
@@ -62,7 +62,9 @@ type plot struct {
 	Free bool
 }
 
-func target() fleet.Target { return fleet.ServiceKey{Cluster: "demo", Service: "web"}.Target() }
+func key() fleet.ServiceKey { return fleet.ServiceKey{Cluster: "demo", Service: "web"} }
+
+func target() fleet.Target { return key().Target() }
 
 func cpuTarget(percent float64) spec.Policy {
 	return spec.Policy{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: percent}}

@@ -93,7 +93,7 @@ func (d *decider) woken() (words string, awake bool) {
 	}
 	for _, w := range a.Wake {
 		m := w.Metric.CloudWatch("Sum")
-		s, ok := d.in.Signals.Find(m)
+		s, ok := d.in.find(m)
 		if !ok {
 			continue
 		}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -65,28 +66,35 @@ func (r Row) WithOverride(o spec.Override, now time.Time) (Overriding, error) {
 	if err := r.admits(o); err != nil {
 		return Overriding{}, fmt.Errorf("set override of %s: %w", title(r.Target), err)
 	}
-	done := r.ending(now, func(old spec.Override) bool { return old.Kind == o.Kind })
+	done := r.ending(o.By, "replaced by "+o.String(), now, func(old spec.Override) bool { return old.Kind == o.Kind })
 	done.Override = &o
 	done.Edit.Overrides = new(kept(append(*done.Edit.Overrides, o), now))
 	return done, nil
 }
 
-// WithoutOverrides ends the live overrides at now, or those of one kind.
-func (r Row) WithoutOverrides(only spec.OverrideKind, now time.Time) (Overriding, error) {
-	if only != "" && !slices.Contains(spec.OverrideKinds(), only) {
-		return Overriding{}, fmt.Errorf("end overrides of %s: %q is not known; the known ones are %v", title(r.Target), only, spec.OverrideKinds())
+// WithoutOverrides ends the live overrides at now, or those of one kind; why may
+// be empty.
+func (r Row) WithoutOverrides(only spec.OverrideKind, why, by string, now time.Time) (Overriding, error) {
+	var err error
+	switch {
+	case only != "" && !slices.Contains(spec.OverrideKinds(), only):
+		err = fmt.Errorf("%q is not known; the known ones are %v", only, spec.OverrideKinds())
+	case r.Generation == 0:
+		err = errNoPolicy
+	default:
+		err = checkPerson(why, by)
 	}
-	if r.Generation == 0 {
-		return Overriding{}, fmt.Errorf("end overrides of %s: %w", title(r.Target), errNoPolicy)
+	if err != nil {
+		return Overriding{}, fmt.Errorf("end overrides of %s: %w", title(r.Target), err)
 	}
-	done := r.ending(now, func(old spec.Override) bool { return only == "" || old.Kind == only })
+	done := r.ending(by, why, now, func(old spec.Override) bool { return only == "" || old.Kind == only })
 	done.Edit.Overrides = new(kept(*done.Edit.Overrides, now))
 	return done, nil
 }
 
 // ending ends the live overrides of which end says so. An ended one keeps its
-// place with the time at which it ended, so that the next ticks see it.
-func (r Row) ending(now time.Time, end func(spec.Override) bool) Overriding {
+// place, with when it ended and by whom, so that the next ticks see it.
+func (r Row) ending(by, why string, now time.Time, end func(spec.Override) bool) Overriding {
 	done := Overriding{Target: r.Target, Ended: []spec.Override{}, Beside: []spec.Override{}}
 	all := slices.Clone(r.Overrides)
 	for i, old := range all {
@@ -94,7 +102,7 @@ func (r Row) ending(now time.Time, end func(spec.Override) bool) Overriding {
 		case !old.Live(now):
 		case end(old):
 			done.Ended = append(done.Ended, old)
-			all[i].Until = now.UTC()
+			all[i].Until, all[i].EndedBy, all[i].EndedWhy = now.UTC(), by, why
 		default:
 			done.Beside = append(done.Beside, old)
 		}
@@ -122,7 +130,7 @@ func kept(all []spec.Override, now time.Time) []spec.Override {
 	return all
 }
 
-var errNoPolicy = fmt.Errorf("the ledger holds no policy of it: apply one first with trimtab policy apply FILE")
+var errNoPolicy = errors.New("the ledger holds no policy of it: apply one first with trimtab policy apply FILE")
 
 // admits judges an override against the policy. A person's word outranks the
 // policies, but nothing passes maxCapacity.
@@ -186,10 +194,7 @@ func (c Cluster) Stopped(why, by string, now time.Time) (Switching, error) {
 	if err := spec.CheckWhy(why); err != nil {
 		return Switching{}, fmt.Errorf("%s: why %w", op, err)
 	}
-	if err := spec.CheckBy(by); err != nil {
-		return Switching{}, fmt.Errorf("%s: by %w", op, err)
-	}
-	if err := c.known(); err != nil {
+	if err := errors.Join(checkPerson(why, by), c.known()); err != nil {
 		return Switching{}, fmt.Errorf("%s: %w", op, err)
 	}
 	next := Control{Generation: c.Control.Generation, Stop: true, Why: why, By: by, At: now.UTC()}
@@ -199,15 +204,7 @@ func (c Cluster) Stopped(why, by string, now time.Time) (Switching, error) {
 // Started lifts the global stop; why may be empty.
 func (c Cluster) Started(why, by string, now time.Time) (Switching, error) {
 	op := "start cluster " + string(c.Name)
-	if why != "" {
-		if err := spec.CheckWhy(why); err != nil {
-			return Switching{}, fmt.Errorf("%s: why %w", op, err)
-		}
-	}
-	if err := spec.CheckBy(by); err != nil {
-		return Switching{}, fmt.Errorf("%s: by %w", op, err)
-	}
-	if err := c.known(); err != nil {
+	if err := errors.Join(checkPerson(why, by), c.known()); err != nil {
 		return Switching{}, fmt.Errorf("%s: %w", op, err)
 	}
 	next := Control{Generation: c.Control.Generation, Why: why, By: by, At: now.UTC()}
@@ -222,7 +219,20 @@ func (c Cluster) Started(why, by string, now time.Time) (Switching, error) {
 // name would stop nothing, and whoever typed it would not know.
 func (c Cluster) known() error {
 	if len(c.Rows) == 0 && c.Control.Generation == 0 {
-		return fmt.Errorf("the ledger holds no cluster of that name")
+		return errors.New("the ledger holds no cluster of that name")
+	}
+	return nil
+}
+
+// checkPerson judges who ends something, and why, which may be empty.
+func checkPerson(why, by string) error {
+	if why != "" {
+		if err := spec.CheckWhy(why); err != nil {
+			return fmt.Errorf("why %w", err)
+		}
+	}
+	if err := spec.CheckBy(by); err != nil {
+		return fmt.Errorf("by %w", err)
 	}
 	return nil
 }

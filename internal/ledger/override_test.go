@@ -107,7 +107,7 @@ func TestOverrideMerged(t *testing.T) {
 		t.Fatal(err)
 	}
 	cut := pauseOld
-	cut.Until = ten
+	cut.Until, cut.EndedBy, cut.EndedWhy = ten, "bob", "replaced by pause"
 	want := ledger.Overriding{
 		Target: checkout, Override: &set, Ended: []spec.Override{pauseOld}, Beside: []spec.Override{minOld},
 		Edit: ledger.Edit{Target: checkout, Generation: 7, Overrides: &[]spec.Override{justEnded, cut, minOld, set}},
@@ -142,7 +142,7 @@ func TestOverridesEnded(t *testing.T) {
 		{spec.MinAt, []spec.Override{least}, []spec.Override{pause}},
 		{spec.MaxAt, []spec.Override{}, []spec.Override{pause, least}}, // it has expired this instant
 	} {
-		got, err := row.WithoutOverrides(c.only, ten)
+		got, err := row.WithoutOverrides(c.only, "done", "bob", ten)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,12 +156,21 @@ func TestOverridesEnded(t *testing.T) {
 			if o.Live(ten) && !slices.Contains(c.beside, o) {
 				t.Errorf("only %q: %s lives on", c.only, o)
 			}
+			if by := o.EndedBy + o.EndedWhy; (by == "bobdone") != slices.ContainsFunc(c.ended, func(e spec.Override) bool { return e.Kind == o.Kind }) {
+				t.Errorf("only %q: %s is ended by %q", c.only, o, by)
+			}
 		}
 	}
-	if _, err := row.WithoutOverrides("all", ten); err == nil || !strings.Contains(err.Error(), `"all" is not known; the known ones are [pause`) {
+	if _, err := row.WithoutOverrides("all", "", "bob", ten); err == nil || !strings.Contains(err.Error(), `"all" is not known; the known ones are [pause`) {
 		t.Errorf("an unknown kind: %v", err)
 	}
-	if _, err := (ledger.Row{Target: checkout}).WithoutOverrides("", ten); err == nil || !strings.Contains(err.Error(), "no policy of it") {
+	if _, err := row.WithoutOverrides("", "", "", ten); err == nil || !strings.Contains(err.Error(), "end overrides of service checkout of cluster prod: by is empty") {
+		t.Errorf("by nobody: %v", err)
+	}
+	if _, err := row.WithoutOverrides("", "a\nb", "bob", ten); err == nil || !strings.Contains(err.Error(), "why holds a control character") {
+		t.Errorf("for two lines: %v", err)
+	}
+	if _, err := (ledger.Row{Target: checkout}).WithoutOverrides("", "", "bob", ten); err == nil || !strings.Contains(err.Error(), "no policy of it") {
 		t.Errorf("a row that is not there: %v", err)
 	}
 }
@@ -179,7 +188,7 @@ func TestOverridesAnyOrder(t *testing.T) {
 			var done ledger.Overriding
 			var err error
 			if rapid.IntRange(0, 4).Draw(rt, "resume") == 0 {
-				done, err = row.WithoutOverrides(kind, now)
+				done, err = row.WithoutOverrides(kind, "", "b", now)
 				delete(live, kind)
 			} else {
 				o := spec.Override{Kind: kind, At: now, Until: now.Add(time.Duration(rapid.IntRange(60, 86400).Draw(rt, "life")) * time.Second), Why: "w", By: "b"}

@@ -166,7 +166,7 @@ func TestReviseGivesUp(t *testing.T) {
 		t.Parallel()
 		r, c := newRival(t)
 		if err := ledger.Revise(t.Context(), r, c, func(c ledger.Cluster) (ledger.Change, error) {
-			o, err := c.Row(checkout).WithoutOverrides("", ten)
+			o, err := c.Row(checkout).WithoutOverrides("", "", "bob", ten)
 			return o.Change(), err
 		}); err != nil || r.changes != 0 {
 			t.Errorf("%v after %d changes", err, r.changes)

@@ -37,7 +37,7 @@ func (s *Stair) locate(ctx context.Context, now time.Time, ev event.Event, rep *
 		scopes, err := l.tick(ctx, now, rep, func(c ledger.Control, r ledger.Row) bool { return turned(now, c) || due(now, r) })
 		for i := range scopes {
 			rows := scopes[i].rows
-			scopes[i].hot = func(t fleet.Target) bool { return turned(now, rows.Control) || hot(now, rows.Row(t)) }
+			scopes[i].hot = func(t fleet.Target) bool { return hot(now, rows.Row(t)) }
 		}
 		return scopes, err
 	case event.TickAll:

@@ -157,20 +157,26 @@ type finder func(ctx context.Context, s *session, l Ledger, f onlyCluster) (ledg
 
 func (a serviceArg) target(ctx context.Context, s *session, l Ledger, f onlyCluster) (ledger.Cluster, fleet.Target, error) {
 	cl, err := clusterFlag(f).of(ctx, s, l, a.Service)
+	if err != nil {
+		return cl, fleet.Target{}, err
+	}
 	name := a.Service[strings.LastIndex(a.Service, "/")+1:]
 	t := fleet.ServiceKey{Cluster: cl.Name, Service: fleet.ServiceName(name)}.Target()
-	return cl, t, errors.Join(err, held(cl, t, err))
+	return cl, t, held(cl, t)
 }
 
 func (a groupArg) target(ctx context.Context, s *session, l Ledger, f onlyCluster) (ledger.Cluster, fleet.Target, error) {
 	cl, err := clusterFlag(f).one(ctx, s, l)
+	if err != nil {
+		return cl, fleet.Target{}, err
+	}
 	t := fleet.GroupOf(cl.Name, fleet.GroupName(a.Group))
-	return cl, t, errors.Join(err, held(cl, t, err))
+	return cl, t, held(cl, t)
 }
 
 // held refuses a target that the cluster has no row of, and names those it has.
-func held(cl ledger.Cluster, t fleet.Target, read error) error {
-	if read != nil || cl.Row(t).Generation > 0 {
+func held(cl ledger.Cluster, t fleet.Target) error {
+	if cl.Row(t).Generation > 0 {
 		return nil
 	}
 	return fmt.Errorf("cluster %s has no %s %s in the ledger; it has %s", cl.Name, t.Kind, t.Name, targetsOf(cl, t.Kind))

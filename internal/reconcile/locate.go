@@ -29,15 +29,19 @@ func (s *Stair) locate(ctx context.Context, now time.Time, ev event.Event, rep *
 		return l.service(ctx, ev.Service, rep)
 	case event.Evaluate:
 		return l.manual(ctx, ev)
+	case event.Override, event.Resume:
+		return s.override(ctx, now, l, ev, rep)
+	case event.Stop, event.Start:
+		return nil, s.control(ctx, now, l, ev, rep)
 	case event.Tick:
-		scopes, err := l.tick(ctx, now, rep, func(r ledger.Row) bool { return due(now, r) })
+		scopes, err := l.tick(ctx, now, rep, func(c ledger.Control, r ledger.Row) bool { return turned(now, c) || due(now, r) })
 		for i := range scopes {
 			rows := scopes[i].rows
 			scopes[i].hot = func(t fleet.Target) bool { return hot(now, rows.Row(t)) }
 		}
 		return scopes, err
 	case event.TickAll:
-		scopes, err := l.tick(ctx, now, rep, func(ledger.Row) bool { return true })
+		scopes, err := l.tick(ctx, now, rep, func(ledger.Control, ledger.Row) bool { return true })
 		for i := range scopes {
 			scopes[i].dryRun = ev.DryRun
 		}
@@ -94,7 +98,7 @@ func (l *locator) manual(ctx context.Context, ev event.Event) ([]scope, error) {
 
 // tick finds what is due in every cluster. The clusters take turns in being
 // first, so that a slow one does not keep the same others from their turn.
-func (l *locator) tick(ctx context.Context, now time.Time, rep *Report, isDue func(ledger.Row) bool) ([]scope, error) {
+func (l *locator) tick(ctx context.Context, now time.Time, rep *Report, isDue func(ledger.Control, ledger.Row) bool) ([]scope, error) {
 	names, err := l.book.Clusters(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the clusters of the ledger: %w", err)
@@ -115,7 +119,7 @@ func (l *locator) tick(ctx context.Context, now time.Time, rep *Report, isDue fu
 		for _, r := range rows.Rows {
 			switch {
 			case r.Policy == nil:
-			case !isDue(r):
+			case !isDue(rows.Control, r):
 				rep.Calm++
 			case r.Target.Kind == fleet.GroupTarget:
 				sc.groups = append(sc.groups, fleet.GroupName(r.Target.Name))

@@ -90,7 +90,7 @@ func New(o Options) (*World, error) {
 	w.Ledger = plant.NewLedger(ledger.NewMemory(), o.Ledger, w.Clock.Now)
 	claims, ticks := sim.NewRand(o.Seed, "claims"), sim.NewRand(o.Seed, "ticks")
 	w.stair = &reconcile.Stair{
-		Book: w.Ledger, Services: p.Services(), Groups: p.Groups(), Signals: p.Signals(), Owners: p.Owners(), Notices: p.Notices(),
+		Book: w.Ledger, Desk: w.Ledger, Services: p.Services(), Groups: p.Groups(), Signals: p.Signals(), Owners: p.Owners(), Notices: p.Notices(),
 		Log: o.Log, Now: w.Clock.Now, NewID: func() string { return fmt.Sprintf("sim-%016x", claims.Uint64()) }, Mode: o.Mode,
 	}
 	if !o.NoTick {

@@ -11,6 +11,7 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+	"github.com/trimtab-ecs/trimtab/internal/core/taskcount"
 	"github.com/trimtab-ecs/trimtab/internal/event"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
@@ -233,15 +234,32 @@ func (l *locator) byDimensions(ctx context.Context, a event.AlarmChange) ([]flee
 	return keys, nil
 }
 
+// reads tells whether the alarm watches something that the policy of a service
+// reads: one of its metrics or of the inputs of its metric math, or another metric
+// of the same queue or target group.
 func reads(k fleet.ServiceKey, p spec.Service, a event.AlarmChange) bool {
-	for _, policy := range p.Policies {
-		if policy.TargetTracking == nil {
-			continue
+	for _, q := range taskcount.Queries(k, p) {
+		watched := []signal.Metric{q.Metric}
+		for _, in := range q.Metric.Inputs {
+			watched = append(watched, in.Metric)
 		}
-		want := policy.TargetTracking.CloudWatch(k).Metric.Identity()
-		if slices.ContainsFunc(a.Metrics, func(m signal.Metric) bool { return m.Identity() == want }) {
-			return true
+		for _, want := range watched {
+			if slices.ContainsFunc(a.Metrics, func(m signal.Metric) bool { return related(m, want) }) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// related tells whether two metrics are the same, or tell of one queue or one
+// target group: an alarm on the age of the oldest message wakes the service that
+// reads the queue's length.
+func related(a, b signal.Metric) bool {
+	if a.Identity() == b.Identity() {
+		return true
+	}
+	return a.Namespace == b.Namespace && slices.ContainsFunc(a.Dimensions, func(d signal.Dimension) bool {
+		return (d.Name == "QueueName" || d.Name == "TargetGroup") && slices.Contains(b.Dimensions, d)
+	})
 }

@@ -395,3 +395,75 @@ func TestEverySample(t *testing.T) {
 		t.Errorf("an unknown kind answered %q %s (%v), want an error that lists the known ones", res.FunctionError, res.Payload, err)
 	}
 }
+
+// A person's word by invoke: a pause stops the alarm's order, a resume gives it
+// in its own invocation, and the stop holds for every run that begins after it.
+func TestOverridesByInvoke(t *testing.T) {
+	t.Parallel()
+	e := start(t, checkoutPolicy(), local.BedOptions{})
+	e.cpu(t, 90, 4, 1)
+	rep := e.invoke(t, sample(t, "trimtab.pause.json"))
+	if rep.Override == nil || !rep.Override.Written || rep.Override.Override.Kind != spec.Pause {
+		t.Fatalf("report %+v, want the pause written", rep)
+	}
+	if o := outcome(t, rep); o.Done != reconcile.Held || o.Reason != history.Paused || !strings.Contains(o.Because, "database migration") {
+		t.Errorf("outcome %+v, want the pause at once", o)
+	}
+	if o := outcome(t, e.invoke(t, sample(t, highCPU))); o.Reason != history.Paused {
+		t.Errorf("outcome %+v, want the pause to stop the alarm's order", o)
+	}
+	e.wantUpdates(t, 0)
+
+	// A redeploy brings the policy anew; the pause stays.
+	row, p := e.row(t), checkoutPolicy()
+	p.MaxCapacity = 30
+	e.apply(t, ledger.Edit{Target: row.Target, Generation: row.Generation, Policy: &ledger.Policy{Service: &p, Version: 2, Author: "e2e", At: time.Now()}})
+	if o := outcome(t, e.invoke(t, sample(t, highCPU))); o.Reason != history.Paused {
+		t.Errorf("outcome %+v, want the pause to survive a new policy", o)
+	}
+
+	if rep = e.invoke(t, sample(t, "trimtab.stop.json")); rep.Control == nil || !rep.Control.Written || !rep.Control.Control.Stop {
+		t.Fatalf("report %+v, want the stop written", rep)
+	}
+	if o := outcome(t, e.invoke(t, sample(t, "trimtab.resume.json"))); o.Reason != history.GlobalStop {
+		t.Errorf("outcome %+v, want the stop to outlast the pause", o)
+	}
+	if o := outcome(t, e.invoke(t, sample(t, highCPU))); o.Reason != history.GlobalStop {
+		t.Errorf("outcome %+v, want the stop", o)
+	}
+	e.wantUpdates(t, 0)
+	if rep = e.invoke(t, sample(t, "trimtab.start.json")); !rep.Control.Written || rep.Control.Control.Stop {
+		t.Errorf("report %+v, want the stop lifted", rep)
+	}
+	if o := outcome(t, e.invoke(t, sample(t, highCPU))); o.Done != reconcile.OrderDone || o.Desired != 6 {
+		t.Errorf("outcome %+v, want the order once nothing holds it", o)
+	}
+	e.wantUpdates(t, 1)
+}
+
+func TestHoldByInvokeActsAtOnce(t *testing.T) {
+	t.Parallel()
+	e := start(t, checkoutPolicy(), local.BedOptions{})
+	e.cpu(t, 60, 4, 1)
+	hold := []byte(`{"kind":"hold","cluster":"prod","service":"checkout","count":5,"for":"1h","why":"sale","by":"ann"}`)
+	if o := outcome(t, e.invoke(t, []byte(strings.Replace(string(hold), `}`, `,"dryRun":true}`, 1)))); o.Done != reconcile.WouldDo || o.Desired != 5 {
+		t.Errorf("dry run: %+v", o)
+	}
+	if row := e.row(t); len(row.Overrides) != 0 {
+		t.Errorf("the dry run wrote %+v", row.Overrides)
+	}
+	if o := outcome(t, e.invoke(t, hold)); o.Done != reconcile.OrderDone || o.Desired != 5 {
+		t.Errorf("outcome %+v, want 5 ordered in the same invocation", o)
+	}
+	if got := e.desired(t); got != 5 {
+		t.Errorf("moto holds desired count %d, want 5", got)
+	}
+	recs, err := e.ledger.Records(t.Context(), e.row(t).Target, time.Time{}, 1)
+	if err != nil || len(recs) != 1 || !strings.Contains(string(recs[0].Input), `"why":"sale"`) {
+		t.Errorf("records %+v (%v), want the override in the order's input", recs, err)
+	}
+	res, err := e.Lambda.Invoke(t.Context(), "reconcile", []byte(strings.Replace(string(hold), `:5`, `:21`, 1)))
+	if err != nil || res.FunctionError == "" || !strings.Contains(string(res.Payload), "hold 21 is above maxCapacity 20") {
+		t.Errorf("hold 21 answered %q %s (%v), want the refusal", res.FunctionError, res.Payload, err)
+	}
+}

@@ -42,9 +42,9 @@ func (h handler) Invoke(ctx context.Context, raw []byte) ([]byte, error) {
 	}
 	rep, err := h.stair.Run(ctx, ev)
 	// A person who invokes by hand gets the whole report, the error in it: an
-	// order may have been given before something failed. Everyone else's
-	// invocation fails, so that Lambda counts it and tries again.
-	if err != nil && (ev.Via != event.ViaInvoke || len(rep.Cells) == 0) {
+	// order may have been given, or an override written, before something failed.
+	// Everyone else's invocation fails, so that Lambda counts it and tries again.
+	if err != nil && (ev.Via != event.ViaInvoke || !rep.Told()) {
 		return nil, err
 	}
 	return json.Marshal(rep)

@@ -46,8 +46,10 @@ func wire(cfg aws.Config, getenv func(string) string) (*reconcile.Stair, error) 
 		return nil, err
 	}
 	groups, services := autoscaling.NewFromConfig(cfg), ecs.NewFromConfig(cfg)
+	book := dynamoledger.New(dynamodb.NewFromConfig(cfg), table)
 	return &reconcile.Stair{
-		Book:     dynamoledger.New(dynamodb.NewFromConfig(cfg), table),
+		Book:     book,
+		Desk:     book,
 		Services: ecsfleet.New(services),
 		Groups:   asgfleet.New(groups),
 		Signals:  cwsignal.New(cloudwatch.NewFromConfig(cfg)),

@@ -124,7 +124,7 @@ func (c applyCmd) carryOut(ctx context.Context, s *session, l Ledger, p *plan) e
 
 // plan compares the file with the ledger.
 func (c applyCmd) plan(s *session, doc spec.Document, now ledger.Cluster) (plan, error) {
-	author, err := c.author(s)
+	author, err := s.author(c.Author)
 	if err != nil {
 		return plan{}, err
 	}
@@ -186,21 +186,6 @@ func stored(doc spec.Document, now ledger.Cluster, prune bool, p *plan) spec.Doc
 		}
 	}
 	return before
-}
-
-// author names the person, without asking AWS.
-func (c applyCmd) author(s *session) (string, error) {
-	if c.Author != "" {
-		return c.Author, nil
-	}
-	if a := s.Getenv("TRIMTAB_AUTHOR"); a != "" {
-		return a, nil
-	}
-	p, err := s.Person()
-	if err != nil {
-		return "", refused("who changes the policy is not known: give --author, or set TRIMTAB_AUTHOR (%w)", err)
-	}
-	return p, nil
 }
 
 // showPlan prints the difference.

@@ -75,6 +75,9 @@ type root struct {
 	Demo    demoCmd    `cmd:"" help:"Replay a recorded day against a simulated service; needs no AWS account."`
 	Status  statusCmd  `cmd:"" help:"Show every target: its policy's mode (the function's Mode parameter may narrow it), last order, reason, overrides."`
 	Service serviceCmd `cmd:"" help:"Commands about one service."`
+	Group   groupCmd   `cmd:"" help:"Commands about one Auto Scaling group."`
+	Stop    stopCmd    `cmd:"" help:"Set the global stop of a cluster: no run that begins after it orders anything."`
+	Start   startCmd   `cmd:"" help:"Lift the global stop of a cluster."`
 	Policy  policyCmd  `cmd:"" help:"Check and apply scaling policies."`
 	Decide  decideCmd  `cmd:"" help:"Run the decision on a JSON input and print it; touches nothing."`
 	Invoke  invokeCmd  `cmd:"" help:"Send an event to the function of the local bed and print its answer."`

@@ -33,8 +33,8 @@ var update = flag.Bool("update", false, "write the expected output of scripts an
 //
 //	run CODE ARGS... [<FILE]   runs trimtab and wants the exit code
 //	seed STATE                 puts the ledger in a state, see seeds
-//	meddle                     someone changes checkout after the next read
-//	down                       the ledger stops answering
+//	meddle [N]                 someone changes checkout after each of the next N reads, one without N
+//	down, up                   the ledger stops answering, and answers again
 //	serve KIND                 starts a function: ok, panic, throttle, text
 //
 // TTY=1 makes standard output a terminal and asks questions.
@@ -49,8 +49,9 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"run": run, "seed": seed,
-			"meddle": func(ts *testscript.TestScript, _ bool, _ []string) { worldOf(ts).meddle = true },
+			"meddle": meddle,
 			"down":   func(ts *testscript.TestScript, _ bool, _ []string) { worldOf(ts).down = true },
+			"up":     func(ts *testscript.TestScript, _ bool, _ []string) { worldOf(ts).down = false },
 			"serve":  serve,
 		},
 	})
@@ -69,7 +70,7 @@ func worldOf(ts *testscript.TestScript) *world {
 // world is what one script's commands touch.
 type world struct {
 	memory   *ledger.Memory
-	meddle   bool
+	meddle   int // reads after which someone changes checkout
 	down     bool
 	endpoint string
 	bed      string // what was done to the local bed
@@ -82,13 +83,23 @@ func (w *world) Read(ctx context.Context, c fleet.ClusterName) (ledger.Cluster, 
 		return ledger.Cluster{}, fmt.Errorf("read cluster %s: %w", c, ledger.ErrUnavailable)
 	}
 	cl, err := w.memory.Read(ctx, c)
-	if err == nil && w.meddle {
-		w.meddle = false
+	if err == nil && w.meddle > 0 {
+		w.meddle--
 		row := cl.Row(checkout.Target())
-		other := &ledger.Policy{Service: &spec.Service{Mode: spec.Act, MinCapacity: 1, MaxCapacity: 2}, Version: row.Policy.Version + 1, Author: "bob", At: clock}
+		other := &ledger.Policy{Service: &spec.Service{Mode: spec.Act, MinCapacity: 1, MaxCapacity: 30}, Version: row.Policy.Version + 1, Author: "bob", At: clock}
 		err = w.memory.Change(ctx, ledger.Change{Cluster: c, Edits: []ledger.Edit{{Target: row.Target, Generation: row.Generation, Policy: other}}})
 	}
 	return cl, err
+}
+
+func meddle(ts *testscript.TestScript, _ bool, args []string) {
+	n := 1
+	if len(args) > 0 {
+		var err error
+		n, err = strconv.Atoi(args[0])
+		ts.Check(err)
+	}
+	worldOf(ts).meddle = n
 }
 
 func (w *world) Change(ctx context.Context, c ledger.Change) error { return w.memory.Change(ctx, c) }
@@ -220,6 +231,7 @@ var seeds = map[string]func(ctx context.Context, m *ledger.Memory) error{
 	"open":     seedOpen,
 	"stop":     seedStop,
 	"override": seedOverride,
+	"observe":  seedObserve,
 	"two":      seedTwo,
 	"owned":    seedOwned,
 }
@@ -383,6 +395,19 @@ func seedOverride(ctx context.Context, m *ledger.Memory) error {
 		{Kind: spec.MinAt, Count: 20, Until: clock.Add(2 * time.Hour), Why: "sale", By: "bob"},
 		{Kind: spec.Pause, Until: clock.Add(-time.Hour), Why: "expired, so nobody sees it", By: "bob"},
 	}}}})
+}
+
+// seedObserve puts checkout into observe mode, as a new version of its policy.
+func seedObserve(ctx context.Context, m *ledger.Memory) error {
+	row, err := checkoutRow(ctx, m)
+	if err != nil {
+		return err
+	}
+	p := *row.Policy
+	watching := *p.Service
+	watching.Mode = spec.Observe
+	p.Service, p.Version = &watching, p.Version+1
+	return m.Change(ctx, ledger.Change{Cluster: "prod", Edits: []ledger.Edit{{Target: row.Target, Generation: row.Generation, Policy: &p}}})
 }
 
 // seedTwo adds a second cluster, whose service observes and has a shadow count.

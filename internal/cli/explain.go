@@ -16,7 +16,14 @@ import (
 
 // serviceCmd holds the commands about one service.
 type serviceCmd struct {
-	Explain explainCmd `cmd:"" help:"Explain the last decisions about a service: what was seen, which rule bound, what would change it."`
+	Explain    explainCmd        `cmd:"" help:"Explain the last decisions about a service: what was seen, which rule bound, what would change it."`
+	Pause      pauseServiceCmd   `cmd:"" help:"Order nothing for the service until a time."`
+	SuspendIn  suspendInCmd      `cmd:"" help:"Never scale the service in until a time."`
+	SuspendOut suspendServiceCmd `cmd:"" help:"Never scale the service out until a time."`
+	Hold       holdCmd           `cmd:"" help:"Hold the service at a count until a time."`
+	Min        minCmd            `cmd:"" help:"Raise the service's least count until a time."`
+	Max        maxCmd            `cmd:"" help:"Lower the service's most tasks until a time."`
+	Resume     resumeServiceCmd  `cmd:"" help:"End the overrides of the service now."`
 }
 
 // explainCmd explains the last decisions about a service.
@@ -69,38 +76,21 @@ func (c explainCmd) Run(ctx context.Context, s *session) error {
 
 // cluster finds the cluster of the service and reads it.
 func (c explainCmd) cluster(ctx context.Context, s *session, l Ledger) (ledger.Cluster, error) {
-	if before, _, ok := strings.Cut(c.Service, "/"); ok {
-		if c.Cluster != "" && c.Cluster != before {
-			return ledger.Cluster{}, refused("%s and --cluster %s name two clusters: keep one", c.Service, c.Cluster)
-		}
-		c.Cluster = before
-	}
-	names, err := c.clusters(ctx, s, l)
-	if err != nil {
-		return ledger.Cluster{}, err
-	}
-	if len(names) == 0 {
-		return ledger.Cluster{}, errNothing
-	}
-	if len(names) > 1 {
-		return ledger.Cluster{}, refused("the ledger holds several clusters (%s): say which with --cluster", join(names))
-	}
-	cl, err := l.Read(ctx, names[0])
-	if err != nil {
-		return cl, fmt.Errorf("read cluster %s from the ledger: %w", names[0], err)
-	}
-	return cl, exists(ctx, l, cl)
+	return c.of(ctx, s, l, c.Service)
 }
 
-func servicesOf(cl ledger.Cluster) string {
+func servicesOf(cl ledger.Cluster) string { return targetsOf(cl, fleet.ServiceTarget) }
+
+// targetsOf lists the targets of a kind that the ledger holds of a cluster.
+func targetsOf(cl ledger.Cluster, kind fleet.TargetKind) string {
 	var names []string
 	for _, r := range cl.Rows {
-		if r.Target.Kind == fleet.ServiceTarget {
+		if r.Target.Kind == kind {
 			names = append(names, r.Target.Name)
 		}
 	}
 	if len(names) == 0 {
-		return "no services"
+		return "no " + string(kind) + "s"
 	}
 	return join(names)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -182,6 +183,36 @@ func (f clusterFlag) clusters(ctx context.Context, s *session, l Ledger) ([]flee
 	return all, nil
 }
 
+// of finds the cluster of a target, which may be named as CLUSTER/NAME, and reads it.
+func (f clusterFlag) of(ctx context.Context, s *session, l Ledger, target string) (ledger.Cluster, error) {
+	if before, _, ok := strings.Cut(target, "/"); ok {
+		if f.Cluster != "" && f.Cluster != before {
+			return ledger.Cluster{}, refused("%s and --cluster %s name two clusters: keep one", target, f.Cluster)
+		}
+		f.Cluster = before
+	}
+	return f.one(ctx, s, l)
+}
+
+// one reads the cluster that is named, or the ledger's only one.
+func (f clusterFlag) one(ctx context.Context, s *session, l Ledger) (ledger.Cluster, error) {
+	names, err := f.clusters(ctx, s, l)
+	if err != nil {
+		return ledger.Cluster{}, err
+	}
+	if len(names) == 0 {
+		return ledger.Cluster{}, errNothing
+	}
+	if len(names) > 1 {
+		return ledger.Cluster{}, refused("the ledger holds several clusters (%s): say which with --cluster", join(names))
+	}
+	cl, err := l.Read(ctx, names[0])
+	if err != nil {
+		return cl, fmt.Errorf("read cluster %s from the ledger: %w", names[0], err)
+	}
+	return cl, exists(ctx, l, cl)
+}
+
 // exists refuses a cluster that the ledger does not hold, and names those it
 // holds: a mistyped name looks like an empty cluster.
 func exists(ctx context.Context, l Ledger, cl ledger.Cluster) error {
@@ -202,6 +233,21 @@ func exists(ctx context.Context, l Ledger, cl ledger.Cluster) error {
 
 // errNothing is printed where the ledger holds nothing to show.
 var errNothing = errors.New("the ledger holds no cluster: write a policy with trimtab policy apply FILE")
+
+// author names the person who writes, without asking AWS.
+func (s *session) author(given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	if a := s.Getenv("TRIMTAB_AUTHOR"); a != "" {
+		return a, nil
+	}
+	p, err := s.Person()
+	if err != nil {
+		return "", refused("who changes the ledger is not known: give --author, or set TRIMTAB_AUTHOR (%w)", err)
+	}
+	return p, nil
+}
 
 // versionCmd prints the version.
 type versionCmd struct{}

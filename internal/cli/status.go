@@ -170,19 +170,11 @@ func (s *session) notes(r ledger.Row) []string {
 	}
 	for _, o := range r.Overrides {
 		if o.Live(s.Now()) {
-			out = append(out, fmt.Sprintf("%s: override %s", title(r.Target), overrideWords(o)))
+			out = append(out, fmt.Sprintf("%s: override %s", title(r.Target), s.overrideWords(o)))
 		}
 	}
 	if h := r.History.Shadow; h != nil && modeOf(r) != spec.Act {
 		out = append(out, fmt.Sprintf("%s: in act mode its desired count would be %d", title(r.Target), *h))
 	}
 	return out
-}
-
-func overrideWords(o spec.Override) string {
-	words := string(o.Kind)
-	if o.Kind == spec.HoldAt || o.Kind == spec.MinAt || o.Kind == spec.MaxAt {
-		words += " " + strconv.Itoa(o.Count)
-	}
-	return fmt.Sprintf("%s by %s until %s: %s", words, o.By, stamp(o.Until), o.Why)
 }

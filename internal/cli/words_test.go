@@ -63,7 +63,7 @@ func TestNotes(t *testing.T) {
 		History: history.History{Shadow: new(3)},
 	}
 	want := "service checkout: order 1 -> 2 of claim a is open, past its time since 2026-11-23T09:10:00Z: the next evaluation closes it\n" +
-		"service checkout: override suspendIn by y until 2026-11-23T10:10:01Z: busy"
+		"service checkout: override suspendIn by y until 2026-11-23T10:10:01Z (in 1s): busy"
 	if got := strings.Join(s.notes(row), "\n"); got != want {
 		t.Errorf("notes:\n%s\nwant:\n%s", got, want)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/event"
 )
 
@@ -166,6 +167,35 @@ func TestEvents(t *testing.T) {
 		"trimtab.evaluate.act":     {Kind: event.Evaluate, Via: event.ViaInvoke, Service: checkout},
 		"trimtab.tick":             {Kind: event.TickAll, Via: event.ViaInvoke, DryRun: true},
 		"trimtab.tick.act":         {Kind: event.TickAll, Via: event.ViaInvoke},
+		"trimtab.pause": {Kind: event.Override, Via: event.ViaInvoke, Request: &event.Request{
+			Target: checkout.Target(), Override: spec.Pause, For: 2 * time.Hour, Why: "database migration", By: "ann",
+		}},
+		"trimtab.pause.dry-run": {Kind: event.Override, Via: event.ViaInvoke, DryRun: true, Request: &event.Request{
+			Target: checkout.Target(), Override: spec.Pause, For: 2 * time.Hour, Why: "database migration", By: "ann",
+		}},
+		"trimtab.suspend-in": {Kind: event.Override, Via: event.ViaInvoke, Request: &event.Request{
+			Target: checkout.Target(), Override: spec.SuspendIn, For: 24 * time.Hour, Why: "load test until tomorrow", By: "ann",
+		}},
+		"trimtab.suspend-out": {Kind: event.Override, Via: event.ViaInvoke, Request: &event.Request{
+			Target: checkout.Target(), Override: spec.SuspendOut, For: 30 * time.Minute, Why: "the database is at its connection limit", By: "ann",
+		}},
+		"trimtab.hold": {Kind: event.Override, Via: event.ViaInvoke, Request: &event.Request{
+			Target: checkout.Target(), Override: spec.HoldAt, Count: 12, For: 2 * time.Hour, Why: "incident 4711", By: "ann",
+		}},
+		"trimtab.min": {Kind: event.Override, Via: event.ViaInvoke, Request: &event.Request{
+			Target: checkout.Target(), Override: spec.MinAt, Count: 8, For: 72 * time.Hour, Why: "sale", By: "ann",
+		}},
+		"trimtab.max": {Kind: event.Override, Via: event.ViaInvoke, Request: &event.Request{
+			Target: checkout.Target(), Override: spec.MaxAt, Count: 16, For: 90 * time.Minute, Why: "the payment provider throttles us", By: "ann",
+		}},
+		"trimtab.resume": {Kind: event.Resume, Via: event.ViaInvoke, Request: &event.Request{
+			Target: checkout.Target(), Why: "the migration is done", By: "ann",
+		}},
+		"trimtab.resume.only": {Kind: event.Resume, Via: event.ViaInvoke, Request: &event.Request{Target: checkout.Target(), Only: spec.SuspendIn, By: "ann"}},
+		"trimtab.stop": {Kind: event.Stop, Via: event.ViaInvoke, Request: &event.Request{
+			Target: fleet.Target{Cluster: "prod"}, Why: "nobody touches production during the move", By: "ann",
+		}},
+		"trimtab.start": {Kind: event.Start, Via: event.ViaInvoke, Request: &event.Request{Target: fleet.Target{Cluster: "prod"}, By: "ann"}},
 	}
 	for name, want := range tests {
 		ev, err := event.Decode(readSample(t, name+".json"))

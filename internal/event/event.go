@@ -7,6 +7,12 @@
 // because AWS adds fields and kinds without notice. What people send, the manual
 // payloads, is read strictly, because a misspelled field would otherwise be an
 // order silently changed.
+//
+// A Request is a person's word, and the one thing here that says what to do: an
+// override, or the global stop. Its authority is the permission to invoke the
+// function (lambda:InvokeFunction), so it is read from the bare document of an
+// invoke alone: whoever may send an event, publish to a topic or fill a queue
+// cannot pause a service.
 package event
 
 import (
@@ -14,6 +20,7 @@ import (
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
 // Kind tells what an event is about, whichever way it arrived.
@@ -27,6 +34,10 @@ const (
 	Tick          Kind = "tick"          // the schedule: evaluate what is due
 	Evaluate      Kind = "evaluate"      // manual: evaluate one service
 	TickAll       Kind = "tickAll"       // manual {"kind":"tick"}: evaluate everything, due or not
+	Override      Kind = "override"      // manual {"kind":"pause"} and the other overrides: set one
+	Resume        Kind = "resume"        // manual: end overrides
+	Stop          Kind = "stop"          // manual: set a cluster's global stop
+	Start         Kind = "start"         // manual: lift it
 	Unknown       Kind = "unknown"       // nothing for us: count it and do nothing
 )
 
@@ -64,9 +75,30 @@ type Event struct {
 	Name string
 	// Reason is ECS's reason as sent, such as RESOURCE:CPU.
 	Reason string
-	// DryRun is true for a manual payload that does not say "dryRun": false, so
-	// that an order is given only to those who ask for one in so many words.
+	// Request is filled for the kinds Override, Resume, Stop and Start, nil for all others.
+	Request *Request
+	// DryRun is true for an evaluate or tick payload that does not say "dryRun":
+	// false, so that an order is given only to those who ask for one in so many
+	// words. A request is the other way round, dry only where it says "dryRun":
+	// true: a pause that did not pause is the more dangerous mistake.
 	DryRun bool
+}
+
+// Request is what a person asks for in a manual payload.
+type Request struct {
+	// Target is what it is about; for Stop and Start only its Cluster is set.
+	Target fleet.Target
+	// Override is what to set, for kind Override.
+	Override spec.OverrideKind
+	Count    int // tasks, for hold, min and max
+	// For is how long the override holds, Until when it ends, in UTC: one is set.
+	For   time.Duration
+	Until time.Time
+	// Only is the kind of override that Resume ends; empty for all of them.
+	Only spec.OverrideKind
+	// Why may be empty for Resume and Start.
+	Why string
+	By  string
 }
 
 // AlarmState is the state of a CloudWatch alarm. A state that CloudWatch adds

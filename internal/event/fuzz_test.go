@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/event"
 )
 
@@ -60,7 +62,7 @@ func checkUsable(t *testing.T, name string, ev event.Event) {
 	case event.Evaluate:
 		named = true
 		fallthrough
-	case event.TickAll:
+	case event.TickAll, event.Override, event.Resume, event.Stop, event.Start:
 		if ev.Via != event.ViaInvoke {
 			t.Errorf("%s: manual kind %s via %s", name, ev.Kind, ev.Via)
 		}
@@ -86,9 +88,46 @@ func checkUsable(t *testing.T, name string, ev event.Event) {
 	if !named && ev.Service != (fleet.ServiceKey{}) {
 		t.Errorf("%s: %s names service %s", name, ev.Kind, ev.Service)
 	}
+	checkRequest(t, name, ev)
 	checkTexts(t, name, ev.ID, ev.Account, ev.Region, ev.Source, ev.DetailType, ev.Name, ev.Reason)
 	for _, a := range ev.Alarms {
 		checkAlarm(t, name, a)
+	}
+}
+
+// checkRequest sees that a request is there where the kind says so, and complete.
+func checkRequest(t *testing.T, name string, ev event.Event) {
+	t.Helper()
+	r := ev.Request
+	asks := ev.Kind == event.Override || ev.Kind == event.Resume || ev.Kind == event.Stop || ev.Kind == event.Start
+	if asks != (r != nil) {
+		t.Errorf("%s: %s with request %+v", name, ev.Kind, r)
+	}
+	if r == nil {
+		return
+	}
+	if !ecsName.MatchString(string(r.Target.Cluster)) {
+		t.Errorf("%s: cluster %q", name, r.Target.Cluster)
+	}
+	aimed := ev.Kind == event.Override || ev.Kind == event.Resume
+	if aimed != (r.Target.Kind != "") || aimed != (r.Target.Name != "") {
+		t.Errorf("%s: %s of target %+v", name, ev.Kind, r.Target)
+	}
+	if r.Target.Kind == fleet.GroupTarget && r.Override != "" && !r.Override.ForGroups() {
+		t.Errorf("%s: %s of a group", name, r.Override)
+	}
+	if err := spec.CheckBy(r.By); err != nil {
+		t.Errorf("%s: by %v", name, err)
+	}
+	needsWhy := ev.Kind == event.Override || ev.Kind == event.Stop
+	if err := spec.CheckWhy(r.Why); err != nil && (needsWhy || r.Why != "") {
+		t.Errorf("%s: why %v", name, err)
+	}
+	if (ev.Kind == event.Override) != slices.Contains(spec.OverrideKinds(), r.Override) || r.Count < 0 || r.Count > spec.MaxTasks || r.Count > 0 && !r.Override.Counted() {
+		t.Errorf("%s: override %q with count %d", name, r.Override, r.Count)
+	}
+	if (ev.Kind == event.Override) != (r.For != 0 || !r.Until.IsZero()) || r.For != 0 && spec.CheckLife(r.For) != nil || r.Until.Location() != time.UTC {
+		t.Errorf("%s: for %s, until %s", name, r.For, r.Until)
 	}
 }
 

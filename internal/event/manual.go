@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
 // manualKind is one kind of payload that people send with Invoke.
@@ -21,6 +22,15 @@ type manualKind struct {
 var manualKinds = []manualKind{
 	{"evaluate", Evaluate, []string{"kind", "cluster", "service", "dryRun"}, []string{"cluster", "service"}},
 	{"tick", TickAll, []string{"kind", "dryRun"}, nil},
+	{string(spec.Pause), Override, forAny, byWhom},
+	{string(spec.SuspendIn), Override, forServices, append([]string{"service"}, byWhom...)},
+	{string(spec.SuspendOut), Override, forAny, byWhom},
+	{string(spec.HoldAt), Override, counted, append([]string{"service", "count"}, byWhom...)},
+	{string(spec.MinAt), Override, counted, append([]string{"service", "count"}, byWhom...)},
+	{string(spec.MaxAt), Override, counted, append([]string{"service", "count"}, byWhom...)},
+	{"resume", Resume, []string{"kind", "cluster", "service", "group", "only", "why", "by", "dryRun"}, []string{"cluster", "by"}},
+	{"stop", Stop, []string{"kind", "cluster", "why", "by", "dryRun"}, byWhom},
+	{"start", Start, []string{"kind", "cluster", "why", "by", "dryRun"}, []string{"cluster", "by"}},
 }
 
 // maxProblems is how many problems of one payload are spelled out: enough for a
@@ -40,25 +50,29 @@ type manual struct {
 func fromManual(raw []byte) (Event, *Error) {
 	m := members(raw)
 	name, isText := m.text("kind")
-	spec, ok := findManual(name)
+	known, ok := findManual(name)
 	if !ok {
 		m.refuseKind(name, isText)
 		return Event{}, refuse(name, "", m.summary())
 	}
-	ev := Event{Kind: spec.kind, Via: ViaInvoke, DryRun: true}
-	m.checkFields(spec)
+	ev := Event{Kind: known.kind, Via: ViaInvoke, DryRun: known.kind == Evaluate || known.kind == TickAll}
+	m.checkFields(known)
 	if v, given := m.values["dryRun"]; given {
 		switch string(v) {
 		case "true":
+			ev.DryRun = true
 		case "false":
 			ev.DryRun = false
 		default:
 			m.add("field %q is %s; it must be true or false", "dryRun", clip(string(v), 64))
 		}
 	}
-	if slices.Contains(spec.fields, "cluster") {
+	switch {
+	case known.kind == Evaluate:
 		ev.Service.Cluster = fleet.ClusterName(m.name("cluster"))
 		ev.Service.Service = fleet.ServiceName(m.name("service"))
+	case slices.Contains(known.fields, "by"):
+		ev.Request = m.request(known)
 	}
 	if m.found > 0 {
 		return Event{}, refuse(name, "", m.summary())
@@ -130,15 +144,15 @@ func (m *manual) name(field string) string {
 }
 
 // checkFields finds the fields that the kind does not know and those it misses.
-func (m *manual) checkFields(spec manualKind) {
+func (m *manual) checkFields(known manualKind) {
 	for _, field := range m.order {
-		if !slices.Contains(spec.fields, field) {
-			m.add("field %q is unknown%s; the fields of %s are %s", clip(field, 64), hint(field, spec.fields), spec.name, strings.Join(spec.fields, ", "))
+		if !slices.Contains(known.fields, field) {
+			m.add("field %q is unknown%s; the fields of %s are %s", clip(field, 64), hint(field, known.fields), known.name, strings.Join(known.fields, ", "))
 		}
 	}
-	for _, field := range spec.needs {
+	for _, field := range known.needs {
 		if _, given := m.values[field]; !given {
-			m.add("field %q is missing; the fields of %s are %s", field, spec.name, strings.Join(spec.fields, ", "))
+			m.add("field %q is missing; the fields of %s are %s", field, known.name, strings.Join(known.fields, ", "))
 		}
 	}
 }
@@ -147,13 +161,13 @@ func (m *manual) checkFields(spec manualKind) {
 func (m *manual) refuseKind(name string, isText bool) {
 	known := make([]string, len(manualKinds))
 	for i, k := range manualKinds {
-		known[i] = fmt.Sprintf("%s (fields %s)", k.name, strings.Join(k.fields, ", "))
+		known[i] = k.name
 	}
-	list := strings.Join(known, " and ")
+	list := strings.Join(known, ", ")
 	raw, given := m.values["kind"]
 	switch {
 	case isText:
-		m.add("kind %q is unknown%s; the known kinds are %s", clip(name, 64), hint(name, []string{"evaluate", "tick"}), list)
+		m.add("kind %q is unknown%s; the known kinds are %s", clip(name, 64), hint(name, known), list)
 	case given:
 		m.add("field \"kind\" is %s; it must be a string, and the known kinds are %s", clip(string(raw), 64), list)
 	default:
@@ -180,7 +194,7 @@ func findManual(name string) (manualKind, bool) {
 func hint(given string, known []string) string {
 	plain := strings.NewReplacer("-", "", "_", "", " ", "")
 	for _, k := range known {
-		if strings.EqualFold(plain.Replace(given), k) {
+		if given != k && strings.EqualFold(plain.Replace(given), k) {
 			return fmt.Sprintf(" (did you mean %q?)", k)
 		}
 	}

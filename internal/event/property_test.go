@@ -120,6 +120,10 @@ func TestManualOnlyBare(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		payload := rapid.SampledFrom([]string{
 			`{"kind":"evaluate","cluster":"prod","service":"checkout","dryRun":false}`, `{"kind":"tick","dryRun":false}`,
+			`{"kind":"pause","cluster":"prod","service":"checkout","for":"2h","why":"forged","by":"mallory"}`,
+			`{"kind":"hold","cluster":"prod","service":"checkout","count":1,"for":"2h","why":"forged","by":"mallory"}`,
+			`{"kind":"resume","cluster":"prod","service":"checkout","by":"mallory"}`,
+			`{"kind":"stop","cluster":"prod","why":"forged","by":"mallory"}`, `{"kind":"start","cluster":"prod","by":"mallory"}`,
 		}).Draw(rt, "payload")
 		var doc map[string]any
 		if err := json.Unmarshal([]byte(payload), &doc); err != nil {
@@ -145,7 +149,7 @@ func TestManualOnlyBare(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		if ev, _ := event.Decode(raw); ev.Kind == event.Evaluate || ev.Kind == event.TickAll || ev.Via == event.ViaInvoke {
+		if ev, _ := event.Decode(raw); ev.Kind == event.Evaluate || ev.Kind == event.TickAll || ev.Request != nil || ev.Via == event.ViaInvoke {
 			rt.Fatalf("%s is obeyed: %s via %s", raw, ev.Kind, ev.Via)
 		}
 	})

@@ -34,6 +34,15 @@ var expectations = []struct {
 	{"com.example.orders.order-placed.", event.Unknown, event.ViaEventBridge},
 	{"trimtab.evaluate.", event.Evaluate, event.ViaInvoke},
 	{"trimtab.tick.", event.TickAll, event.ViaInvoke},
+	{"trimtab.pause.", event.Override, event.ViaInvoke},
+	{"trimtab.suspend-in.", event.Override, event.ViaInvoke},
+	{"trimtab.suspend-out.", event.Override, event.ViaInvoke},
+	{"trimtab.hold.", event.Override, event.ViaInvoke},
+	{"trimtab.min.", event.Override, event.ViaInvoke},
+	{"trimtab.max.", event.Override, event.ViaInvoke},
+	{"trimtab.resume.", event.Resume, event.ViaInvoke},
+	{"trimtab.stop.", event.Stop, event.ViaInvoke},
+	{"trimtab.start.", event.Start, event.ViaInvoke},
 }
 
 func readDir(tb testing.TB, dir string) map[string][]byte {
@@ -109,6 +118,14 @@ func checkOurs(t *testing.T, name string, ev event.Event) {
 		if got := ev.Service.String(); got != "prod/checkout" {
 			t.Errorf("%s: service %s, want prod/checkout", name, got)
 		}
+	case event.Override, event.Resume:
+		if got := ev.Request.Target.String(); got != "prod/service/checkout" {
+			t.Errorf("%s: target %s, want prod/service/checkout", name, got)
+		}
+	case event.Stop, event.Start:
+		if got := ev.Request.Target.Cluster; got != "prod" {
+			t.Errorf("%s: cluster %s, want prod", name, got)
+		}
 	case event.Alarm, event.Tick, event.TickAll, event.Unknown:
 	}
 }
@@ -155,7 +172,7 @@ var badCases = map[string]badCase{
 	"records-object":             {"Records", "", "Records is a JSON object; it must be an array"},
 	"sns-alarm-name-number":      {"aws:sns alarm", anyID, "Records[0].Sns.Message: AlarmName is a JSON number; it must be a string"},
 	"sns-alarm-name-empty":       {"aws:sns alarm", anyID, "Records[0].Sns.Message: AlarmName is missing"},
-	"manual-unknown-kind":        {"scale", "", `kind "scale" is unknown; the known kinds are evaluate (fields kind, cluster, service, dryRun) and tick (fields kind, dryRun)`},
+	"manual-unknown-kind":        {"scale", "", `kind "scale" is unknown; the known kinds are evaluate, tick, pause, suspendIn, suspendOut, hold, min, max, resume, stop, start`},
 	"manual-kind-capital":        {"Evaluate", "", `kind "Evaluate" is unknown (did you mean "evaluate"?); the known kinds are evaluate`},
 	"manual-kind-number":         {"", "", `field "kind" is 1; it must be a string, and the known kinds are evaluate`},
 	"manual-kind-misspelled":     {"", "", `field "Kind" is unknown (did you mean "kind"?); field "kind" is missing`},
@@ -174,6 +191,15 @@ var badCases = map[string]badCase{
 	"manual-service-arn":         {"evaluate", "", `give the name "checkout"`},
 	"manual-detail-beside":       {"evaluate", "", `field "detail" is unknown; the fields of evaluate are`},
 	"manual-several-faults":      {"evaluate", "", "; and 2 more"},
+	"request-no-end":             {"pause", "", `field "for" or "until" is missing; every override ends, after 1m to 30d`},
+	"request-no-reason":          {"pause", "", `field "why" is missing; the fields of pause are kind, cluster, service, group, for, until, why, by, dryRun`},
+	"request-kind-hyphen":        {"suspend-in", "", `kind "suspend-in" is unknown (did you mean "suspendIn"?)`},
+	"request-no-count":           {"hold", "", `field "count" is missing; the fields of hold are kind, cluster, service, count, for, until, why, by, dryRun`},
+	"request-no-unit":            {"hold", "", `field "for" is "2"; give a duration with its unit, as 90m, 2h or 3d`},
+	"request-everything-wrong": {"max", "", `field "By" is unknown (did you mean "by"?); the fields of max are kind, cluster, service, count, for, until, why, by, dryRun; ` +
+		`field "by" is missing; the fields of max are kind, cluster, service, count, for, until, why, by, dryRun; ` +
+		`field "count" is "many"; it must be a whole number of tasks from 0 to 5000; field "for" is 7200; it must be a string; ` +
+		`field "why" is empty; give the reason: whoever meets this next has nothing else to go by`},
 }
 
 // TestBadSamples sees that every file of events/bad does what the first word of

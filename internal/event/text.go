@@ -24,6 +24,12 @@ func isECSName(text string) bool {
 	return text != "" && len(text) <= 255 && strings.Trim(text, allowed) == ""
 }
 
+// isGroupName tells whether text is a name as EC2 Auto Scaling allows for
+// groups: 1 to 255 characters, no control characters and no colon.
+func isGroupName(text string) bool {
+	return text != "" && len(text) <= 255 && !strings.ContainsRune(text, ':') && !strings.ContainsFunc(text, unicode.IsControl)
+}
+
 // isAlarmName tells whether text is a name as CloudWatch allows for alarms: 1
 // to 255 characters, no control characters.
 func isAlarmName(text string) bool {

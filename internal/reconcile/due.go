@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"hash/fnv"
+	"slices"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
@@ -26,9 +27,20 @@ func due(now time.Time, r ledger.Row) bool {
 	return (now.Unix()/60)%calmEvery == int64(h.Sum32()%calmEvery)
 }
 
+// turnedFor is how long after a turn of the global stop every target is
+// evaluated: two ticks, one of which may be lost.
+const turnedFor = 2 * time.Minute
+
+// turned tells whether the cluster's global stop was set or lifted just now. Its
+// targets have rested behind it, however much they wanted to move.
+func turned(now time.Time, c ledger.Control) bool {
+	return c.Generation > 0 && now.Sub(c.At) < turnedFor
+}
+
 // hot tells whether something moved or wants more tasks: never evaluated, an
 // open intent, an order or an uneasy reason whose windows have not passed, data
-// missing, or a wish to scale out that is held.
+// missing, a wish to scale out that is held, or an override that lives or ended
+// less than the windows ago.
 func hot(now time.Time, r ledger.Row) bool {
 	if r.Reason == nil || r.Intent != nil || r.Reason.Wanted > r.Reason.Desired || r.Reason.Rule == history.MissingData {
 		return true
@@ -40,6 +52,9 @@ func hot(now time.Time, r ledger.Row) bool {
 	}
 	quiet += signal.StaleAfter(spec.DefaultPeriod)
 	if o, ok := r.History.Last(); ok && now.Sub(o.At) < quiet {
+		return true
+	}
+	if slices.ContainsFunc(r.Overrides, func(o spec.Override) bool { return now.Sub(o.Until) < quiet }) {
 		return true
 	}
 	return !calm(r.Reason.Rule) && now.Sub(r.Reason.First) < quiet

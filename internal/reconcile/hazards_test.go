@@ -311,6 +311,10 @@ func TestWhereAnAlarmLeads(t *testing.T) {
 		{"by the dimensions of its metric", event.AlarmChange{Name: "a", Metrics: []signal.Metric{{Namespace: "AWS/ECS", Name: "MemoryUtilization", Dimensions: dims("ClusterName", "prod", "ServiceName", "checkout")}}}, "checkout"},
 		{"by a metric that a policy reads", event.AlarmChange{Name: "a", Metrics: []signal.Metric{{Namespace: "App", Name: "InFlight", Dimensions: dims("Zone", "eu", "App", "shop")}}}, "queue"},
 		{"not by the same metric of other dimensions", event.AlarmChange{Name: "a", Metrics: []signal.Metric{{Namespace: "App", Name: "InFlight", Dimensions: dims("App", "shop")}}}, ""},
+		{"by an input of a policy's metric math", event.AlarmChange{Name: "a", Metrics: []signal.Metric{{Namespace: "App", Name: "Busy"}}}, "queue"},
+		{"by another metric of a policy's queue", event.AlarmChange{Name: "a", Metrics: []signal.Metric{{Namespace: "AWS/SQS", Name: "ApproximateNumberOfMessagesNotVisible", Dimensions: dims("QueueName", "jobs")}}}, "queue"},
+		{"not by a metric of another queue", event.AlarmChange{Name: "a", Metrics: []signal.Metric{{Namespace: "AWS/SQS", Name: "ApproximateAgeOfOldestMessage", Dimensions: dims("QueueName", "mails")}}}, ""},
+		{"by a metric that vetoes", event.AlarmChange{Name: "a", Metrics: []signal.Metric{{Namespace: "App", Name: "Latency"}}}, "queue"},
 		{"by its name in a policy", event.AlarmChange{Name: "shop-latency"}, "queue"},
 		{"by its tag", event.AlarmChange{Name: "a", Tags: map[string]string{reconcile.TargetTag: "prod/checkout"}}, "checkout"},
 		{"not to a service without a policy", event.AlarmChange{Name: "a", Metrics: []signal.Metric{{Dimensions: dims("ClusterName", "prod", "ServiceName", "other")}}}, ""},
@@ -326,7 +330,10 @@ func TestWhereAnAlarmLeads(t *testing.T) {
 			p.Alarms = []string{"shop-latency"}
 			p.Policies = []spec.Policy{{TargetTracking: &spec.TargetTracking{TargetPerTask: 5, Metric: &spec.Metric{
 				Namespace: "App", Name: "InFlight", Dimensions: map[string]string{"App": "shop", "Zone": "eu"},
-			}}}}
+			}}}, {TargetTracking: &spec.TargetTracking{TargetValue: 50, Metric: &spec.Metric{
+				Expression: "100 * busy / 4", Metrics: map[string]spec.MathInput{"busy": {Namespace: "App", Name: "Busy"}},
+			}}}, {Backlog: &spec.Backlog{Queue: "jobs", AcceptableLatency: spec.Duration(time.Minute)}}}
+			p.Vetoes = []spec.Veto{{Name: "latency", Metric: spec.Metric{Namespace: "App", Name: "Latency"}, Above: new(1.0)}}
 			w.apply(t, "queue", p)
 			rep := w.mustRun(t, event.Event{Kind: event.Alarm, Alarms: []event.AlarmChange{tt.alarm}})
 			found := ""

@@ -11,6 +11,7 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+	"github.com/trimtab-ecs/trimtab/internal/core/taskcount"
 	"github.com/trimtab-ecs/trimtab/internal/event"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
@@ -29,15 +30,19 @@ func (s *Stair) locate(ctx context.Context, now time.Time, ev event.Event, rep *
 		return l.service(ctx, ev.Service, rep)
 	case event.Evaluate:
 		return l.manual(ctx, ev)
+	case event.Override, event.Resume:
+		return s.override(ctx, now, l, ev, rep)
+	case event.Stop, event.Start:
+		return nil, s.control(ctx, now, l, ev, rep)
 	case event.Tick:
-		scopes, err := l.tick(ctx, now, rep, func(r ledger.Row) bool { return due(now, r) })
+		scopes, err := l.tick(ctx, now, rep, func(c ledger.Control, r ledger.Row) bool { return turned(now, c) || due(now, r) })
 		for i := range scopes {
 			rows := scopes[i].rows
 			scopes[i].hot = func(t fleet.Target) bool { return hot(now, rows.Row(t)) }
 		}
 		return scopes, err
 	case event.TickAll:
-		scopes, err := l.tick(ctx, now, rep, func(ledger.Row) bool { return true })
+		scopes, err := l.tick(ctx, now, rep, func(ledger.Control, ledger.Row) bool { return true })
 		for i := range scopes {
 			scopes[i].dryRun = ev.DryRun
 		}
@@ -94,7 +99,7 @@ func (l *locator) manual(ctx context.Context, ev event.Event) ([]scope, error) {
 
 // tick finds what is due in every cluster. The clusters take turns in being
 // first, so that a slow one does not keep the same others from their turn.
-func (l *locator) tick(ctx context.Context, now time.Time, rep *Report, isDue func(ledger.Row) bool) ([]scope, error) {
+func (l *locator) tick(ctx context.Context, now time.Time, rep *Report, isDue func(ledger.Control, ledger.Row) bool) ([]scope, error) {
 	names, err := l.book.Clusters(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the clusters of the ledger: %w", err)
@@ -115,7 +120,7 @@ func (l *locator) tick(ctx context.Context, now time.Time, rep *Report, isDue fu
 		for _, r := range rows.Rows {
 			switch {
 			case r.Policy == nil:
-			case !isDue(r):
+			case !isDue(rows.Control, r):
 				rep.Calm++
 			case r.Target.Kind == fleet.GroupTarget:
 				sc.groups = append(sc.groups, fleet.GroupName(r.Target.Name))
@@ -229,15 +234,32 @@ func (l *locator) byDimensions(ctx context.Context, a event.AlarmChange) ([]flee
 	return keys, nil
 }
 
+// reads tells whether the alarm watches something that the policy of a service
+// reads: one of its metrics or of the inputs of its metric math, or another metric
+// of the same queue or target group.
 func reads(k fleet.ServiceKey, p spec.Service, a event.AlarmChange) bool {
-	for _, policy := range p.Policies {
-		if policy.TargetTracking == nil {
-			continue
+	for _, q := range taskcount.Queries(k, p) {
+		watched := []signal.Metric{q.Metric}
+		for _, in := range q.Metric.Inputs {
+			watched = append(watched, in.Metric)
 		}
-		want := policy.TargetTracking.CloudWatch(k).Metric.Identity()
-		if slices.ContainsFunc(a.Metrics, func(m signal.Metric) bool { return m.Identity() == want }) {
-			return true
+		for _, want := range watched {
+			if slices.ContainsFunc(a.Metrics, func(m signal.Metric) bool { return related(m, want) }) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// related tells whether two metrics are the same, or tell of one queue or one
+// target group: an alarm on the age of the oldest message wakes the service that
+// reads the queue's length.
+func related(a, b signal.Metric) bool {
+	if a.Identity() == b.Identity() {
+		return true
+	}
+	return a.Namespace == b.Namespace && slices.ContainsFunc(a.Dimensions, func(d signal.Dimension) bool {
+		return (d.Name == "QueueName" || d.Name == "TargetGroup") && slices.Contains(b.Dimensions, d)
+	})
 }

@@ -23,7 +23,9 @@ import (
 // Stair is the staircase with its hands. It keeps nothing between runs: what
 // is remembered is in the ledger. It is safe for concurrent use if its hands are.
 type Stair struct {
-	Book     ledger.Book
+	Book ledger.Book
+	// Desk takes what people write through the function: overrides and the global stop.
+	Desk     ledger.Reviser
 	Services Services
 	Groups   Groups
 	Signals  Signals

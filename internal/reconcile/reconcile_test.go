@@ -183,7 +183,7 @@ func newWorld(t *testing.T) *world {
 	}
 	ids := 0
 	w.stair = &reconcile.Stair{
-		Book: w.book, Services: w, Groups: groupHand{w}, Signals: w, Owners: ownerHand{w}, Notices: w,
+		Book: w.book, Desk: w.book, Services: w, Groups: groupHand{w}, Signals: w, Owners: ownerHand{w}, Notices: w,
 		Log: slog.New(slog.NewJSONHandler(&w.log, nil)), Metrics: &w.metrics, Mode: spec.Act,
 		Now: func() time.Time { return w.now },
 		NewID: func() string {

@@ -6,6 +6,7 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
 
 // Report is what one run saw and did. A manual invoke gets it as its answer.
@@ -15,6 +16,10 @@ type Report struct {
 	Via     string    `json:"via,omitempty"`
 	EventID string    `json:"eventId,omitempty"`
 	DryRun  bool      `json:"dryRun,omitempty"`
+	// Override tells what a person's override or resume wrote, Control the same of
+	// the global stop.
+	Override *OverrideReport `json:"override,omitempty"`
+	Control  *ControlReport  `json:"control,omitempty"`
 	// Cells are the cells evaluated, the most urgent first.
 	Cells []CellReport `json:"cells"`
 	// Calm counts the targets that were not due at this tick.
@@ -25,6 +30,23 @@ type Report struct {
 	Unmatched []string `json:"unmatched,omitempty"`
 	// Error joins what failed in the run.
 	Error string `json:"error,omitempty"`
+}
+
+// Told tells whether the report says of anything that was done or decided.
+func (r Report) Told() bool { return len(r.Cells) > 0 || r.Override != nil || r.Control != nil }
+
+// OverrideReport is what an override or a resume wrote, or would write.
+type OverrideReport struct {
+	ledger.Overriding
+	// Written is false for a dry run, and where there was nothing to end.
+	Written bool `json:"written"`
+}
+
+// ControlReport is what a stop or a start wrote, or would write.
+type ControlReport struct {
+	ledger.Switching
+	// Written is false for a dry run, and where nothing was stopped.
+	Written bool `json:"written"`
 }
 
 // CellReport is the decision about one cell and what came of it.

@@ -86,12 +86,7 @@ func (l *Ledger) editStep(e ledger.Edit, floor int64) (step, error) {
 	s := step{name: e.Target.String(), key: rowKey(e.Target), generation: e.Generation}
 	u := newExpression()
 	if e.Remove {
-		s.write = types.TransactWriteItem{Delete: &types.Delete{
-			TableName: &l.table, Key: s.key, ConditionExpression: new(u.name(attrGeneration) + " = " + u.value("read", number(e.Generation))),
-			ExpressionAttributeNames: u.names, ExpressionAttributeValues: u.values,
-		}}
-		s.done = func(i item) bool { return len(i) == 0 }
-		return s, nil
+		return l.removalStep(s, u), nil
 	}
 	u.raise(e.Generation, floor+1)
 	var policy, overrides types.AttributeValue

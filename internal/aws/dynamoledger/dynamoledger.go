@@ -24,7 +24,7 @@
 // items and is one TransactWriteItems.
 //
 // The role of the reconcile function needs Query, GetItem, UpdateItem and
-// PutItem on the table; people who change policies need DeleteItem too.
+// PutItem on the table; people who remove policies need DeleteItem too.
 package dynamoledger
 
 import (

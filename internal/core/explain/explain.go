@@ -18,11 +18,21 @@ import (
 )
 
 // Decision explains every target of a cell, services first as they are decided.
-func Decision(d policy.Decision) string {
+func Decision(d policy.Decision) string { return decision(d, nil) }
+
+// DecisionOf explains a decision together with the input it was made of: which
+// of the inputs, moved by itself, would have changed it.
+func DecisionOf(d policy.Decision, in policy.Input) string { return decision(d, &in) }
+
+func decision(d policy.Decision, in *policy.Input) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "cell %s, decided at %s\n", d.Cell, stamp(d.At))
 	for _, s := range d.Services {
-		b.WriteString("\n" + Service(s))
+		var otherwise []Alternative
+		if in != nil {
+			otherwise = Otherwise(d.At, *in, s.Service)
+		}
+		b.WriteString("\n" + Service(s, otherwise...))
 	}
 	if d.Group != nil {
 		b.WriteString("\n" + Group(*d.Group))
@@ -33,12 +43,13 @@ func Decision(d policy.Decision) string {
 	return b.String()
 }
 
-// Service explains the decision about one service.
-func Service(d policy.ServiceDecision) string {
+// Service explains the decision about one service. The alternatives are what
+// Otherwise gives; without any the words say in general what would change it.
+func Service(d policy.ServiceDecision, otherwise ...Alternative) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "service %s: %s\n", d.Service, headline(d.Mode, d.Direction, d.Base, d.Desired, "task"))
 	fmt.Fprintf(&b, "  reason      %s: %s\n", d.Reason, d.Because)
-	fmt.Fprintf(&b, "  from        %s, %d running\n", start(d.Base, d.Live, "desired count"), d.Running)
+	fmt.Fprintf(&b, "  from        %s, %d running%s\n", start(d.Base, d.Live, "desired count"), d.Running, within(d))
 	for i, p := range d.Policies {
 		lead := "  seen        "
 		if i > 0 {
@@ -50,8 +61,26 @@ func Service(d policy.ServiceDecision) string {
 		fmt.Fprintf(&b, "  wanted      %s before limits\n", Count(d.Wanted, "task"))
 	}
 	rest(&b, d.Mode, d.Direction, d.Desired, d.Clauses, "desired count")
-	changedBy(&b, fleet.ServiceTarget, d.Reason, d.Because)
+	if len(otherwise) == 0 {
+		changedBy(&b, fleet.ServiceTarget, d.Reason, d.Because)
+	}
+	for i, a := range otherwise {
+		lead := "  otherwise   "
+		if i > 0 {
+			lead = "              "
+		}
+		b.WriteString(lead + a.String() + "\n")
+	}
+	fmt.Fprintf(&b, "  conditions  %s\n", conditions(Conditions(d)))
 	return b.String()
+}
+
+// within gives the bounds in force; a decision that came to none has no maximum.
+func within(d policy.ServiceDecision) string {
+	if d.Max == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", bounds %d to %d", d.Min, d.Max)
 }
 
 // Group explains the decision about one Auto Scaling group.
@@ -132,17 +161,7 @@ func order(mode spec.Mode, dir history.Direction, desired int, what string) stri
 // recommendation gives what one scaling policy saw and wants.
 func recommendation(p taskcount.Recommendation) string {
 	var b strings.Builder
-	b.WriteString(p.Policy + ": ")
-	if p.Datapoint.IsZero() {
-		b.WriteString("no datapoint")
-	} else {
-		fmt.Fprintf(&b, "demand %s%s", number(float64(p.Demand)), unit(p.Policy))
-		if p.Tasks > 0 {
-			fmt.Fprintf(&b, " of %s", Count(p.Tasks, "task"))
-		}
-		fmt.Fprintf(&b, " at %s", stamp(p.Datapoint))
-	}
-	fmt.Fprintf(&b, ", target %s%s a task", number(p.Target), unit(p.Policy))
+	b.WriteString(p.Policy + ": " + seen(p))
 	switch p.Verdict {
 	case taskcount.WantOut:
 		fmt.Fprintf(&b, ", wants %s (scale out)", Count(p.Count, "task"))
@@ -156,16 +175,41 @@ func recommendation(p taskcount.Recommendation) string {
 	if p.Saturated {
 		b.WriteString(", saturated: the true demand is hidden")
 	}
+	if p.Panicking {
+		b.WriteString(", in panic: the short window rules")
+	}
 	return b.String()
 }
 
-// unit is what a policy's numbers are in: the predefined metrics are in percent
-// of what a task reserves, other metrics have the unit their publisher knows.
-func unit(policy string) string {
-	if policy == spec.CPUUtilization || policy == spec.MemoryUtilization {
-		return " %"
+// seen gives what a policy read, and what it compares it with.
+func seen(p taskcount.Recommendation) string {
+	target := fmt.Sprintf("target %s%s a task", number(p.Target), p.Unit)
+	switch {
+	case p.Type == history.StepScaling:
+		target = fmt.Sprintf("threshold %s%s", number(p.Target), p.Unit)
+	case p.Type == history.Backlog && p.Target <= 0:
+		target = "the rate of a task is not learnt yet"
+	case p.Type == history.Backlog && p.Learnt:
+		target = fmt.Sprintf("%s%s a task (learnt)", number(p.Target), p.Unit)
+	case p.Type == history.Backlog:
+		target = fmt.Sprintf("%s%s a task", number(p.Target), p.Unit)
 	}
-	return ""
+	if p.Datapoint.IsZero() {
+		return "no datapoint, " + target
+	}
+	what := fmt.Sprintf("demand %s%s", number(float64(p.Demand)), p.Unit)
+	switch p.Type {
+	case history.StepScaling:
+		what = number(float64(p.Demand)) + p.Unit
+	case history.Concurrency:
+		what = "mean " + number(float64(p.Demand))
+	case history.Backlog:
+		what = fmt.Sprintf("%s messages wait, %s%s arrive", number(p.Waiting), number(float64(p.Demand)), p.Unit)
+	}
+	if p.Tasks > 0 {
+		what += " of " + Count(p.Tasks, "task")
+	}
+	return fmt.Sprintf("%s at %s, %s", what, stamp(p.Datapoint), target)
 }
 
 func step(c history.Clause) string {

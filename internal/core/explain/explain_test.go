@@ -106,7 +106,7 @@ func TestDecisionWords(t *testing.T) {
 			in.Services[0].Policy.Policies = append(in.Services[0].Policy.Policies,
 				spec.Policy{TargetTracking: &spec.TargetTracking{Metric: m, TargetPerTask: 40}})
 			in.Signals = append(in.Signals, signal.Series{
-				Metric: spec.TargetTracking{Metric: m, TargetPerTask: 40}.CloudWatch(checkout), Status: signal.Complete,
+				Metric: spec.TargetTracking{Metric: m, TargetPerTask: 40}.CloudWatch(checkout).Metric, Status: signal.Complete,
 				Points: []signal.Point{{Start: at("09:58:00"), Value: 333.333}},
 			})
 		},
@@ -146,8 +146,9 @@ func TestDecisionWords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := policy.Decide(at("10:00:00"), cell(edit))
-			got := Decision(d)
+			in := cell(edit)
+			d := policy.Decide(at("10:00:00"), in)
+			got := DecisionOf(d, in)
 			golden(t, name, got)
 			for _, s := range d.Services {
 				if !strings.Contains(got, "              * ") && !strings.Contains(got, "  clauses     * ") {

@@ -20,10 +20,10 @@ func Decide(now time.Time, in Input) Decision {
 	d := Decision{At: now, Cell: in.Cell, Services: make([]ServiceDecision, 0, len(in.Services))}
 	services := slices.Clone(in.Services)
 	slices.SortStableFunc(services, func(a, b ServiceInput) int { return strings.Compare(string(a.Name), string(b.Name)) })
-	spent := spentBy(in, services)
+	spent, with := spentBy(in, services), surroundings(in)
 	for _, s := range services {
-		left := spent.leftFor(in, s)
-		one := decideService(now, in, s, left)
+		with.left = spent.leftFor(in, s)
+		one := decideService(now, in, s, with)
 		spent.change(s, one.Base, one.Desired)
 		d.Services = append(d.Services, one)
 	}
@@ -34,7 +34,7 @@ func Decide(now time.Time, in Input) Decision {
 	return d
 }
 
-func decideService(now time.Time, in Input, s ServiceInput, left *float64) ServiceDecision {
+func decideService(now time.Time, in Input, s ServiceInput, with around) ServiceDecision {
 	mode := spec.Least(in.Mode, s.Policy.Mode)
 	live, found := in.Fleet.Service(s.Name)
 	if in.Unreadable != "" {
@@ -49,13 +49,15 @@ func decideService(now time.Time, in Input, s ServiceInput, left *float64) Servi
 	s.History = given(mode, s.History)
 	t := taskcount.Input{
 		Key:     fleet.ServiceKey{Cluster: in.Cell.Cluster, Service: s.Name},
-		Service: live, Policy: s.Policy, Overrides: s.Overrides, History: s.History, Signals: in.Signals, Queues: in.Queues,
-		Base: live.Desired, Acting: mode == spec.Act && in.Lease == nil, Coming: coming(in, live), SpendLeft: left,
+		Service: live, Policy: s.Policy, Overrides: s.Overrides, History: s.History, Signals: in.Signals, Index: with.index, Queues: in.Queues,
+		Base: live.Desired, Acting: mode == spec.Act && in.Lease == nil, SpendLeft: with.left,
 	}
 	if s.History.Shadow != nil {
 		t.Base = *s.History.Shadow
 	}
-	t.Instances, t.Disconnected = health(in.Fleet, live)
+	if live.Compute == fleet.EC2 {
+		t.Coming, t.Instances, t.Disconnected = with.coming(in, live), with.active, with.disconnected
+	}
 	r, m := count(now, t)
 	if rule, because, closed := serviceGate(in, s, live, mode); closed {
 		r = shut(r, rule, because)

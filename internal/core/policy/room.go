@@ -3,35 +3,45 @@ package policy
 import (
 	"github.com/trimtab-ecs/trimtab/internal/core/capacity"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
 )
+
+// around is what the services of a cell have in common.
+type around struct {
+	index                *signal.Index
+	instances            []fleet.Instance // of the group
+	daemons              fleet.Resources
+	active, disconnected int
+	left                 *float64 // what the account's cap leaves for the service at hand
+}
+
+// surroundings looks once at what every service of the cell asks for. Instances
+// that drain are on their way out, and their agents tell nothing of the fleet.
+func surroundings(in Input) around {
+	a := around{index: in.Signals.Index(), daemons: daemons(in.Fleet)}
+	if in.Fleet.Group != nil {
+		a.instances = instancesOf(in.Fleet, in.Fleet.Group.Name)
+	}
+	for _, i := range a.instances {
+		if !i.Active {
+			continue
+		}
+		a.active++
+		if !i.Connected {
+			a.disconnected++
+		}
+	}
+	return a
+}
 
 // coming is how many tasks of a service fit on the instances that are on the
 // way to its group: what has no place yet will get one there, and does not tell
 // that growth is in vain.
-func coming(in Input, s fleet.Service) int {
-	g := in.Fleet.Group
-	if s.Compute != fleet.EC2 || g == nil || s.TaskSize == (fleet.Resources{}) {
+func (a around) coming(in Input, s fleet.Service) int {
+	if in.Fleet.Group == nil || s.TaskSize == (fleet.Resources{}) {
 		return 0
 	}
-	return capacity.Coming(*g, instancesOf(in.Fleet, g.Name), daemons(in.Fleet), s.TaskSize)
-}
-
-// health counts the instances that a service's tasks can land on, and those of
-// them whose agent is not connected. Instances that drain are on their way out.
-func health(f fleet.Snapshot, s fleet.Service) (instances, disconnected int) {
-	if s.Compute != fleet.EC2 {
-		return 0, 0
-	}
-	for _, i := range f.Instances {
-		if !i.Active || s.Group != "" && i.Group != s.Group {
-			continue
-		}
-		instances++
-		if !i.Connected {
-			disconnected++
-		}
-	}
-	return instances, disconnected
+	return capacity.Coming(*in.Fleet.Group, a.instances, a.daemons, s.TaskSize)
 }
 
 // spend is what the priced services of a cell cost an hour, in dollars.

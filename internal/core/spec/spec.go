@@ -202,6 +202,9 @@ type Override struct {
 	Why   string       `json:"why"`
 	By    string       `json:"by"`
 	At    time.Time    `json:"at,omitzero"` // when it was set
+	// EndedBy and EndedWhy tell who ended it before its time, at Until, and why.
+	EndedBy  string `json:"endedBy,omitempty"`
+	EndedWhy string `json:"endedWhy,omitempty"`
 }
 
 // Live tells whether the override still counts at now. The ledger's TTL deletes

@@ -8,6 +8,7 @@ import (
 
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
 // activate decides the way from zero and to zero, where the floor is zero. From
@@ -41,11 +42,11 @@ func (d *decider) sleep(proof string, proved bool) {
 	switch wants := d.steps.Count() == 0; {
 	case proved && !since.IsZero() && d.now.Sub(since) >= off:
 		d.sleeping = true
-		d.steps.To(0, history.Activation, fmt.Sprintf("idle since %s, longer than the cool-off of %s: %s", clock(since), off, proof))
+		d.steps.To(0, history.Activation, fmt.Sprintf("idle since %s, longer than the cool-off of %s: %s", clock(since), spec.Duration(off), proof))
 	case proved && since.IsZero():
-		d.steps.To(1, history.Activation, fmt.Sprintf("idle from now on, the last task goes after the cool-off of %s: %s", off, proof))
+		d.steps.To(1, history.Activation, fmt.Sprintf("idle from now on, the last task goes after the cool-off of %s: %s", spec.Duration(off), proof))
 	case proved:
-		d.steps.To(1, history.Activation, fmt.Sprintf("idle since %s, the last task goes after the cool-off of %s: %s", clock(since), off, proof))
+		d.steps.To(1, history.Activation, fmt.Sprintf("idle since %s, the last task goes after the cool-off of %s: %s", clock(since), spec.Duration(off), proof))
 	case wants:
 		d.steps.To(1, history.Activation, "the last task goes only on proof of idleness: "+proof)
 	}
@@ -93,7 +94,7 @@ func (d *decider) woken() (words string, awake bool) {
 	}
 	for _, w := range a.Wake {
 		m := w.Metric.CloudWatch("Sum")
-		s, ok := d.in.Signals.Find(m)
+		s, ok := d.in.find(m)
 		if !ok {
 			continue
 		}

@@ -51,7 +51,7 @@ func (d *decider) heedVetoes() {
 // is not known. Only an answer that is whole can say that there was none.
 func (d *decider) vetoed(v spec.Veto) (words string, bad bool) {
 	m := v.Metric.CloudWatch("Average")
-	s, ok := d.in.Signals.Find(m)
+	s, ok := d.in.find(m)
 	if !ok {
 		return "the metric was not read, and unknown is bad", true
 	}

@@ -110,11 +110,18 @@ type tally struct {
 
 // read gives the series of a metric; one that is not there failed.
 func (e *eyes) read(m signal.Metric) signal.Series {
-	got, ok := e.in.Signals.Find(m)
+	got, ok := e.in.find(m)
 	if !ok {
 		return signal.Series{Metric: m, Status: signal.Failed, Why: "it was not read"}
 	}
 	return got
+}
+
+func (in Input) find(m signal.Metric) (signal.Series, bool) {
+	if in.Index != nil {
+		return in.Index.Find(m)
+	}
+	return in.Signals.Find(m)
 }
 
 // running gives the running tasks of each minute.

@@ -19,6 +19,7 @@ type Input struct {
 	Overrides []spec.Override
 	History   history.History
 	Signals   signal.Set
+	Index     *signal.Index // of Signals, nil where they are few
 	Queues    []signal.Queue
 	// Base is the count that cooldowns and orders start from: the live desired
 	// count, or in observe mode the shadow desired count.

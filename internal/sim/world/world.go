@@ -97,8 +97,9 @@ func New(o Options) (*World, error) {
 		now = func() time.Time { return w.Clock.Now().Add(o.Skew(w.Clock.Now())) }
 	}
 	w.stair = &reconcile.Stair{
-		Book: w.Ledger, Services: p.Services(), Groups: p.Groups(), Signals: p.Signals(), Queues: p.Queues(), Owners: p.Owners(), Notices: p.Notices(),
-		Log: o.Log, Now: now, NewID: func() string { return fmt.Sprintf("sim-%016x", claims.Uint64()) }, Mode: o.Mode,
+		Book: w.Ledger, Desk: w.Ledger, Services: p.Services(), Groups: p.Groups(), Signals: p.Signals(), Queues: p.Queues(),
+		Owners: p.Owners(), Notices: p.Notices(), Mode: o.Mode,
+		Log: o.Log, Now: now, NewID: func() string { return fmt.Sprintf("sim-%016x", claims.Uint64()) },
 	}
 	if !o.NoTick {
 		w.Clock.Every(o.Start, time.Minute, sim.Events, func() {

@@ -43,8 +43,10 @@ func main() {
 		panic(err)
 	}
 	services, groups := ecs.NewFromConfig(cfg), autoscaling.NewFromConfig(cfg)
+	book := dynamoledger.New(dynamodb.NewFromConfig(cfg), os.Getenv("TRIMTAB_TABLE"))
 	stair := &reconcile.Stair{
-		Book:     dynamoledger.New(dynamodb.NewFromConfig(cfg), os.Getenv("TRIMTAB_TABLE")),
+		Book:     book,
+		Desk:     book,
 		Services: panics{ecsfleet.New(services)},
 		Groups:   asgfleet.New(groups),
 		Signals:  cwsignal.New(cloudwatch.NewFromConfig(cfg)),

@@ -32,7 +32,7 @@ func stairs(levels ...float64) func(int) float64 {
 func TestH7EveryEventLost(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		levels := rapid.SliceOfN(rapid.Float64Range(20, 220), 3, 3).Draw(rt, "levels")
+		levels := rapid.SliceOfN(rapid.Float64Range(40, 160), 3, 3).Draw(rt, "levels")
 		thirds := rapid.Bool().Draw(rt, "a third of the ticks lost, too")
 		seed, n := rapid.Uint64().Draw(rt, "seed"), 0
 		drop := func(raw []byte) bool {
@@ -136,6 +136,33 @@ func TestH14PermutedLog(t *testing.T) {
 			})
 		})
 	}
+}
+
+// H14, one datapoint, one order: the metric has a datapoint every five minutes, and
+// ticks and doubled events look at it many times. Each look would remove another
+// tenth of the tasks.
+func TestH14OneDatapointOneOrder(t *testing.T) {
+	t.Parallel()
+	requests := appMetric("requests")
+	requests.Period = spec.Duration(5 * time.Minute)
+	p := spec.Service{MinCapacity: 2, MaxCapacity: 60, Policies: []spec.Policy{{TargetTracking: &spec.TargetTracking{Metric: &requests, TargetPerTask: 1800}}}}
+	p.ScaleIn.Datapoints, p.ScaleIn.StabilizationWindow = 1, new(spec.Duration(0))
+	p.ScaleIn.RemovalBudget = []spec.RateLimit{{Percent: 100, Period: spec.Duration(15 * time.Minute)}}
+	s := play(t, t, plot{
+		Options: world.Options{Delivery: plant.Delivery{Duplicate: 1}}, Policy: p,
+		Service: plant.Service{Load: between(3600, 86400, 240, 30), Desired: 40, Measures: []plant.Measure{measure(plant.Requests)}},
+	})
+	s.to(t, 3*time.Hour)
+	acts := s.Plant.Activities("web")
+	for i := 2; i < len(acts); i++ { // ticks are up to 2 s late
+		if d := acts[i].At.Sub(acts[i-2].At); d < 5*time.Minute-2*time.Second {
+			t.Errorf("three orders within %s rest on two datapoints of five minutes: %+v", d, acts[i-2:i+1])
+		}
+	}
+	if len(acts) < 10 {
+		t.Errorf("%d orders: the story shows nothing", len(acts))
+	}
+	s.calm()
 }
 
 // H14 over a whole day's part: shuffled by minutes and doubled, the counts end

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/sim"
 	"github.com/trimtab-ecs/trimtab/internal/sim/plant"
@@ -75,6 +76,16 @@ func anyPolicy(t *rapid.T) spec.Service {
 	return p
 }
 
+// leftOver is the most CPU, in percent, that a scale-in may leave on each task:
+// where scale-out begins, less the tolerance. No step policy says such a number.
+func leftOver(p spec.Service) float64 {
+	t := p.Policies[0].TargetTracking
+	if t == nil {
+		return math.Inf(1)
+	}
+	return t.TargetValue * (1 + float64(*p.ScaleOut.Tolerance)) * (1 - float64(*p.ScaleIn.Tolerance))
+}
+
 // H13: with any policy, at any constant load, the count settles: it turns once at
 // most. Step policies whose thresholds lie closer than a step know no count that
 // pleases both; the flap budget, two an hour, ends that too.
@@ -88,14 +99,18 @@ func TestH13ConstantLoadSettles(t *testing.T) {
 			Service: plant.Service{Load: constant(load), Desired: rapid.IntRange(1, 200).Draw(rt, "desired")},
 		})
 		s.highAlarm()
-		s.to(t, 4*time.Hour)
+		s.to(t, 3*time.Hour)
 		as := s.Plant.Activities("web")
 		if n := busiest(reversedIn(as)); n > spec.DefaultReversals {
 			rt.Fatalf("at a constant load it turned back %d times in an hour: %+v", n, as)
 		}
-		tracked := p.Policies[0].TargetTracking != nil && len(p.Policies) == 1
-		if n := len(report.Reversals(as)); tracked && n > 1 {
+		if n := len(report.Reversals(as)); len(p.Policies) == 1 && p.Policies[0].TargetTracking != nil && n > 1 {
 			rt.Fatalf("at a constant load it turned %d times: %+v", n, as)
+		}
+		for _, a := range as {
+			if use, most := 10*load/float64(a.To), leftOver(p); a.To < a.From && use > most+1e-6 {
+				rt.Fatalf("the step from %d to %d leaves %.2f %% on each task, within reach of where scale-out begins: want at most %.2f %%", a.From, a.To, use, most)
+			}
 		}
 		s.sound(t)
 	})
@@ -113,13 +128,40 @@ func TestH13NoiseKeepsTheBudget(t *testing.T) {
 			Service: plant.Service{Load: noisy(rapid.Uint64().Draw(rt, "noise seed"), mean, part), Desired: int(math.Ceil(mean / 6))},
 		})
 		s.highAlarm()
-		s.to(t, 4*time.Hour)
+		s.to(t, 3*time.Hour)
 		as := s.Plant.Activities("web")
 		if n := busiest(reversedIn(as)); n > spec.DefaultReversals {
 			rt.Fatalf("under noise it turned back %d times in an hour: %+v", n, as)
 		}
 		s.sound(t)
 	})
+}
+
+// H13: two steps that never agree. At a constant load the latency of 17 tasks is
+// below one threshold and that of 16 above the other, and it would go on like that
+// every few minutes. The budget lets it turn back twice an hour.
+func TestH13StepsThatNeverAgree(t *testing.T) {
+	t.Parallel()
+	lat := latency()
+	p := tracked()
+	p.Policies = []spec.Policy{{StepScaling: &spec.StepScaling{
+		Metric: &lat, Threshold: 0.2, AdjustmentType: spec.ChangeInCapacity,
+		StepAdjustments: []spec.StepAdjustment{
+			{MetricIntervalUpperBound: new(-0.005), ScalingAdjustment: -4}, {MetricIntervalLowerBound: new(0.0), ScalingAdjustment: 4},
+		},
+	}}}
+	p.ScaleIn.StabilizationWindow, p.ScaleIn.Datapoints = new(spec.Duration(0)), 1
+	s := play(t, t, plot{Policy: p, Service: plant.Service{Load: constant(120), Desired: 16, Measures: []plant.Measure{measure(plant.Latency)}}})
+	s.to(t, 6*time.Hour)
+	turns := reversedIn(s.Plant.Activities("web"))
+	if n := busiest(turns); n > spec.DefaultReversals {
+		t.Errorf("it turned back %d times in an hour, want at most %d", n, spec.DefaultReversals)
+	}
+	if len(turns) < 6 || !named(s.records(t), history.FlapBudget) {
+		t.Errorf("it turned back %d times in six hours: the story shows nothing", len(turns))
+	}
+	s.sound(t)
+	s.calm()
 }
 
 // H13 on a queue: arrivals that swing by half from minute to minute.
@@ -137,13 +179,13 @@ func TestH13BacklogKeepsTheBudget(t *testing.T) {
 			Options: world.Options{Seed: rapid.Uint64().Draw(rt, "seed")}, Policy: p, Queues: []plant.Queue{{Name: "jobs", Arrivals: load}},
 			Service: plant.Service{Queue: "jobs", Capacity: 2, Desired: int(math.Ceil(mean/2)) + 1},
 		})
-		s.to(t, 4*time.Hour)
+		s.to(t, 3*time.Hour)
 		as := s.Plant.Activities("web")
 		if n := busiest(reversedIn(as)); n > spec.DefaultReversals {
 			rt.Fatalf("on a noisy queue it turned back %d times in an hour: %+v", n, as)
 		}
 		if v := s.Plant.QueueView("jobs"); v.Age > 10*time.Minute {
-			rt.Fatalf("after four hours the oldest message is %s old: %+v", v.Age, v)
+			rt.Fatalf("after three hours the oldest message is %s old: %+v", v.Age, v)
 		}
 		s.sound(t)
 	})

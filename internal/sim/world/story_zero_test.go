@@ -120,6 +120,45 @@ func (s story) gentlyAsleep(t *testing.T, last, coolOff time.Duration) {
 	}
 }
 
+// H6 in a hurry: no window, no rate and no budget in the way. Still the last task
+// goes from one alone, and waits for the cool-off of half an hour.
+func TestH6HastyStillWaits(t *testing.T) {
+	t.Parallel()
+	p := sleeper()
+	all := []spec.RateLimit{{Percent: 100, Period: spec.Duration(time.Minute)}}
+	p.ScaleIn = spec.ScaleIn{
+		StabilizationWindow: new(spec.Duration(0)), Cooldown: new(spec.Duration(0)), Datapoints: 1, RateLimits: all, RemovalBudget: all,
+		FlapBudget: &spec.FlapBudget{Reversals: 60},
+	}
+	p.Activation = &spec.Activation{CoolOff: new(spec.Duration(30 * time.Minute))}
+	s := worker(t, plant.Options{}, plant.Queue{Arrivals: pulse(60, 80, 10), Quiet: 3 * time.Minute}, p)
+	s.to(t, 4*time.Hour)
+	if _, high := s.extent(time.Hour, 80*time.Minute); high < 5 {
+		t.Errorf("10 messages a second at 2 a task raised it to %d only", high)
+	}
+	s.gentlyAsleep(t, 80*time.Minute, 30*time.Minute)
+	s.calm()
+}
+
+// H6 with two sources: one is idle, the other has a request every minute. One task
+// stays for that; proof is needed from all that can give it.
+func TestH6OneOfTwoIsBusy(t *testing.T) {
+	t.Parallel()
+	requests := appMetric("requests")
+	p := sleeper()
+	p.Policies = append(p.Policies, spec.Policy{TargetTracking: &spec.TargetTracking{Metric: &requests, TargetPerTask: 360}})
+	s := worker(t, plant.Options{}, plant.Queue{Arrivals: pulse(10, 20, 4)}, p)
+	s.must(s.Plant.AddMetric(plant.Metric{Namespace: "App", Name: "requests", Load: between(0, 4*3600, 0, 1.0/60)}))
+	s.to(t, 4*time.Hour)
+	if low, _ := s.extent(15*time.Minute, 4*time.Hour); low == 0 {
+		t.Error("it slept although requests came")
+	}
+	s.to(t, 6*time.Hour)
+	s.gentlyAsleep(t, 4*time.Hour, spec.DefaultCoolOff)
+	s.sound(t)
+	s.calm()
+}
+
 // H6, the trickle: one message in ten minutes, that lies delayed for most of the
 // time, or is worked on for long. Its queue shows no visible message and is not
 // idle, so the last task stays, or every message is done before it goes.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -126,7 +125,7 @@ func TestH14PermutedLog(t *testing.T) {
 					for range rapid.IntRange(0, 6).Draw(rt, "twice") {
 						log = append(log, log[rapid.IntRange(0, len(log)-1).Draw(rt, "which")])
 					}
-					rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "order"), 1)) //nolint:gosec // an order of events is no secret
+					rng := sim.NewRand(rapid.Uint64().Draw(rt, "order"), "order")
 					rng.Shuffle(len(log), func(i, j int) { log[i], log[j] = log[j], log[i] })
 					return log
 				})

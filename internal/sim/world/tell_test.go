@@ -79,8 +79,6 @@ func document(s spec.Service) spec.Document {
 	return spec.Document{Cluster: "demo", Mode: spec.Act, Services: map[fleet.ServiceName]spec.Service{"web": s}}
 }
 
-func tracking() spec.Document { return document(tracked()) }
-
 func tell(t *testing.T, o world.Options, s plant.Service) story {
 	t.Helper()
 	return tellTo(t, t, o, s)

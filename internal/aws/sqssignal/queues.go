@@ -135,7 +135,7 @@ func explained(doing, name string, err error) error {
 	if !ok {
 		return err
 	}
-	remedy := ""
+	var remedy string
 	switch api.ErrorCode() {
 	case "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue":
 		remedy = "name a queue of this account and region, and let the role see it (parameter QueueName of the template)"

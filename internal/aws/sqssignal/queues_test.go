@@ -9,10 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trimtab-ecs/trimtab/internal/aws/sqssignal"
@@ -22,46 +18,12 @@ import (
 
 var _ reconcile.Queues = (*sqssignal.Queues)(nil)
 
-// fakeSQS answers from maps and keeps what was asked.
-type fakeSQS struct {
-	attributes map[string]map[string]string // by URL
-	errs       map[string]error             // by name or URL
-	asked      []string
-	want       []types.QueueAttributeName
-}
-
-const host = "https://sqs.eu-west-1.amazonaws.com/123456789012/"
-
-func (f *fakeSQS) GetQueueUrl(_ context.Context, in *sqs.GetQueueUrlInput, _ ...func(*sqs.Options)) (*sqs.GetQueueUrlOutput, error) {
-	name := aws.ToString(in.QueueName)
-	f.asked = append(f.asked, "url "+name)
-	if err := f.errs[name]; err != nil {
-		return nil, err
-	}
-	return &sqs.GetQueueUrlOutput{QueueUrl: aws.String(host + name)}, nil
-}
-
-func (f *fakeSQS) GetQueueAttributes(_ context.Context, in *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
-	url := aws.ToString(in.QueueUrl)
-	f.asked, f.want = append(f.asked, "attributes "+url), in.AttributeNames
-	if err := f.errs[url]; err != nil {
-		return nil, err
-	}
-	return &sqs.GetQueueAttributesOutput{Attributes: f.attributes[url]}, nil
-}
-
-func counts(visible, inFlight, delayed string) map[string]string {
-	return map[string]string{
-		"ApproximateNumberOfMessages": visible, "ApproximateNumberOfMessagesNotVisible": inFlight, "ApproximateNumberOfMessagesDelayed": delayed,
-	}
-}
-
 func noon() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
 
 func TestStatesAskWhatIsNeeded(t *testing.T) {
 	t.Parallel()
 	f := &fakeSQS{attributes: map[string]map[string]string{host + "jobs": counts("7", "2", "1"), host + "mail": counts("0", "0", "0")}}
-	q := sqssignal.New(f)
+	q := f.queues()
 	jobs := signal.Queue{Name: "jobs", At: noon(), Visible: 7, InFlight: 2, Delayed: 1, Status: signal.Complete}
 	mail := signal.Queue{Name: host + "mail", At: noon(), Status: signal.Complete}
 	for range 2 {
@@ -74,31 +36,30 @@ func TestStatesAskWhatIsNeeded(t *testing.T) {
 		}
 	}
 	want := []string{ // a URL is kept, a state never
-		"url jobs", "attributes " + host + "jobs", "attributes " + host + "mail", "attributes " + host + "jobs", "attributes " + host + "mail",
+		"GetQueueUrl jobs", "GetQueueAttributes " + host + "jobs", "GetQueueAttributes " + host + "mail",
+		"GetQueueAttributes " + host + "jobs", "GetQueueAttributes " + host + "mail",
 	}
 	if diff := cmp.Diff(want, f.asked); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
-	if len(f.want) != 3 {
-		t.Errorf("the attributes %v were asked for, want three", f.want)
+	if len(f.wanted) != 3 {
+		t.Errorf("the attributes %v were asked for, want three", f.wanted)
 	}
 }
 
 func TestOneBadQueueBlindsNoOther(t *testing.T) {
 	t.Parallel()
-	gone := &types.QueueDoesNotExist{Message: aws.String("The specified queue does not exist.")}
-	denied := &smithy.GenericAPIError{Code: "AccessDenied", Message: "no"}
-	slow := &types.RequestThrottled{Message: aws.String("slow down")}
+	const gone = "QueueDoesNotExist"
 	for _, c := range []struct {
 		name string
 		fake fakeSQS
 		why  []string
 	}{
-		{"a name that SQS does not know", fakeSQS{errs: map[string]error{"bad": gone}}, []string{`"bad"`, "does not exist", "account and region"}},
-		{"a URL that leads nowhere", fakeSQS{errs: map[string]error{host + "bad": gone}}, []string{`"bad"`, "does not exist", "account and region"}},
-		{"denied", fakeSQS{errs: map[string]error{host + "bad": denied}}, []string{"AccessDenied", "allow sqs:GetQueueUrl and sqs:GetQueueAttributes"}},
-		{"throttled", fakeSQS{errs: map[string]error{host + "bad": slow}}, []string{"slow down"}},
-		{"lost", fakeSQS{errs: map[string]error{"bad": context.DeadlineExceeded}}, []string{"deadline"}},
+		{"a name that SQS does not know", fakeSQS{refused: map[string]string{"bad": gone}}, []string{`"bad"`, "NonExistentQueue", "account and region"}},
+		{"a URL that leads nowhere", fakeSQS{refused: map[string]string{host + "bad": gone}}, []string{`"bad"`, "NonExistentQueue", "account and region"}},
+		{"denied", fakeSQS{refused: map[string]string{host + "bad": "AccessDeniedException"}}, []string{"AccessDeniedException", "allow sqs:GetQueueUrl and sqs:GetQueueAttributes"}},
+		{"throttled", fakeSQS{refused: map[string]string{host + "bad": "RequestThrottled"}}, []string{"RequestThrottled"}},
+		{"lost", fakeSQS{lost: map[string]error{"bad": context.DeadlineExceeded}}, []string{"deadline"}},
 		{"no number", fakeSQS{attributes: map[string]map[string]string{host + "bad": counts("7", "many", "0")}}, []string{"NotVisible", `"many"`}},
 		{"below zero", fakeSQS{attributes: map[string]map[string]string{host + "bad": counts("7", "0", "-1")}}, []string{"Delayed", `"-1"`}},
 		{"not there", fakeSQS{attributes: map[string]map[string]string{host + "bad": {"ApproximateNumberOfMessages": "7"}}}, []string{"NotVisible"}},
@@ -108,7 +69,7 @@ func TestOneBadQueueBlindsNoOther(t *testing.T) {
 			f.attributes = map[string]map[string]string{}
 		}
 		f.attributes[host+"good"] = counts("1", "0", "0")
-		got, err := sqssignal.New(&f).States(t.Context(), noon(), []string{"bad", "good"})
+		got, err := f.queues().States(t.Context(), noon(), []string{"bad", "good"})
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -129,20 +90,22 @@ func TestOneBadQueueBlindsNoOther(t *testing.T) {
 
 func TestStatesFailsOnlyIfNothingWasAnswered(t *testing.T) {
 	t.Parallel()
-	slow, gone := &types.RequestThrottled{Message: aws.String("slow down")}, &types.QueueDoesNotExist{}
+	const slow, gone = "RequestThrottled", "QueueDoesNotExist"
 	for _, c := range []struct {
 		name    string
-		errs    map[string]error
-		wantErr error
+		refused map[string]string
+		lost    map[string]error
+		want    string // in the error
 	}{
-		{"nobody answers", map[string]error{"a": context.DeadlineExceeded, "b": context.Canceled}, context.DeadlineExceeded},
-		{"SQS has no time", map[string]error{"a": slow, "b": slow}, slow},
-		{"it knows neither", map[string]error{"a": gone, "b": gone}, nil},
-		{"one is unknown, one lost", map[string]error{"a": gone, "b": context.Canceled}, nil},
+		{"nobody answers", nil, map[string]error{"a": context.DeadlineExceeded, "b": errors.New("reset")}, "deadline"},
+		{"SQS has no time", map[string]string{"a": slow, "b": slow}, nil, slow},
+		{"it knows neither", map[string]string{"a": gone, "b": gone}, nil, ""},
+		{"one is unknown, one lost", map[string]string{"a": gone}, map[string]error{"b": errors.New("reset")}, ""},
 	} {
-		got, err := sqssignal.New(&fakeSQS{errs: c.errs}).States(t.Context(), noon(), []string{"a", "b", "a"})
-		if (err == nil) != (c.wantErr == nil) || !errors.Is(err, c.wantErr) {
-			t.Errorf("%s: error %v, want %v", c.name, err, c.wantErr)
+		f := &fakeSQS{refused: c.refused, lost: c.lost}
+		got, err := f.queues().States(t.Context(), noon(), []string{"a", "b", "a"})
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
 		}
 		if err != nil && (got != nil || !strings.Contains(err.Error(), "2 SQS queues")) {
 			t.Errorf("%s: %v, %v; want no states and how many queues", c.name, got, err)
@@ -151,7 +114,7 @@ func TestStatesFailsOnlyIfNothingWasAnswered(t *testing.T) {
 			t.Errorf("%s: states %+v, want all failed", c.name, got)
 		}
 	}
-	if got, err := sqssignal.New(&fakeSQS{}).States(t.Context(), noon(), nil); err != nil || len(got) != 0 {
+	if got, err := (&fakeSQS{}).queues().States(t.Context(), noon(), nil); err != nil || len(got) != 0 {
 		t.Errorf("no queues give %v, %v", got, err)
 	}
 }
@@ -159,16 +122,16 @@ func TestStatesFailsOnlyIfNothingWasAnswered(t *testing.T) {
 // A queue may be deleted and made again: the URL is asked for anew.
 func TestAURLThatFailedIsForgotten(t *testing.T) {
 	t.Parallel()
-	f := &fakeSQS{attributes: map[string]map[string]string{host + "jobs": counts("1", "0", "0")}, errs: map[string]error{}}
-	q := sqssignal.New(f)
-	for _, err := range []error{nil, &types.QueueDoesNotExist{}, nil} {
-		f.errs[host+"jobs"] = err
-		got, err2 := q.States(t.Context(), noon(), []string{"jobs"})
-		if err2 != nil || got[0].Known() != (err == nil) {
-			t.Errorf("state %+v, %v after %v", got, err2, err)
+	f := &fakeSQS{attributes: map[string]map[string]string{host + "jobs": counts("1", "0", "0")}, refused: map[string]string{}}
+	q := f.queues()
+	for _, refused := range []string{"", "QueueDoesNotExist", ""} {
+		f.refused[host+"jobs"] = refused
+		got, err := q.States(t.Context(), noon(), []string{"jobs"})
+		if err != nil || got[0].Known() != (refused == "") {
+			t.Errorf("state %+v, %v after %q", got, err, refused)
 		}
 	}
-	if n := len(slices.DeleteFunc(f.asked, func(s string) bool { return !strings.HasPrefix(s, "url ") })); n != 2 {
+	if n := len(slices.DeleteFunc(f.asked, func(s string) bool { return !strings.HasPrefix(s, "GetQueueUrl ") })); n != 2 {
 		t.Errorf("the URL was asked for %d times, want 2", n)
 	}
 }

@@ -69,16 +69,16 @@ func emptyQueue(w queuesWorld) {
 func waitingMessages(w queuesWorld) {
 	w.Create(w.T, "jobs")
 	w.Send(w.T, "jobs", 3)
-	wantState(w, "jobs", 3, 0, 0)
+	wantJobs(w, 3, 0, 0)
 }
 
 func receivedMessages(w queuesWorld) {
 	w.Create(w.T, "jobs")
 	w.Send(w.T, "jobs", 5)
 	w.Receive(w.T, "jobs", 2)
-	wantState(w, "jobs", 3, 2, 0)
+	wantJobs(w, 3, 2, 0)
 	w.Receive(w.T, "jobs", 3)
-	wantState(w, "jobs", 0, 5, 0)
+	wantJobs(w, 0, 5, 0)
 	if got := states(w, "jobs")[0]; got.Idle() {
 		w.Errorf("state %+v is idle with messages in flight", got)
 	}
@@ -90,7 +90,7 @@ func delayedMessages(w queuesWorld) {
 	}
 	w.Create(w.T, "jobs")
 	w.Delay(w.T, "jobs", 2)
-	wantState(w, "jobs", 0, 0, 2)
+	wantJobs(w, 0, 0, 2)
 	if got := states(w, "jobs")[0]; got.Idle() {
 		w.Errorf("state %+v is idle with messages delayed", got)
 	}
@@ -144,10 +144,11 @@ func laterQueue(w queuesWorld) {
 	}
 }
 
-func wantState(w queuesWorld, name string, visible, inFlight, delayed int) {
+// wantJobs compares the state of the queue "jobs".
+func wantJobs(w queuesWorld, visible, inFlight, delayed int) {
 	w.Helper()
-	want := signal.Queue{Name: name, At: w.Now, Visible: visible, InFlight: inFlight, Delayed: delayed, Status: signal.Complete}
-	if got := states(w, name)[0]; got != want {
+	want := signal.Queue{Name: "jobs", At: w.Now, Visible: visible, InFlight: inFlight, Delayed: delayed, Status: signal.Complete}
+	if got := states(w, "jobs")[0]; got != want {
 		w.Errorf("state %+v, want %+v", got, want)
 	}
 }

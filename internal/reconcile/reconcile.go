@@ -40,6 +40,9 @@ type Stair struct {
 	NewID func() string
 	// Mode is the ceiling of every target's mode.
 	Mode spec.Mode
+	// SpendPerHour is the most that the services of the account may cost together,
+	// in dollars an hour; 0 is no limit.
+	SpendPerHour float64
 }
 
 // stopBefore is how long before the deadline of the invocation no new cell is

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
 func main() {
@@ -26,6 +27,7 @@ func main() {
 	}
 	services, groups, targets := ecs.NewFromConfig(cfg), autoscaling.NewFromConfig(cfg), applicationautoscaling.NewFromConfig(cfg)
 	metrics, table, bus := cloudwatch.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg), eventbridge.NewFromConfig(cfg)
+	queues := sqs.NewFromConfig(cfg)
 	lambda.Start(func(ctx context.Context, _ json.RawMessage) error {
 		_, err1 := services.DescribeServices(ctx, &ecs.DescribeServicesInput{})
 		_, err2 := groups.DescribeAutoScalingGroups(ctx, &autoscaling.DescribeAutoScalingGroupsInput{})
@@ -33,6 +35,7 @@ func main() {
 		_, err4 := metrics.GetMetricData(ctx, &cloudwatch.GetMetricDataInput{})
 		_, err5 := table.Query(ctx, &dynamodb.QueryInput{})
 		_, err6 := bus.PutEvents(ctx, &eventbridge.PutEventsInput{})
-		return errors.Join(err1, err2, err3, err4, err5, err6)
+		_, err7 := queues.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{})
+		return errors.Join(err1, err2, err3, err4, err5, err6, err7)
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/trimtab-ecs/trimtab/internal/aws/asgfleet"
 	"github.com/trimtab-ecs/trimtab/internal/aws/cwsignal"
@@ -25,6 +26,7 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/aws/ebnotice"
 	"github.com/trimtab-ecs/trimtab/internal/aws/ecsfleet"
 	"github.com/trimtab-ecs/trimtab/internal/aws/nativescaling"
+	"github.com/trimtab-ecs/trimtab/internal/aws/sqssignal"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/event"
@@ -50,6 +52,7 @@ func main() {
 		Services: panics{ecsfleet.New(services)},
 		Groups:   asgfleet.New(groups),
 		Signals:  cwsignal.New(cloudwatch.NewFromConfig(cfg)),
+		Queues:   sqssignal.New(sqs.NewFromConfig(cfg)),
 		Owners:   nativescaling.New(services, groups, applicationautoscaling.NewFromConfig(cfg), time.Now),
 		Notices:  ebnotice.New(eventbridge.NewFromConfig(cfg), os.Getenv("TRIMTAB_EVENT_BUS")),
 		Log:      lambdacontext.NewLogger(),

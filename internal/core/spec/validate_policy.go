@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"math"
 	"regexp"
 	"slices"
@@ -25,7 +26,8 @@ func (c *checker) policy(path []string, s Service, p Policy) {
 		}
 	}
 	if types == 0 {
-		c.add(path, "write targetTracking: {predefinedMetric: "+CPUUtilization+", targetValue: 60}, or stepScaling, backlog or concurrency", "the policy has no type")
+		c.add(path, "write targetTracking: {predefinedMetric: "+CPUUtilization+", targetValue: 60}",
+			"the policy has no type: targetTracking, stepScaling, backlog and concurrency: %s", errNotOne)
 		return
 	}
 	if types > 1 {
@@ -59,7 +61,7 @@ func (c *checker) source(path []string, name, label string, own *Metric) {
 	case name == ALBRequestCountPerTarget && !resourceLabel.MatchString(label):
 		c.add(at(path, "resourceLabel"), "give the ends of the two ARNs, as app/NAME/ID/targetgroup/NAME/ID", "resourceLabel %q does not name a load balancer and a target group", label)
 	case name != ALBRequestCountPerTarget && label != "":
-		c.add(at(path, "resourceLabel"), "remove it", "resourceLabel goes with %s alone", ALBRequestCountPerTarget)
+		c.add(at(path, "resourceLabel"), "remove it", "resourceLabel goes with predefinedMetric %s alone", ALBRequestCountPerTarget)
 	}
 }
 
@@ -83,7 +85,7 @@ func (c *checker) targetTracking(path []string, t TargetTracking) {
 		c.add(at(path, "targetValue"), "use a percentage between 1 and 100", "targetValue %v is above 100 %%", t.TargetValue)
 	}
 	switch {
-	case t.Ceiling == 0:
+	case t.Ceiling <= 0:
 	case t.TargetPerTask > 0 || t.Metric == nil:
 		c.add(at(path, "ceiling"), "remove it", "ceiling goes with a metric of your own and targetValue: a total has none, CPU has one by itself")
 	case t.Ceiling <= t.TargetValue:
@@ -107,32 +109,47 @@ func (c *checker) stepScaling(path []string, s StepScaling) {
 }
 
 // steps wants intervals that neither overlap nor leave a gap, in any order, none
-// across the threshold, at most one open on each side: Application Auto Scaling's rules.
+// across the threshold, and on each side that has steps one that is open:
+// Application Auto Scaling's rules. Without the open one the worst surge, past the
+// last bound, would be answered by nothing. Its rules are for one alarm, which
+// goes one way; here one policy goes both, so that there may be a gap around the
+// threshold, where nothing is done.
 func (c *checker) steps(path []string, s StepScaling) {
 	if n := len(s.StepAdjustments); n == 0 || n > MaxSteps {
 		c.add(path, "give 1 to "+strconv.Itoa(MaxSteps)+" steps", "%d step adjustments are not between 1 and %d", n, MaxSteps)
 		return
 	}
-	type span struct{ low, high float64 }
 	spans := make([]span, 0, len(s.StepAdjustments))
+	whole := true
 	for i, a := range s.StepAdjustments {
 		within := at(path, strconv.Itoa(i))
+		before := len(c.problems)
+		c.bound(at(within, "metricIntervalLowerBound"), "metricIntervalLowerBound", a.MetricIntervalLowerBound)
+		c.bound(at(within, "metricIntervalUpperBound"), "metricIntervalUpperBound", a.MetricIntervalUpperBound)
 		low, high := a.Bounds()
+		const bounds = "metricIntervalLowerBound %v and metricIntervalUpperBound %v: "
 		switch {
-		case math.IsNaN(low) || math.IsNaN(high) || low >= high:
-			c.add(within, "give a lower bound below the upper one", "the step from %v to %v is empty", low, high)
+		case len(c.problems) > before: // what follows from a bound that is no number is no second fault
+		case low >= high:
+			c.add(within, "give a lower bound below the upper one", bounds+"the step is empty", low, high)
 		case low < 0 && high > 0:
-			c.add(within, "make two steps of it, one up to 0 and one from 0", "the step from %v to %v lies on both sides of the threshold", low, high)
+			c.add(within, "make two steps of it, one up to 0 and one from 0", bounds+"the step lies on both sides of the threshold", low, high)
 		}
+		whole = whole && len(c.problems) == before
 		c.adjustment(at(within, "scalingAdjustment"), s.AdjustmentType, a.ScalingAdjustment)
 		spans = append(spans, span{low, high})
 	}
-	slices.SortFunc(spans, func(a, b span) int {
-		if a.low < b.low {
-			return -1
-		}
-		return 1
-	})
+	if whole {
+		c.spans(path, spans)
+	}
+}
+
+// span is the interval of a step, relative to the threshold.
+type span struct{ low, high float64 }
+
+// spans checks whole steps against one another.
+func (c *checker) spans(path []string, spans []span) {
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Or(cmp.Compare(a.low, b.low), cmp.Compare(a.high, b.high)) })
 	for i := 1; i < len(spans); i++ {
 		switch before, next := spans[i-1], spans[i]; {
 		case next.low < before.high:
@@ -140,6 +157,19 @@ func (c *checker) steps(path []string, s StepScaling) {
 		case next.low > before.high && (before.high > 0 || next.low < 0):
 			c.add(path, "let each step begin where the one before ends", "between %v and %v there is no step", before.high, next.low)
 		}
+	}
+	if low := spans[0].low; low < 0 && !math.IsInf(low, -1) {
+		c.add(path, "leave out the metricIntervalLowerBound of the lowest step", "below %v there is no step", low)
+	}
+	if high := spans[len(spans)-1].high; high > 0 && !math.IsInf(high, 1) {
+		c.add(path, "leave out the metricIntervalUpperBound of the highest step", "above %v there is no step", high)
+	}
+}
+
+// bound checks a bound of a step, if there is one.
+func (c *checker) bound(path []string, name string, v *float64) {
+	if v != nil {
+		c.finite(path, name, *v, -1e15, 1e15)
 	}
 }
 
@@ -227,8 +257,11 @@ func (c *checker) concurrency(path []string, v Concurrency) {
 		c.add(at(path, "metric", "period"), "use 10s, 20s, 30s or 60s", "period %s is too long for a panic window", Duration(p))
 	}
 	stable, _ := v.Windows()
-	if stable < 6*time.Second || stable > time.Hour {
-		c.add(at(path, "stableWindow"), "use 6s to 1h", "stableWindow %s is out of range", Duration(stable))
+	switch {
+	case stable < 10*time.Second || stable > time.Hour:
+		c.add(at(path, "stableWindow"), "use 10s to 1h", "stableWindow %s is out of range", Duration(stable))
+	case stable < v.Metric.period():
+		c.add(at(path, "stableWindow"), "use at least one period", "stableWindow %s holds no datapoint: the period of the metric is %s", Duration(stable), Duration(v.Metric.period()))
 	}
 	if w := v.PanicWindow; w != nil && (time.Duration(*w) < time.Second || time.Duration(*w) > stable) {
 		c.add(at(path, "panicWindow"), "use 1s up to the stable window", "panicWindow %s is out of range", *w)

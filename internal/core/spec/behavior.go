@@ -14,8 +14,8 @@ type ScaleOut struct {
 	StabilizationWindow *Duration `json:"stabilizationWindow,omitempty"`
 	// RateLimits bound what is added in a period, up to 5, default 300 % or 10 tasks a minute.
 	RateLimits []RateLimit `json:"rateLimits,omitempty"`
-	// SelectPolicy says which of several rate limits counts, default Max: the most
-	// permissive. Min is the least permissive.
+	// SelectPolicy says which of several rate limits counts, default Max: that is the
+	// most permissive one, Min the least.
 	SelectPolicy Select `json:"selectPolicy,omitempty"`
 }
 
@@ -30,8 +30,8 @@ type ScaleIn struct {
 	StabilizationWindow *Duration `json:"stabilizationWindow,omitempty"`
 	// RateLimits bound what is removed in a period, up to 5, default 10 % a minute.
 	RateLimits []RateLimit `json:"rateLimits,omitempty"`
-	// SelectPolicy says which of several rate limits counts, default Max: the most
-	// permissive. Min is the least permissive.
+	// SelectPolicy says which of several rate limits counts, default Max: that is the
+	// most permissive one, Min the least.
 	SelectPolicy Select `json:"selectPolicy,omitempty"`
 	// RemovalBudget is what no input can exceed, up to 5 entries, default 25 % in 15
 	// minutes: every entry holds, whatever asks for the removal.

@@ -4,7 +4,7 @@ import "time"
 
 // Policy is one scaling policy; exactly one of its types is set.
 type Policy struct {
-	// Name tells the policy in decisions; default the name of its metric.
+	// Name tells the policy in decisions, default the name of its metric.
 	Name string `json:"name,omitempty"`
 	// TargetTracking keeps a metric near a target.
 	TargetTracking *TargetTracking `json:"targetTracking,omitempty"`
@@ -15,8 +15,8 @@ type Policy struct {
 	// Concurrency keeps the requests in flight at a target per task, with a short
 	// window for bursts.
 	Concurrency *Concurrency `json:"concurrency,omitempty"`
-	// OnMissingData is what happens when this policy has no usable data, default
-	// hold; or {atLeast: N}: scale out to at least N tasks, at most the service's
+	// OnMissingData is what happens when this policy has no usable data, default hold:
+	// {atLeast: N} scales out to at least N tasks instead, at most the service's
 	// maxCapacity.
 	OnMissingData *OnMissing `json:"onMissingData,omitempty"`
 	// DisableScaleIn keeps the policy out of scale-in, default false: it neither asks
@@ -39,10 +39,10 @@ const HighResolution = 20 * time.Second
 // TargetTracking keeps a metric near a target. Exactly one of PredefinedMetric
 // and Metric is set, and exactly one of TargetValue and TargetPerTask.
 type TargetTracking struct {
-	// PredefinedMetric is one of the metrics that need no further words:
-	// ECSServiceAverageCPUUtilization, ECSServiceAverageMemoryUtilization, the same
-	// with HighResolution at the end (20 s, if the service publishes them), or
-	// ALBRequestCountPerTarget.
+	// PredefinedMetric is one of the metrics that need no further words: the CPU or
+	// memory utilisation of the service, the same every 20 s (HighResolution, if the
+	// service is set to publish it), or the requests a minute for each target of a
+	// load balancer.
 	PredefinedMetric string `json:"predefinedMetric,omitempty"`
 	// ResourceLabel names the load balancer and target group of
 	// ALBRequestCountPerTarget, as app/NAME/ID/targetgroup/NAME/ID.
@@ -81,8 +81,8 @@ type StepScaling struct {
 	Metric *Metric `json:"metric,omitempty"`
 	// Threshold is the value that the bounds of the steps are relative to, -1e15 to 1e15.
 	Threshold float64 `json:"threshold"`
-	// AdjustmentType says what the ScalingAdjustment of the steps is: ChangeInCapacity
-	// (tasks), ExactCapacity (tasks) or PercentChangeInCapacity.
+	// AdjustmentType says what the scalingAdjustment of the steps is: tasks to add
+	// (ChangeInCapacity), the count (ExactCapacity), or percent to add.
 	AdjustmentType string `json:"adjustmentType"`
 	// MinAdjustmentMagnitude is the least change of PercentChangeInCapacity, in tasks, 1 to 5000.
 	MinAdjustmentMagnitude int `json:"minAdjustmentMagnitude,omitempty"`
@@ -123,10 +123,10 @@ type Backlog struct {
 	// messages that the running tasks delete while there is a backlog.
 	ProcessingTime *Duration `json:"processingTime,omitempty"`
 	// Concurrency is how many messages a task works on at once, 1 to 100000, default
-	// 1; it goes with ProcessingTime.
+	// 1. It goes with ProcessingTime.
 	Concurrency int `json:"concurrency,omitempty"`
 	// MaxAge is the age of the oldest message above which the service does not scale
-	// in and grows, 1s to 336h, default twice acceptableLatency. It grows up to twice its tasks.
+	// in and grows, up to twice its tasks, 1s to 336h, default twice AcceptableLatency.
 	MaxAge *Duration `json:"maxAge,omitempty"`
 }
 
@@ -153,11 +153,12 @@ type Concurrency struct {
 	TargetPerTask float64 `json:"targetPerTask"`
 	// TargetUtilization is the share of it that is planned for, 1% to 100%, default 70%.
 	TargetUtilization *Percent `json:"targetUtilization,omitempty"`
-	// StableWindow is the window whose mean counts in calm, 10s to 1h and at least one
-	// period, default 60s.
+	// StableWindow is the window whose mean counts in calm, 10s to 1h, default 60s. It
+	// holds at least one period of the metric.
 	StableWindow *Duration `json:"stableWindow,omitempty"`
-	// PanicWindow is the short window, 1s to 1h and at most the stable one, default a
-	// tenth of the stable one. One below the period counts as one period.
+	// PanicWindow is the short window, 1s to 1h, default a tenth of the stable one. It is
+	// at most the stable one, and counts as one period of the metric where it is
+	// shorter.
 	PanicWindow *Duration `json:"panicWindow,omitempty"`
 	// PanicThreshold is how many times the tasks the short window must ask for, 1.1 to 10, default 2.
 	PanicThreshold float64 `json:"panicThreshold,omitempty"`

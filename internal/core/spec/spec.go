@@ -42,7 +42,7 @@ type Document struct {
 	Cluster fleet.ClusterName `json:"cluster"`
 	// Mode says what becomes of decisions, default observe: observe decides and
 	// records, and orders nothing. A target acts only if the document, the target
-	// and the function's own Mode parameter all say act.
+	// and the function's own mode parameter all say act.
 	Mode Mode `json:"mode,omitempty"`
 	// Services are the ECS services to size by their short names, up to 1,000. One
 	// that the file does not name is not touched.
@@ -56,7 +56,7 @@ type Document struct {
 type Service struct {
 	// Mode narrows the document's mode for this service, default the document's: act needs both.
 	Mode Mode `json:"mode,omitempty"`
-	// MinCapacity is the least count, in tasks, 0 to 5000 and at most MaxCapacity. 0
+	// MinCapacity is the least count, in tasks, 0 to 5000. It is at most MaxCapacity; 0
 	// lets the service sleep where idleness can be proved, see Activation.
 	MinCapacity int `json:"minCapacity"`
 	// MaxCapacity is the most tasks, whatever asks for more, 1 to 5000.
@@ -73,9 +73,9 @@ type Service struct {
 	ScaleIn ScaleIn `json:"scaleIn,omitzero"`
 	// Activation shapes the way from and to zero tasks; it needs MinCapacity 0.
 	Activation *Activation `json:"activation,omitempty"`
-	// OnMissingData is what happens when no policy has usable data, default hold;
-	// or {atLeast: N}: scale out to at least N tasks, at most MaxCapacity. Missing data
-	// never scales in.
+	// OnMissingData is what happens when no policy has usable data, default hold: hold
+	// keeps the count, {atLeast: N} scales out to at least N tasks, at most
+	// MaxCapacity. Missing data never scales in.
 	OnMissingData OnMissing `json:"onMissingData,omitzero"`
 	// Vetoes forbid scale-in while a metric is bad or unknown, up to 20.
 	Vetoes []Veto `json:"vetoes,omitempty"`
@@ -169,8 +169,8 @@ type Veto struct {
 	Below *float64 `json:"below,omitempty"`
 	// Lookback is how long one bad datapoint forbids scale-in, 1m to 1h, default 5m.
 	Lookback *Duration `json:"lookback,omitempty"`
-	// TreatMissingData says what no datapoint means, default breaching: the metric
-	// counts as bad. notBreaching is for metrics that are published only when
+	// TreatMissingData says what no datapoint means, default breaching: that it
+	// is bad. notBreaching is for metrics that are published only when
 	// something is wrong, such as HTTPCode_Target_5XX_Count. A read that fails always
 	// forbids.
 	TreatMissingData string `json:"treatMissingData,omitempty"`

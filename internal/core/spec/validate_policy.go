@@ -99,8 +99,11 @@ func (c *checker) stepScaling(path []string, s StepScaling) {
 	if !slices.Contains([]string{ChangeInCapacity, ExactCapacity, PercentChangeInCapacity}, s.AdjustmentType) {
 		c.add(at(path, "adjustmentType"), "use ChangeInCapacity, ExactCapacity or PercentChangeInCapacity", "adjustmentType %q is not known", s.AdjustmentType)
 	}
-	if s.MinAdjustmentMagnitude != 0 && s.AdjustmentType != PercentChangeInCapacity || s.MinAdjustmentMagnitude < 0 || s.MinAdjustmentMagnitude > MaxTasks {
-		c.add(at(path, "minAdjustmentMagnitude"), "use 1 to "+strconv.Itoa(MaxTasks)+" with PercentChangeInCapacity, or remove it", "minAdjustmentMagnitude %d is not valid here", s.MinAdjustmentMagnitude)
+	switch n := s.MinAdjustmentMagnitude; {
+	case n < 0 || n > MaxTasks:
+		c.add(at(path, "minAdjustmentMagnitude"), "use 1 to "+strconv.Itoa(MaxTasks), "minAdjustmentMagnitude %d is out of range", n)
+	case n != 0 && s.AdjustmentType != PercentChangeInCapacity:
+		c.add(at(path, "minAdjustmentMagnitude"), "remove it", "minAdjustmentMagnitude goes with adjustmentType PercentChangeInCapacity alone")
 	}
 	if s.EvaluationPeriods < 0 || s.EvaluationPeriods > 60 {
 		c.add(at(path, "evaluationPeriods"), "use 1 to 60", "evaluationPeriods %d is out of range", s.EvaluationPeriods)
@@ -179,7 +182,7 @@ func (c *checker) adjustment(path []string, kind string, n int) {
 		c.add(path, "give a count of tasks from 0 to "+strconv.Itoa(MaxTasks), "scalingAdjustment %d is no count", n)
 	case kind == PercentChangeInCapacity && (n < -100 || n > 10_000):
 		c.add(path, "use -100 to 10000 percent", "scalingAdjustment %d %% is out of range", n)
-	case n < -MaxTasks || n > MaxTasks && kind != PercentChangeInCapacity:
+	case n < -MaxTasks || n > 10_000 || n > MaxTasks && kind == ChangeInCapacity:
 		c.add(path, "use at most "+strconv.Itoa(MaxTasks)+" tasks", "scalingAdjustment %d is out of range", n)
 	}
 }
@@ -216,8 +219,11 @@ func (c *checker) backlog(path []string, b Backlog) {
 	if p := b.ProcessingTime; p != nil && (time.Duration(*p) < time.Millisecond || time.Duration(*p) > 12*time.Hour) {
 		c.add(at(path, "processingTime"), "use 1ms to 12h", "processingTime %s is out of range", *p)
 	}
-	if b.Concurrency < 0 || b.Concurrency > 100_000 || b.Concurrency > 0 && b.ProcessingTime == nil {
-		c.add(at(path, "concurrency"), "use 1 to 100000 with processingTime, or remove it", "concurrency %d is not valid here", b.Concurrency)
+	switch n := b.Concurrency; {
+	case n < 0 || n > 100_000:
+		c.add(at(path, "concurrency"), "use 1 to 100000", "concurrency %d is out of range", n)
+	case n > 0 && b.ProcessingTime == nil:
+		c.add(at(path, "concurrency"), "give processingTime too, or remove it: a learnt rate holds it already", "concurrency goes with processingTime")
 	}
 	if a := b.MaxAge; a != nil && (time.Duration(*a) < time.Second || time.Duration(*a) > 14*24*time.Hour) {
 		c.add(at(path, "maxAge"), "use 1s to 336h", "maxAge %s is out of range", *a)
@@ -231,7 +237,7 @@ func (c *checker) backlogMetrics(path []string, b Backlog) {
 	period := m.Backlog.period()
 	same := func(name string, v Metric) {
 		if v.period() != period {
-			c.add(at(path, name, "period"), "give the metrics of one queue one period", "period %s of %s is not the %s of backlog", Duration(v.period()), name, Duration(period))
+			c.add(at(path, name, "period"), "give the metrics of one queue one period", "period %s of %s is not backlog.period %s", Duration(v.period()), name, Duration(period))
 		}
 	}
 	same("arrivals", m.Arrivals)
@@ -261,10 +267,15 @@ func (c *checker) concurrency(path []string, v Concurrency) {
 	case stable < 10*time.Second || stable > time.Hour:
 		c.add(at(path, "stableWindow"), "use 10s to 1h", "stableWindow %s is out of range", Duration(stable))
 	case stable < v.Metric.period():
-		c.add(at(path, "stableWindow"), "use at least one period", "stableWindow %s holds no datapoint: the period of the metric is %s", Duration(stable), Duration(v.Metric.period()))
+		c.add(at(path, "stableWindow"), "use at least one period", "stableWindow %s holds no datapoint: metric.period is %s", Duration(stable), Duration(v.Metric.period()))
 	}
-	if w := v.PanicWindow; w != nil && (time.Duration(*w) < time.Second || time.Duration(*w) > stable) {
-		c.add(at(path, "panicWindow"), "use 1s up to the stable window", "panicWindow %s is out of range", *w)
+	if w := v.PanicWindow; w != nil {
+		switch d := time.Duration(*w); {
+		case d < time.Second || d > time.Hour:
+			c.add(at(path, "panicWindow"), "use 1s to 1h", "panicWindow %s is out of range", *w)
+		case d > stable:
+			c.add(at(path, "panicWindow"), "use a shorter one than stableWindow", "panicWindow %s is longer than stableWindow %s", *w, Duration(stable))
+		}
 	}
 	if t := v.PanicThreshold; t != 0 {
 		c.finite(at(path, "panicThreshold"), "panicThreshold", t, 1.1, 10)

@@ -64,7 +64,7 @@ func TestValidateStepScaling(t *testing.T) {
 		return func(s *spec.StepScaling) { s.AdjustmentType, s.MinAdjustmentMagnitude = kind, magnitude }
 	}
 	magnitude := func(n int) []spec.Problem {
-		return []spec.Problem{problem(path+" minAdjustmentMagnitude", fmt.Sprintf("minAdjustmentMagnitude %d is not valid here", n), "use 1 to 5000 with PercentChangeInCapacity, or remove it")}
+		return []spec.Problem{problem(path+" minAdjustmentMagnitude", fmt.Sprintf("minAdjustmentMagnitude %d is out of range", n), "use 1 to 5000")}
 	}
 	change := func(kind string, n int) func(*spec.StepScaling) {
 		return func(s *spec.StepScaling) {
@@ -101,7 +101,9 @@ func TestValidateStepScaling(t *testing.T) {
 		{"a least change of 5000", kind(spec.PercentChangeInCapacity, 5000), nil},
 		{"a least change of 5001", kind(spec.PercentChangeInCapacity, 5001), magnitude(5001)},
 		{"a least change below zero", kind(spec.PercentChangeInCapacity, -1), magnitude(-1)},
-		{"a least change in tasks", kind(spec.ChangeInCapacity, 1), magnitude(1)},
+		{"a least change in tasks", kind(spec.ChangeInCapacity, 1), []spec.Problem{
+			problem(path+" minAdjustmentMagnitude", "minAdjustmentMagnitude goes with adjustmentType PercentChangeInCapacity alone", "remove it"),
+		}},
 
 		{"5000 more", change(spec.ChangeInCapacity, 5000), nil},
 		{"5001 more", change(spec.ChangeInCapacity, 5001), adjustment("scalingAdjustment 5001 is out of range", "use at most 5000 tasks")},
@@ -287,7 +289,7 @@ func TestValidateBacklog(t *testing.T) {
 		}
 	}
 	noConcurrency := func(n int) []spec.Problem {
-		return []spec.Problem{problem(path+" concurrency", fmt.Sprintf("concurrency %d is not valid here", n), "use 1 to 100000 with processingTime, or remove it")}
+		return []spec.Problem{problem(path+" concurrency", fmt.Sprintf("concurrency %d is out of range", n), "use 1 to 100000")}
 	}
 	const days = 24 * time.Hour
 	tests := []struct {
@@ -323,7 +325,9 @@ func TestValidateBacklog(t *testing.T) {
 		{"100000 at a time", at(100_000, true), nil},
 		{"100001 at a time", at(100_001, true), noConcurrency(100_001)},
 		{"-1 at a time", at(-1, true), noConcurrency(-1)},
-		{"concurrency of a learnt rate", at(2, false), noConcurrency(2)},
+		{"concurrency of a learnt rate", at(2, false), []spec.Problem{
+			problem(path+" concurrency", "concurrency goes with processingTime", "give processingTime too, or remove it: a learnt rate holds it already"),
+		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -340,7 +344,7 @@ func TestValidateBacklogMetrics(t *testing.T) {
 	const path = "policies 0 backlog metrics"
 	named := func(name string) *spec.Metric { return &spec.Metric{Namespace: "Kafka", Name: name} }
 	period := func(name, got string) spec.Problem {
-		return problem(path+" "+name+" period", "period "+got+" of "+name+" is not the 1m of backlog", "give the metrics of one queue one period")
+		return problem(path+" "+name+" period", "period "+got+" of "+name+" is not backlog.period 1m", "give the metrics of one queue one period")
 	}
 	unknown := problem(path+" completions", "without completions and processingTime the rate of a task cannot be known", "name the metric of finished messages, or give processingTime")
 	ten := spec.Duration(10 * time.Second)
@@ -426,12 +430,15 @@ func TestValidateConcurrency(t *testing.T) {
 		{"calm over less than a period", func(c *spec.Concurrency) {
 			c.Metric.Period, c.StableWindow = spec.Duration(30*time.Second), new(spec.Duration(20*time.Second))
 		}, []spec.Problem{
-			problem(path+" stableWindow", "stableWindow 20s holds no datapoint: the period of the metric is 30s", "use at least one period"),
+			problem(path+" stableWindow", "stableWindow 20s holds no datapoint: metric.period is 30s", "use at least one period"),
 		}},
 		{"panic over 1s", panicking(time.Second), nil},
-		{"panic over less", panicking(time.Second - 1), out("panicWindow", "999.999999ms", "use 1s up to the stable window")},
+		{"panic over less", panicking(time.Second - 1), out("panicWindow", "999.999999ms", "use 1s to 1h")},
 		{"panic over all of it", panicking(time.Minute), nil},
-		{"panic over more", panicking(61 * time.Second), out("panicWindow", "1m1s", "use 1s up to the stable window")},
+		{"panic over more", panicking(61 * time.Second), []spec.Problem{
+			problem(path+" panicWindow", "panicWindow 1m1s is longer than stableWindow 1m", "use a shorter one than stableWindow"),
+		}},
+		{"panic over more than 1h", panicking(61 * time.Minute), out("panicWindow", "1h1m", "use 1s to 1h")},
 		{"panic at 1.1", func(c *spec.Concurrency) { c.PanicThreshold = 1.1 }, nil},
 		{"panic at 1.09", func(c *spec.Concurrency) { c.PanicThreshold = 1.09 }, out("panicThreshold", "1.09", "use a number from 1.1 to 10")},
 		{"panic at 10", func(c *spec.Concurrency) { c.PanicThreshold = 10 }, nil},

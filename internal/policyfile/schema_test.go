@@ -116,6 +116,15 @@ func TestSchemaAcceptsWhatParseAccepts(t *testing.T) {
 			t.Fatalf("%s: %v", f, err)
 		}
 	}
+	guide, err := os.ReadFile("../../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(guide), "```yaml\n")
+	example, _, found := strings.Cut(example, "```\n")
+	if err := conforms(s, []byte(example)); err != nil || !found {
+		t.Fatalf("the example of docs/policy.md: %v", err)
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		d := documents().Draw(t, "document")
 		for name, src := range map[string]string{"JSON": string(Canonical(d)), "YAML": strings.Join(readableLines(d), "\n") + "\n"} {

@@ -62,7 +62,7 @@ func (d Document) Validate() []Problem {
 	}
 	c.mode([]string{"mode"}, d.Mode)
 	if len(d.Services) == 0 && len(d.Groups) == 0 {
-		c.add([]string{"services"}, "name at least one service with its policies", "the document sizes nothing")
+		c.add([]string{"services"}, "name at least one service with its policies", "the document sizes nothing: it has neither services nor groups")
 	}
 	if len(d.Services) > MaxServices {
 		c.add([]string{"services"}, "split the cluster's services over several Trimtab deployments", "%d services are more than %d", len(d.Services), MaxServices)

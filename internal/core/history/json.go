@@ -1,0 +1,129 @@
+package history
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The history of a target is read with every evaluation and written with every
+// order, and is part of every record's input: its JSON is kept below 8 KB. Plain
+// JSON of 48 orders and 337 hours would take 5 KB of that by itself.
+
+// MarshalJSON writes the order as "2026-11-23T12:00:00Z 4 to 6".
+func (o Order) MarshalJSON() ([]byte, error) {
+	at, err := o.At.MarshalText()
+	if err != nil {
+		return nil, fmt.Errorf("write the time of an order: %w", err)
+	}
+	return json.Marshal(fmt.Sprintf("%s %d to %d", at, o.From, o.To))
+}
+
+// UnmarshalJSON reads the order as MarshalJSON writes it, or as an object with
+// at, from and to.
+func (o *Order) UnmarshalJSON(b []byte) error {
+	if b = bytes.TrimSpace(b); len(b) > 0 && b[0] == '{' {
+		type object Order // without this method
+		dec := json.NewDecoder(bytes.NewReader(b))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode((*object)(o)); err != nil {
+			return fmt.Errorf("read an order: %w", err)
+		}
+		return nil
+	}
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return fmt.Errorf("read an order: %w", err)
+	}
+	var read Order
+	parts := strings.Split(s, " ")
+	if len(parts) != 4 || parts[2] != "to" {
+		return fmt.Errorf("read an order: %q is not understood: write it as %q", s, orderForm)
+	}
+	at, errAt := time.Parse(time.RFC3339Nano, parts[0])
+	from, errFrom := strconv.Atoi(parts[1])
+	to, errTo := strconv.Atoi(parts[3])
+	if errAt != nil || errFrom != nil || errTo != nil {
+		return fmt.Errorf("read an order: %q is not understood: write it as %q", s, orderForm)
+	}
+	read.At, read.From, read.To = at, from, to
+	*o = read
+	return nil
+}
+
+const orderForm = "2026-11-23T12:00:00Z 4 to 6"
+
+// hours is the JSON of Hours.
+type hours struct {
+	// Lows holds the entries from the oldest hour to Newest, each written as digits
+	// to the base of 32 with the lowest first: in digits, and the last one of an
+	// entry in moreDigits.
+	Lows   string `json:"lows"`
+	Newest int64  `json:"newest"`
+}
+
+// The 64 digits: those that another one of the same entry follows, and those
+// that end an entry. An entry below 32, which most are, is one character.
+const (
+	moreDigits = "0123456789abcdefghijklmnopqrstuv"
+	lastDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZwxyz-_"
+)
+
+// MarshalJSON writes the hours compactly.
+func (h Hours) MarshalJSON() ([]byte, error) {
+	if len(h.Lows) == 0 {
+		return []byte("{}"), nil
+	}
+	if len(h.Lows) != HoursKept || h.Newest < 0 {
+		return nil, fmt.Errorf("write the hours: %d entries to hour %d, want %d to one after 1970", len(h.Lows), h.Newest, HoursKept)
+	}
+	var b strings.Builder
+	for i := range int64(HoursKept) {
+		n := max(h.Lows[(h.Newest+1+i)%HoursKept], 0) // from the oldest: the one after the newest in the ring
+		for ; n >= 32; n /= 32 {
+			b.WriteByte(moreDigits[n%32])
+		}
+		b.WriteByte(lastDigits[n])
+	}
+	return json.Marshal(hours{Lows: b.String(), Newest: h.Newest})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (h *Hours) UnmarshalJSON(b []byte) error {
+	var read hours
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&read); err != nil {
+		return fmt.Errorf("read the hours: %w", err)
+	}
+	*h = Hours{}
+	if read == (hours{}) {
+		return nil
+	}
+	if read.Newest < 0 {
+		return fmt.Errorf("read the hours: newest %d is below 0: it counts the hours since 1970", read.Newest)
+	}
+	lows := make([]int, HoursKept)
+	entries, n, factor := int64(0), 0, 1
+	for i := range len(read.Lows) {
+		c := read.Lows[i]
+		last := strings.IndexByte(lastDigits, c)
+		digit := max(last, strings.IndexByte(moreDigits, c))
+		if digit < 0 || factor > 1<<40 || entries == HoursKept {
+			return fmt.Errorf("read the hours: lows is not understood at byte %d: leave hours out, and they are learnt anew", i)
+		}
+		n, factor = n+digit*factor, factor*32
+		if last >= 0 {
+			lows[(read.Newest+1+entries)%HoursKept] = n
+			entries, n, factor = entries+1, 0, 1
+		}
+	}
+	if entries != HoursKept || factor > 1 {
+		return fmt.Errorf("read the hours: lows has %d entries, not %d: leave hours out, and they are learnt anew", entries, HoursKept)
+	}
+	*h = Hours{Lows: lows, Newest: read.Newest}
+	return nil
+}

@@ -118,24 +118,29 @@ func (c cell) holds() []Outcome {
 	return out
 }
 
-// note stores the reasons of holds that changed. An order of someone else in
-// flight and a read that failed are no reasons of the target, and losing a note
-// to a claim loses nothing.
+// note stores the reasons of holds that changed, and what was learnt where
+// Decide says that it is worth a write. An order of someone else in flight and a
+// read that failed are no reasons of the target, and losing a note to a claim
+// loses nothing.
 func (s *Stair) note(ctx context.Context, rows ledger.Cluster, c cell) error {
 	for _, t := range c.targets() {
 		row := rows.Row(t.target)
-		if t.reason == history.OrderInFlight || t.reason == history.Unreadable || row.Generation == 0 || unchanged(row.Reason, t, c.decision.At) {
+		if t.reason == history.OrderInFlight || t.reason == history.Unreadable || row.Generation == 0 {
 			continue
 		}
-		rec := c.record(t, ledger.Holding, s.NewID(), row.Generation+1, "")
-		if c.in.Group == nil { // the input of a whole group's cell, for each of its services, would be most of the table
-			rec.Input = evidence(c.in)
+		n := ledger.Note{Target: t.target, Generation: row.Generation}
+		if !unchanged(row.Reason, t, c.decision.At) {
+			rec := c.record(t, ledger.Holding, s.NewID(), row.Generation+1, "")
+			n.Reason, n.Record = new(t.ledgerReason(c.decision.At)), &rec
 		}
-		err := s.Book.Note(ctx, ledger.Note{
-			Target: t.target, Generation: row.Generation, Reason: t.ledgerReason(c.decision.At), Record: rec,
-		})
-		if err != nil && !errors.Is(err, ledger.ErrConflict) {
-			return fmt.Errorf("note the reason of %s: %w", t.target, err)
+		if t.learnt {
+			n.History = &t.next
+		}
+		if n.Reason == nil && n.History == nil {
+			continue
+		}
+		if err := s.Book.Note(ctx, n); err != nil && !errors.Is(err, ledger.ErrConflict) {
+			return fmt.Errorf("note what changed of %s: %w", t.target, err)
 		}
 	}
 	return nil
@@ -176,7 +181,8 @@ type part struct {
 	reason        string
 	because       string
 	before, next  history.History
-	index         int // index in Decision.Services, -1 for the group
+	learnt        bool // next holds what is worth a write without an order
+	index         int  // index in Decision.Services, -1 for the group
 }
 
 // targets lists the group, then the services.
@@ -191,7 +197,7 @@ func (c cell) targets() []part {
 	for i, d := range c.decision.Services {
 		t := part{
 			target: fleet.ServiceKey{Cluster: c.in.Cell.Cluster, Service: d.Service}.Target(), mode: d.Mode,
-			base: d.Base, desired: d.Desired, wanted: d.Wanted, reason: d.Reason, because: d.Because, next: d.Next, index: i,
+			base: d.Base, desired: d.Desired, wanted: d.Wanted, reason: d.Reason, because: d.Because, next: d.Next, learnt: d.Learnt, index: i,
 		}
 		for _, s := range c.in.Services {
 			if s.Name == d.Service {

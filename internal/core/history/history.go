@@ -46,6 +46,9 @@ type History struct {
 	Foreign []Sighting `json:"foreign,omitempty"`
 	// Rates are the learnt service rates, sorted by policy.
 	Rates []Rate `json:"rates,omitempty"`
+	// IdleSince is since when the service has been proved idle at every look, zero
+	// while it is not.
+	IdleSince time.Time `json:"idleSince,omitzero"`
 	// Hours are the lowest counts of the hours of two weeks.
 	Hours Hours `json:"hours,omitzero"`
 }
@@ -71,6 +74,28 @@ func (h History) HighestOut(after time.Time) (Order, bool) {
 		}
 	}
 	return best, best.To > 0
+}
+
+// CountAt gives the count in force at a time, as far as the orders and the
+// foreign counts tell: what the last of them before it set, else what the first
+// one after it found, else the count now.
+func (h History) CountAt(t time.Time, now int) int {
+	orders, foreign := h.Orders, h.Foreign
+	for len(orders) > 0 || len(foreign) > 0 {
+		var at time.Time
+		var from, to int
+		if n := len(foreign); n > 0 && (len(orders) == 0 || foreign[n-1].At.After(orders[len(orders)-1].At)) {
+			at, from, to, foreign = foreign[n-1].At, foreign[n-1].Expected, foreign[n-1].Found, foreign[:n-1]
+		} else {
+			o := orders[len(orders)-1]
+			at, from, to, orders = o.At, o.From, o.To, orders[:len(orders)-1]
+		}
+		if !at.After(t) {
+			return to
+		}
+		now = from
+	}
+	return now
 }
 
 // Grounded tells whether the policy's datapoint, or a newer one, has grounded

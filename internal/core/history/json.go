@@ -58,15 +58,15 @@ const orderForm = "2026-11-23T12:00:00Z 4 to 6"
 
 // hours is the JSON of Hours.
 type hours struct {
-	// Lows holds the entries from the oldest hour to Newest, each written as digits
-	// to the base of 32 with the lowest first: in digits, and the last one of an
-	// entry in moreDigits.
+	// Lows holds the entries from the oldest hour to Newest, each as its difference
+	// from the one before it: 0, -1, 1, -2, ... are written as 0, 1, 2, 3, ... to the
+	// base of 32, the lowest digit first.
 	Lows   string `json:"lows"`
 	Newest int64  `json:"newest"`
 }
 
 // The 64 digits: those that another one of the same entry follows, and those
-// that end an entry. An entry below 32, which most are, is one character.
+// that end an entry. A difference below 16, as most are, is one character.
 const (
 	moreDigits = "0123456789abcdefghijklmnopqrstuv"
 	lastDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZwxyz-_"
@@ -81,8 +81,14 @@ func (h Hours) MarshalJSON() ([]byte, error) {
 		return nil, fmt.Errorf("write the hours: %d entries to hour %d, want %d to one after 1970", len(h.Lows), h.Newest, HoursKept)
 	}
 	var b strings.Builder
+	before := 0
 	for i := range int64(HoursKept) {
-		n := max(h.Lows[(h.Newest+1+i)%HoursKept], 0) // from the oldest: the one after the newest in the ring
+		low := h.Lows[(h.Newest+1+i)%HoursKept] // from the oldest: the one after the newest in the ring
+		n := 2 * (low - before)
+		if n < 0 {
+			n = -n - 1
+		}
+		before = low
 		for ; n >= 32; n /= 32 {
 			b.WriteByte(moreDigits[n%32])
 		}
@@ -107,7 +113,7 @@ func (h *Hours) UnmarshalJSON(b []byte) error {
 		return fmt.Errorf("read the hours: newest %d is below 0: it counts the hours since 1970", read.Newest)
 	}
 	lows := make([]int, HoursKept)
-	entries, n, factor := int64(0), 0, 1
+	entries, low, n, factor := int64(0), 0, 0, 1
 	for i := range len(read.Lows) {
 		c := read.Lows[i]
 		last := strings.IndexByte(lastDigits, c)
@@ -116,10 +122,17 @@ func (h *Hours) UnmarshalJSON(b []byte) error {
 			return fmt.Errorf("read the hours: lows is not understood at byte %d: leave hours out, and they are learnt anew", i)
 		}
 		n, factor = n+digit*factor, factor*32
-		if last >= 0 {
-			lows[(read.Newest+1+entries)%HoursKept] = n
-			entries, n, factor = entries+1, 0, 1
+		if last < 0 {
+			continue
 		}
+		if n%2 == 1 {
+			n = -n - 1
+		}
+		if low += n / 2; low < 0 {
+			return fmt.Errorf("read the hours: lows is below 0 at byte %d: leave hours out, and they are learnt anew", i)
+		}
+		lows[(read.Newest+1+entries)%HoursKept] = low
+		entries, n, factor = entries+1, 0, 1
 	}
 	if entries != HoursKept || factor > 1 {
 		return fmt.Errorf("read the hours: lows has %d entries, not %d: leave hours out, and they are learnt anew", entries, HoursKept)

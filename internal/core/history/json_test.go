@@ -3,6 +3,7 @@ package history_test
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestHistoryJSON(t *testing.T) {
 			"learnt",
 			history.History{Foreign: []history.Sighting{sighting(2, 5, 1)}, Rates: []history.Rate{rate("queue", 0.5, 1)}, Hours: day},
 			`{"foreign":[{"at":"2026-11-23T11:58:00Z","expected":5,"found":1}],"rates":[{"policy":"queue","perTask":0.5,"at":"2026-11-23T11:59:00Z","periods":3}],` +
-				`"hours":{"lows":"` + strings.Repeat("A", history.HoursKept-1) + `F","newest":498732}}`,
+				`"hours":{"lows":"` + strings.Repeat("A", history.HoursKept-1) + `K","newest":498732}}`,
 		},
 	}
 	for _, tt := range tests {
@@ -91,7 +92,8 @@ func TestHoursJSONRefusesWhatItIsNot(t *testing.T) {
 		`{"lows":"` + all[1:] + `!","newest":9}`:       "not understood at byte 336",
 		`{"lows":"000000000A` + all + `","newest":9}`:  "not understood at byte 9",
 		`{"lows":"` + all + `","newest":9,"oldest":1}`: `unknown field "oldest"`,
-		`"x"`: "read the hours",
+		`{"lows":"` + all[1:] + `B","newest":9}`:       "below 0 at byte 336",
+		`"x"`:                                          "read the hours",
 	} {
 		var h history.Hours
 		if err := json.Unmarshal([]byte(text), &h); err == nil || !strings.Contains(err.Error(), words) {
@@ -124,6 +126,9 @@ func anything(t *rapid.T) history.History {
 	h = h.With(history.Order{At: at("order"), From: 1, To: 2}, []history.Mark{{Policy: rapid.String().Draw(t, "mark"), Datapoint: at("datapoint")}})
 	if rapid.Bool().Draw(t, "sighted") {
 		h = h.Sighted(history.Sighting{At: at("sighting"), Expected: 1, Found: 2, Who: rapid.String().Draw(t, "who"), Repaired: at("repaired")})
+	}
+	if rapid.Bool().Draw(t, "idle") {
+		h.IdleSince = at("since")
 	}
 	if rapid.Bool().Draw(t, "shadowed") {
 		h.Shadow = new(rapid.IntRange(0, 9).Draw(t, "shadow"))
@@ -178,16 +183,17 @@ func TestFullHistoryIsSmall(t *testing.T) {
 		h = h.WithRate(history.Rate{Policy: metric(i), PerTask: 1.0 / 3, At: noon, Periods: history.MaxPeriods})
 	}
 	for i := range history.MaxSightings {
-		h = h.Sighted(history.Sighting{At: at(i), Expected: 1234, Found: 4321, Who: "CloudFormation stack checkout", Repaired: at(i)})
+		h = h.Sighted(history.Sighting{At: at(i), Expected: 1234, Found: 4321, Who: "CloudFormation stack checkout-production, with the deployment of 2026-11-23T12:00:00Z", Repaired: at(i)})
 	}
 	for i := range history.HoursKept {
-		h.Hours, _ = h.Hours.See(noon.Add(time.Duration(i)*time.Hour), 1000+i)
+		h.Hours, _ = h.Hours.See(noon.Add(time.Duration(i)*time.Hour), 2000+int(900*math.Sin(float64(i)*math.Pi/12))) // days, up to 236 tasks an hour
 	}
-	h.Shadow = new(1234)
+	h.Shadow, h.IdleSince = new(1234), at(0)
 	if len(h.Orders) != history.MaxOrders || h.Forgotten.IsZero() || len(h.Marks) != 10 || len(h.Rates) != 10 || len(h.Foreign) != 10 || len(h.Hours.Lows) < 336 {
 		t.Fatalf("the history is not full: %d orders, %d marks, %d rates, %d sightings", len(h.Orders), len(h.Marks), len(h.Rates), len(h.Foreign))
 	}
 	b, err := json.Marshal(h)
+	t.Logf("%d bytes", len(b))
 	if err != nil || len(b) >= 8*1024 {
 		t.Errorf("the history takes %d bytes (%v), want less than 8,192", len(b), err)
 	}

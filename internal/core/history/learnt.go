@@ -3,6 +3,7 @@ package history
 import (
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -32,9 +33,14 @@ func (h History) Expected() (int, bool) {
 	return last.To, ok
 }
 
-// Sighted gives the history with one more foreign count.
+// Sighted gives the history with one more foreign count. Who wrote those before
+// it is forgotten: their records tell, and the words are most of their room.
 func (h History) Sighted(s Sighting) History {
-	h.Foreign = append(slices.Clone(h.Foreign), s)
+	h.Foreign = slices.Clone(h.Foreign)
+	for i := range h.Foreign {
+		h.Foreign[i].Who = ""
+	}
+	h.Foreign = append(h.Foreign, s)
 	if n := len(h.Foreign); n > MaxSightings {
 		h.Foreign = h.Foreign[n-MaxSightings:]
 	}
@@ -77,12 +83,15 @@ func (h History) Rate(policy string) (Rate, bool) {
 // row: as many as a service may have policies.
 const MaxRates = 10
 
-// WithRate gives the history with a rate learnt anew; what is no finite rate
-// above 0 is not learnt. Of more than MaxRates those learnt longest ago go.
+// WithRate gives the history with a rate learnt anew, to six digits: more are
+// noise, and take room. What is no finite rate above 0 is not learnt. Of more
+// than MaxRates those learnt longest ago go.
 func (h History) WithRate(r Rate) History {
-	if !(r.PerTask > 0) || math.IsInf(r.PerTask, 1) { // not <= 0, which NaN passes
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(r.PerTask, 'g', 6, 64), 64)
+	if err != nil || !(rounded > 0) || math.IsInf(rounded, 1) { // not <= 0, which NaN passes
 		return h
 	}
+	r.PerTask = rounded
 	r.Periods = min(r.Periods, MaxPeriods)
 	h.Rates = slices.DeleteFunc(slices.Clone(h.Rates), func(x Rate) bool { return x.Policy == r.Policy })
 	for len(h.Rates) >= MaxRates {

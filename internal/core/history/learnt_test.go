@@ -40,8 +40,18 @@ func TestSightedKeepsTheNewest(t *testing.T) {
 	var h history.History
 	for i := range history.MaxSightings + 3 {
 		before := h
-		h = h.Sighted(sighting(100-i, i, i+1))
+		s := sighting(100-i, i, i+1)
+		s.Who = "a deploy tool"
+		h = h.Sighted(s)
 		if len(before.Foreign) > 0 && before.Foreign[0].Expected > h.Foreign[0].Expected {
+			t.Fatalf("the receiver was changed: %v", before.Foreign)
+		}
+		for j, s := range h.Foreign {
+			if last := j == len(h.Foreign)-1; (s.Who != "") != last {
+				t.Fatalf("sighting %d of %d says %q: only the newest says who", j+1, len(h.Foreign), s.Who)
+			}
+		}
+		if n := len(before.Foreign); n > 0 && before.Foreign[n-1].Who == "" {
 			t.Fatalf("the receiver was changed: %v", before.Foreign)
 		}
 	}
@@ -86,6 +96,9 @@ func TestRates(t *testing.T) {
 		if diff := cmp.Diff(h, h.WithRate(rate("a", v, 0))); diff != "" {
 			t.Errorf("%v was learnt:\n%s", v, diff)
 		}
+	}
+	if got, _ := h.WithRate(rate("a", 1.0/3, 0)).Rate("a"); got.PerTask != 0.333333 {
+		t.Errorf("a third is learnt as %v", got.PerTask)
 	}
 	long := rate("a", 1, 0)
 	long.Periods = history.MaxPeriods + 1

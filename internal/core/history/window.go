@@ -29,30 +29,6 @@ func (h History) Window(now time.Time, period time.Duration, count int) Window {
 	return w
 }
 
-// CountAt gives the count in force at a time, as far as is remembered: what the
-// last order or foreign writer before it set, else what the first one after it
-// found, else the count now. An order at the time of a sighting came after it:
-// it is the answer to it.
-func (h History) CountAt(t time.Time, now int) int {
-	i, k := len(h.Orders)-1, len(h.Foreign)-1
-	for i >= 0 || k >= 0 {
-		if k >= 0 && (i < 0 || h.Foreign[k].At.After(h.Orders[i].At)) {
-			if !h.Foreign[k].At.After(t) {
-				return h.Foreign[k].Found
-			}
-			now = h.Foreign[k].Expected
-			k--
-			continue
-		}
-		if !h.Orders[i].At.After(t) {
-			return h.Orders[i].To
-		}
-		now = h.Orders[i].From
-		i--
-	}
-	return now
-}
-
 // Reversals counts the scale-ins after a time whose previous order was a
 // scale-out. Of the oldest that is remembered the previous one may be forgotten:
 // it then counts, since a budget must never be charged too little.

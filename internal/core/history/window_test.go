@@ -193,7 +193,13 @@ func TestJoinedStepsTakeTheLaterTime(t *testing.T) {
 // no limit.
 func life(t *rapid.T) (kept, all history.History) {
 	at, count := noon, 20
-	for range rapid.IntRange(0, 3*history.MaxOrders).Draw(t, "orders") {
+	steps := rapid.SampledFrom([]int{-7, -3, -1, -1, 1, 1, 2, 9})
+	toAndFro := rapid.Bool().Draw(t, "to and fro")
+	if toAndFro { // nothing to join: orders are forgotten
+		steps = rapid.SampledFrom([]int{1, 2, 9})
+	}
+	least := rapid.SampledFrom([]int{0, history.MaxOrders, 2 * history.MaxOrders}).Draw(t, "least")
+	for range rapid.IntRange(least, 3*history.MaxOrders).Draw(t, "orders") {
 		at = at.Add(time.Duration(rapid.IntRange(1, 120).Draw(t, "after")) * time.Second)
 		if len(all.Foreign) < history.MaxSightings && rapid.IntRange(0, 15).Draw(t, "foreign") == 0 {
 			s := history.Sighting{At: at, Expected: count, Found: rapid.IntRange(0, 40).Draw(t, "found")}
@@ -201,7 +207,10 @@ func life(t *rapid.T) (kept, all history.History) {
 			kept, all = kept.Sighted(s), all.Sighted(s)
 			at = at.Add(time.Second)
 		}
-		o := history.Order{At: at, From: count, To: count + rapid.SampledFrom([]int{-7, -3, -1, -1, 1, 1, 2, 9}).Draw(t, "step")}
+		o := history.Order{At: at, From: count, To: count + steps.Draw(t, "step")}
+		if toAndFro && len(all.Orders)%2 == 1 {
+			o.To = 2*count - o.To
+		}
 		if o.To < 0 {
 			continue
 		}

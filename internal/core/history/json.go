@@ -58,9 +58,9 @@ const orderForm = "2026-11-23T12:00:00Z 4 to 6"
 
 // hours is the JSON of Hours.
 type hours struct {
-	// Lows holds the entries from the oldest hour to Newest, each as its difference
-	// from the one before it: 0, -1, 1, -2, ... are written as 0, 1, 2, 3, ... to the
-	// base of 32, the lowest digit first.
+	// Lows holds the entries from the oldest hour that was seen to Newest, each as
+	// its difference from the one before it: 0, -1, 1, -2, ... are written as 0, 1,
+	// 2, 3, ... to the base of 32, the lowest digit first.
 	Lows   string `json:"lows"`
 	Newest int64  `json:"newest"`
 }
@@ -84,6 +84,9 @@ func (h Hours) MarshalJSON() ([]byte, error) {
 	before := 0
 	for i := range int64(HoursKept) {
 		low := h.Lows[(h.Newest+1+i)%HoursKept] // from the oldest: the one after the newest in the ring
+		if low == 0 && b.Len() == 0 {
+			continue
+		}
 		n := 2 * (low - before)
 		if n < 0 {
 			n = -n - 1
@@ -109,17 +112,30 @@ func (h *Hours) UnmarshalJSON(b []byte) error {
 	if read == (hours{}) {
 		return nil
 	}
-	if read.Newest < 0 {
-		return fmt.Errorf("read the hours: newest %d is below 0: it counts the hours since 1970", read.Newest)
+	entries, err := entriesOf(read.Lows)
+	if err == nil && read.Newest < int64(len(entries))-1 {
+		err = fmt.Errorf("newest %d is too low: it counts the hours since 1970", read.Newest)
+	}
+	if err != nil {
+		return fmt.Errorf("read the hours: %w: leave hours out, and they are learnt anew", err)
 	}
 	lows := make([]int, HoursKept)
-	entries, low, n, factor := int64(0), 0, 0, 1
-	for i := range len(read.Lows) {
-		c := read.Lows[i]
-		last := strings.IndexByte(lastDigits, c)
-		digit := max(last, strings.IndexByte(moreDigits, c))
-		if digit < 0 || factor > 1<<40 || entries == HoursKept {
-			return fmt.Errorf("read the hours: lows is not understood at byte %d: leave hours out, and they are learnt anew", i)
+	for i, low := range entries {
+		lows[(read.Newest-int64(len(entries)-1-i))%HoursKept] = low
+	}
+	*h = Hours{Lows: lows, Newest: read.Newest}
+	return nil
+}
+
+// entriesOf reads the text of hours.
+func entriesOf(text string) ([]int, error) {
+	var entries []int
+	low, n, factor := 0, 0, 1
+	for i := range len(text) {
+		last := strings.IndexByte(lastDigits, text[i])
+		digit := max(last, strings.IndexByte(moreDigits, text[i]))
+		if digit < 0 || factor > 1<<40 || len(entries) == HoursKept {
+			return nil, fmt.Errorf("lows is not understood at byte %d", i)
 		}
 		n, factor = n+digit*factor, factor*32
 		if last < 0 {
@@ -129,14 +145,13 @@ func (h *Hours) UnmarshalJSON(b []byte) error {
 			n = -n - 1
 		}
 		if low += n / 2; low < 0 {
-			return fmt.Errorf("read the hours: lows is below 0 at byte %d: leave hours out, and they are learnt anew", i)
+			return nil, fmt.Errorf("lows is below 0 at byte %d", i)
 		}
-		lows[(read.Newest+1+entries)%HoursKept] = low
-		entries, n, factor = entries+1, 0, 1
+		entries = append(entries, low)
+		n, factor = 0, 1
 	}
-	if entries != HoursKept || factor > 1 {
-		return fmt.Errorf("read the hours: lows has %d entries, not %d: leave hours out, and they are learnt anew", entries, HoursKept)
+	if factor > 1 || len(entries) == 0 {
+		return nil, fmt.Errorf("lows ends within an entry after %d", len(entries))
 	}
-	*h = Hours{Lows: lows, Newest: read.Newest}
-	return nil
+	return entries, nil
 }

@@ -453,3 +453,22 @@ func (b *blindBook) Read(ctx context.Context, c fleet.ClusterName) (ledger.Clust
 	}
 	return b.Book.Read(ctx, c)
 }
+
+// A calm service is evaluated at the edges of its windows, not minutes later.
+func TestWindowsAreHeededAtTheirEdges(t *testing.T) {
+	t.Parallel()
+	for offset := range 5 {
+		w := newWorld(t)
+		p := servicePolicy(spec.Act)
+		edge := noon.Add(time.Duration(60+offset) * time.Minute)
+		p.Scheduled = []spec.Scheduled{{Name: "lunch", From: edge.Format("15:04"), To: "14:30", MinCapacity: new(8)}}
+		w.apply(t, "checkout", p)
+		for w.now = noon; w.now.Before(edge); w.now = w.now.Add(time.Minute) {
+			w.mustRun(t, event.Event{Kind: event.Tick})
+		}
+		wantCalls(t, w)
+		w.now = edge
+		w.mustRun(t, event.Event{Kind: event.Tick})
+		wantCalls(t, w, "service checkout 8")
+	}
+}

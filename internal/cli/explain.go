@@ -30,22 +30,26 @@ type serviceCmd struct {
 type explainCmd struct {
 	Service string `arg:"" help:"Name of the service, or CLUSTER/SERVICE."`
 	Limit   int    `default:"1" help:"How many decisions, the newest first." placeholder:"N" short:"n"`
+	At      string `help:"Explain the decision that was in force at a time: 2026-11-23T10:00:00Z, 10:00 (UTC, the last one) or how long ago, as 90m or 3d." placeholder:"TIME"`
 	clusterFlag
 	ledgerFlags
 }
 
 // explained is the JSON result of service explain.
 type explained struct {
-	Row     ledger.Row      `json:"row"`
-	Stop    bool            `json:"stop,omitempty"`
+	Row  ledger.Row `json:"row"`
+	Stop bool       `json:"stop,omitempty"`
+	// At is the time that was asked for: the first record was in force then.
+	At      time.Time       `json:"at,omitzero"`
 	Records []ledger.Record `json:"records"`
 }
 
 // Run prints what the ledger knows: the reason that holds now, then the
-// decision records, the newest first.
+// decision records, the newest first, or those up to a time.
 func (c explainCmd) Run(ctx context.Context, s *session) error {
-	if c.Limit < 0 {
-		return refused("--limit %d is below 0: give how many decisions to print", c.Limit)
+	at, err := c.moment(s)
+	if err != nil {
+		return err
 	}
 	l, err := c.open(ctx, s)
 	if err != nil {
@@ -61,11 +65,14 @@ func (c explainCmd) Run(ctx context.Context, s *session) error {
 	if row.Generation == 0 {
 		return fmt.Errorf("cluster %s has no service %s in the ledger; it has %s", cl.Name, name, servicesOf(cl))
 	}
-	e := explained{Row: row, Stop: cl.Control.Stop, Records: []ledger.Record{}}
+	e := explained{Row: row, Stop: cl.Control.Stop, At: at, Records: []ledger.Record{}}
 	if c.Limit > 0 {
-		if e.Records, err = l.Records(ctx, target, time.Time{}, c.Limit); err != nil {
+		if e.Records, err = l.Records(ctx, target, justAfter(at), c.Limit); err != nil {
 			return fmt.Errorf("read the decisions about %s from the ledger: %w", target, err)
 		}
+	}
+	if !at.IsZero() && len(e.Records) == 0 {
+		return nothingAt(ctx, l, target, at)
 	}
 	if s.json {
 		return s.printJSON(e)
@@ -112,12 +119,26 @@ func (s *session) explain(e explained) {
 	for _, n := range s.notes(r) {
 		s.printf("%s\n", n)
 	}
+	if !e.At.IsZero() {
+		s.printf("\nin force at %s (%s):\n", stamp(e.At), s.ago(e.At))
+		s.records(e)
+		s.printf("\nnow:\n")
+		s.reason(e)
+		return
+	}
+	s.reason(e)
+	s.records(e)
+}
+
+// reason prints what holds now.
+func (s *session) reason(e explained) {
+	r := e.Row
 	if why := r.Reason; why == nil {
 		s.printf("\nnothing has been decided yet: the function decides at an alarm, an event, or within five minutes\n")
 	} else {
 		s.printf("\nsince %s (%s)\n", stamp(why.First), s.ago(why.First))
 		because := why.Because
-		if why.Rule == history.OwnedByAnother && toldBelow(*why, e.Records) {
+		if why.Rule == history.OwnedByAnother && e.At.IsZero() && toldBelow(*why, e.Records) {
 			because = "see the decision below" // how to hand over takes several lines
 		}
 		s.printf("  reason      %s: %s\n", why.Rule, because)
@@ -126,6 +147,10 @@ func (s *session) explain(e explained) {
 			s.printf("  changed by  %s\n", words)
 		}
 	}
+}
+
+// records prints the decisions.
+func (s *session) records(e explained) {
 	for _, rec := range e.Records {
 		s.printf("\n%s %s\n", stamp(rec.At), recordWords(rec))
 	}

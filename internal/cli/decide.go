@@ -43,7 +43,7 @@ func (c decideCmd) Run(ctx context.Context, s *session) error {
 	if len(c.Set) > 0 {
 		return c.whatIf(s, q, d)
 	}
-	if err := c.print(s, d); err != nil || q.record == nil {
+	if err := c.print(s, q, d); err != nil || q.record == nil {
 		return err
 	}
 	if err := q.record.verify(d); err != nil {
@@ -53,9 +53,9 @@ func (c decideCmd) Run(ctx context.Context, s *session) error {
 	return nil
 }
 
-func (c decideCmd) print(s *session, d policy.Decision) error {
+func (c decideCmd) print(s *session, q question, d policy.Decision) error {
 	if c.Words {
-		s.printf("%s", explain.Decision(d))
+		s.printf("%s", explain.DecisionOf(d, q.Input))
 		return nil
 	}
 	return s.printJSON(d)
@@ -81,6 +81,6 @@ func (c decideCmd) whatIf(s *session, q question, was policy.Decision) error {
 	if q.record != nil {
 		head = "recorded"
 	}
-	s.printf("%s:\n%s\nwith %s:\n%s\ndifference: %s\n", head, explain.Decision(was), what, explain.Decision(d), difference(was, d))
+	s.printf("%s:\n%s\nwith %s:\n%s\ndifference: %s\n", head, explain.DecisionOf(was, q.Input), what, explain.DecisionOf(d, moved.Input), difference(was, d))
 	return nil
 }

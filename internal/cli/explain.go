@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/core/explain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
-	"github.com/trimtab-ecs/trimtab/internal/core/policy"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
 
@@ -42,6 +40,8 @@ type explained struct {
 	// At is the time that was asked for: the first record was in force then.
 	At      time.Time       `json:"at,omitzero"`
 	Records []ledger.Record `json:"records"`
+	// Told says of each record that has kept its decision what would have changed it.
+	Told []told `json:"told"`
 }
 
 // Run prints what the ledger knows: the reason that holds now, then the
@@ -65,7 +65,7 @@ func (c explainCmd) Run(ctx context.Context, s *session) error {
 	if row.Generation == 0 {
 		return fmt.Errorf("cluster %s has no service %s in the ledger; it has %s", cl.Name, name, servicesOf(cl))
 	}
-	e := explained{Row: row, Stop: cl.Control.Stop, At: at, Records: []ledger.Record{}}
+	e := explained{Row: row, Stop: cl.Control.Stop, At: at, Records: []ledger.Record{}, Told: []told{}}
 	if c.Limit > 0 {
 		if e.Records, err = l.Records(ctx, target, justAfter(at), c.Limit); err != nil {
 			return fmt.Errorf("read the decisions about %s from the ledger: %w", target, err)
@@ -75,6 +75,11 @@ func (c explainCmd) Run(ctx context.Context, s *session) error {
 		return nothingAt(ctx, l, target, at)
 	}
 	if s.json {
+		for _, rec := range e.Records {
+			if t, ok := tell(rec); ok {
+				e.Told = append(e.Told, t)
+			}
+		}
 		return s.printJSON(e)
 	}
 	s.explain(e)
@@ -183,20 +188,4 @@ func recordHead(rec ledger.Record) string {
 		return rec.Outcome
 	}
 	return strings.TrimSuffix(head+": "+rec.Outcome, ": ")
-}
-
-// recordWords explains one record: from its decision, or from its own fields
-// where the decision was not kept.
-func recordWords(rec ledger.Record) string {
-	head := recordHead(rec)
-	var d policy.Decision
-	if len(rec.Decision) > 0 && json.Unmarshal(rec.Decision, &d) == nil {
-		for _, sd := range d.Services {
-			if string(sd.Service) == rec.Target.Name && rec.Target.Kind == fleet.ServiceTarget {
-				return head + "\n" + strings.TrimSuffix(explain.Service(sd), "\n")
-			}
-		}
-	}
-	return fmt.Sprintf("%s\nservice %s: %s\n  reason      %s: %s", head, rec.Target.Name,
-		explain.Headline(rec.Mode, rec.Before, rec.Desired, "task"), rec.Rule, rec.Because)
 }

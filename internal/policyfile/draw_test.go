@@ -291,7 +291,7 @@ func drawWindow(t *rapid.T, i, high int) spec.Scheduled {
 		spec.Scheduled{Start: "2026-11-27T08:00", End: "2026-11-28T20:00", TimeZone: "America/New_York"},
 	)(t)
 	w.Name = drawLabel(t, i)
-	w.MinCapacity, w.MaxCapacity = maybe(t, "windowMin", count(0, 1)), new(high)
+	w.MinCapacity, w.MaxCapacity = maybe(t, "windowMin", count(1, 1)), new(high)
 	if w.MinCapacity != nil && rapid.Bool().Draw(t, "noMax") {
 		w.MaxCapacity = nil
 	}

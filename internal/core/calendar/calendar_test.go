@@ -189,6 +189,52 @@ func TestZeroWindow(t *testing.T) {
 	}
 }
 
+// TestAlwaysOpen: what has no bound has no edge, however far one looks.
+func TestAlwaysOpen(t *testing.T) {
+	t.Parallel()
+	at := utc(t, "2026-11-26T12:00:00Z")
+	tests := []struct {
+		words                calendar.Words
+		hasPrevious, hasNext bool
+	}{
+		{calendar.Words{}, false, false},
+		{calendar.Words{StartDate: "2026-01-01"}, true, false},
+		{calendar.Words{EndDate: "2026-12-31"}, false, true},
+		{calendar.Words{StartDate: "2026-01-01", EndDate: "2026-12-31"}, true, true},
+	}
+	for _, tt := range tests {
+		w := parse(t, tt.words)
+		_, opens, hasNext := w.Next(at)
+		_, opened, hasPrevious := w.Previous(at)
+		if !w.Open(at) || hasNext != tt.hasNext || hasPrevious != tt.hasPrevious || opens || opened != hasPrevious {
+			t.Errorf("%+v: open %t, has a next edge %t (opens %t), has a previous edge %t (opened %t)", tt.words, w.Open(at), hasNext, opens, hasPrevious, opened)
+		}
+	}
+}
+
+// TestMinuteAfterMidnight asks in Newfoundland, where a minute after midnight the
+// clock was put back to 23:01 of the day before: at midnight the window of two
+// dates ago was still open, an hour later that of tomorrow was.
+func TestMinuteAfterMidnight(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, days, from, to string
+		at, next, previous   string
+	}{
+		{"two dates ago", "fri", "23:30", "23:30", "2009-11-01T00:00:30-02:30", "2009-10-31T23:30:00-03:30", "2009-10-30T23:30:00-02:30"},
+		{"tomorrow", "sun", "00:00", "02:00", "2009-10-31T23:30:00-03:30", "2009-11-01T02:00:00-03:30", "2009-11-01T00:00:00-02:30"},
+	}
+	for _, tt := range tests {
+		w := parse(t, calendar.Words{Days: tt.days, From: tt.from, To: tt.to, TimeZone: "America/St_Johns"})
+		at := utc(t, tt.at)
+		next, _, _ := w.Next(at)
+		previous, _, _ := w.Previous(at)
+		if !w.Open(at) || !next.Equal(utc(t, tt.next)) || !previous.Equal(utc(t, tt.previous)) {
+			t.Errorf("%s: open %t, next edge %s, previous edge %s", tt.name, w.Open(at), next.In(w.Zone()), previous.In(w.Zone()))
+		}
+	}
+}
+
 // TestWeekdays reads days by where they are open in the week from Monday
 // 2026-11-23, one letter a day.
 func TestWeekdays(t *testing.T) {

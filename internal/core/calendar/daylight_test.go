@@ -19,6 +19,7 @@ func TestDaylightSaving(t *testing.T) {
 		azores   = "Atlantic/Azores"     // 2026-10-25 01:00 to 00:00
 		stJohns  = "America/St_Johns"    // 2009-11-01 00:01 to 2009-10-31 23:01
 		apia     = "Pacific/Apia"        // 2011-12-29 24:00 to 2011-12-31 00:00
+		recife   = "America/Recife"      // 2000-10-08 00:00 to 01:00, 2000-10-14 24:00 to 23:00
 		kolkata  = "Asia/Kolkata"        // never
 	)
 	tests := []struct {
@@ -71,7 +72,9 @@ func TestDaylightSaving(t *testing.T) {
 		{"opens on a day that does not exist", apia, "fri", "20:00", "04:00", "2011-12-30", []string{"opens Sat 2011-12-31T00:00+14:00", "closes Sat 2011-12-31T04:00+14:00"}},
 		{"days adjoin over a day that does not exist", apia, "thu,sat", "", "", "2011-12-30", nil},
 
-		// Clocks that are left alone.
+		// Clocks that move twice in a week, and clocks that are left alone.
+		{"put forward for a week", recife, "sun", "08:00", "09:00", "2000-10-08", []string{"opens Sun 2000-10-08T08:00-02:00", "closes Sun 2000-10-08T09:00-02:00"}},
+		{"put back after a week", recife, "sun", "08:00", "09:00", "2000-10-15", []string{"opens Sun 2000-10-15T08:00-03:00", "closes Sun 2000-10-15T09:00-03:00"}},
 		{"no change", kolkata, "sun", "02:30", "04:00", "2026-03-29", []string{"opens Sun 2026-03-29T02:30+05:30", "closes Sun 2026-03-29T04:00+05:30"}},
 	}
 	for _, tt := range tests {

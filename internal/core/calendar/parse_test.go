@@ -181,6 +181,7 @@ func TestNoFault(t *testing.T) {
 		{Start: "2026-11-27T08:00Z", End: "2026-11-27T08:00:01Z"},
 		{Start: "2026-11-27T08:00:00+00:00", End: "2026-11-27T09:00", TimeZone: "Europe/London"},
 		{Start: "2026-11-27T08:00-05:00", End: "2026-11-27T20:00+01:00"},
+		{Start: "2026-11-27T08:00-05:00", End: "2026-11-27T10:00", TimeZone: "America/New_York"},
 	}
 	for _, words := range tests {
 		parse(t, words)

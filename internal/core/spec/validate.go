@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 
+	"github.com/trimtab-ecs/trimtab/internal/core/calendar"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 )
 
@@ -42,7 +43,10 @@ var (
 	statistic = regexp.MustCompile(`^(Average|Sum|SampleCount|Minimum|Maximum|p[0-9]{1,2}(\.[0-9]{1,2})?)$`)
 )
 
-type checker struct{ problems []Problem }
+type checker struct {
+	problems []Problem
+	zones    calendar.Zones // of the windows so far: 20000 of them may name a handful
+}
 
 func (c *checker) add(path []string, remedy, format string, args ...any) {
 	p := make([]string, len(path))

@@ -14,6 +14,7 @@ func House() Law {
 		Names: []string{"utils", "util", "common", "models", "types", "helpers", "shared", "misc", "interfaces"},
 		Linked: []Ban{
 			{Path: "github.com/aws/aws-sdk-go-v2/service/ec2", Why: "it doubles the build and adds 3 GB to it; instance types come from container instance attributes"},
+			{Path: "github.com/aws/aws-sdk-go-v2/config", Why: "it links the clients that sign people in, 1.7 MB that a function never uses: lambdaenv reads what Lambda sets"},
 			{Path: "github.com/alecthomas/kong", Why: "2.6 MB that only a command line needs"},
 			{Path: "github.com/invopop/jsonschema", Why: "the schema is written before the build, by internal/policyfile/schemagen"},
 			{Path: "github.com/santhosh-tekuri/jsonschema/v6", Why: "tests only: a policy is judged by spec.Validate, which says more than a schema can"},
@@ -140,6 +141,11 @@ func top() []Room {
 		{
 			Floor: 6, Path: "internal/sim/...", OnlyFor: []string{"internal/cli/..."},
 			Why: "the simulated world is the other implementation of the ports: no AWS, and not in production",
+		},
+		{
+			Floor: 6, Path: "internal/aws/lambdaenv", Alone: true, OnlyFor: []string{"functions/..."},
+			Outside: []string{"github.com/aws/aws-sdk-go-v2/aws"},
+			Why:     "what Lambda puts into the environment, without the loader's four clients",
 		},
 		hand("ecsfleet", "ecs"),
 		hand("asgfleet", "autoscaling"),

@@ -11,7 +11,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
@@ -25,6 +24,7 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/aws/dynamoledger"
 	"github.com/trimtab-ecs/trimtab/internal/aws/ebnotice"
 	"github.com/trimtab-ecs/trimtab/internal/aws/ecsfleet"
+	"github.com/trimtab-ecs/trimtab/internal/aws/lambdaenv"
 	"github.com/trimtab-ecs/trimtab/internal/aws/nativescaling"
 	"github.com/trimtab-ecs/trimtab/internal/aws/sqssignal"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -40,7 +40,7 @@ func (panics) SetDesiredCount(context.Context, fleet.ServiceKey, int) error {
 }
 
 func main() {
-	cfg, err := config.LoadDefaultConfig(context.Background())
+	cfg, err := lambdaenv.Load(os.Getenv)
 	if err != nil {
 		panic(err)
 	}

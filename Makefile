@@ -81,6 +81,10 @@ build-ReconcileFunction: ## Build one function as `sam build` does, into ARTIFAC
 	@mkdir -p '$(ARTIFACTS_DIR)'
 	$(call lambda_build,reconcile,$(GOARCH_$(TRIMTAB_ARCH)),$(ARTIFACTS_DIR)/bootstrap)
 
+.PHONY: generate
+generate: ## Write the policy schema and reference in docs/ from the comments in internal/core/spec.
+	$(GO) generate ./...
+
 .PHONY: FORCE
 FORCE:
 

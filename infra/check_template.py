@@ -45,13 +45,17 @@ OBSERVE = {
     "ecs:DescribeCapacityProviders",
     "ecs:DescribeClusters",
     "ecs:DescribeContainerInstances",
+    "ecs:DescribeServiceRevisions",
     "ecs:DescribeServices",
     "ecs:DescribeTaskDefinition",
     "ecs:ListContainerInstances",
     "ecs:ListServices",
+    "ecs:ListTagsForResource",
     "events:PutEvents",
     "logs:CreateLogStream",
     "logs:PutLogEvents",
+    "sqs:GetQueueAttributes",
+    "sqs:GetQueueUrl",
     "sqs:SendMessage",
 }
 ACT = {"ecs:UpdateService", "autoscaling:SetDesiredCapacity"}
@@ -163,8 +167,20 @@ def check_authority():
             if "ecs:ListServices" in wide:
                 expect("ListServices is narrowed by its cluster", "ecs:cluster" in str(statement.get("Condition")), True)
 
-    narrow = Stack(Mode="act", ClusterName="prod", AutoScalingGroupName="prod-m7g")
-    by_action = {a: resources for _, actions, resources in narrow.statements() for a in actions}
+    narrow = Stack(Mode="act", ClusterName="prod", AutoScalingGroupName="prod-m7g", QueueName="prod-*")
+    by_action = {}
+    for _, actions, resources in narrow.statements():
+        for action in actions:
+            by_action.setdefault(action, []).extend(resources)
+    expect(
+        "DescribeServiceRevisions",
+        by_action["ecs:DescribeServiceRevisions"],
+        [f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/prod/*", f"arn:aws:ecs:{REGION}:{ACCOUNT}:service-revision/prod/*"],
+    )
+    expect("ListTagsForResource", by_action["ecs:ListTagsForResource"], [f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/prod/*"])
+    for action in ("sqs:GetQueueAttributes", "sqs:GetQueueUrl"):
+        expect(action, by_action[action], [f"arn:aws:sqs:{REGION}:{ACCOUNT}:prod-*"])
+    expect("messages are only sent, and to the dead letters", by_action["sqs:SendMessage"], ["<ReconcileDeadLetters.Arn>"])
     expect("UpdateService", by_action["ecs:UpdateService"], [f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/prod/*"])
     expect(
         "SetDesiredCapacity",
@@ -213,7 +229,8 @@ def check_delivery():
     function = stack.resources["ReconcileFunction"]["Properties"]
     expect("architecture", function["Architectures"], ["arm64"])
     expect("log format", function["LoggingConfig"]["LogFormat"], "JSON")
-    expect("environment", sorted(function["Environment"]["Variables"]), ["TRIMTAB_EVENT_BUS", "TRIMTAB_MODE", "TRIMTAB_TABLE"])
+    expect("environment", sorted(function["Environment"]["Variables"]), ["TRIMTAB_EVENT_BUS", "TRIMTAB_MAX_HOURLY_SPEND", "TRIMTAB_MODE", "TRIMTAB_TABLE"])
+    expect("spend cap", Stack(MaxHourlySpend=2.5).resources["ReconcileFunction"]["Properties"]["Environment"]["Variables"]["TRIMTAB_MAX_HOURLY_SPEND"], 2.5)
     expect("stopped", Stack(ReservedConcurrency=0).resources["ReconcileFunction"]["Properties"]["ReservedConcurrentExecutions"], 0)
     expect("nothing reserved", "ReservedConcurrentExecutions" in function, False)
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	_ "time/tzdata" // a machine without time zone files (Windows, a bare container) checks windows as the function does
 
 	"github.com/trimtab-ecs/trimtab/internal/cli"
 )

@@ -8,16 +8,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	_ "time/tzdata" // provided.al2023 came without time zone files, and scheduled windows are told in local time
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/config"
 
+	"github.com/trimtab-ecs/trimtab/internal/aws/lambdaenv"
 	"github.com/trimtab-ecs/trimtab/internal/event"
 	"github.com/trimtab-ecs/trimtab/internal/reconcile"
 )
 
 func main() {
-	cfg, err := config.LoadDefaultConfig(context.Background())
+	cfg, err := lambdaenv.Load(os.Getenv)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "load the AWS configuration:", err)
 		os.Exit(1)

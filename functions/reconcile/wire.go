@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/trimtab-ecs/trimtab/internal/aws/asgfleet"
 	"github.com/trimtab-ecs/trimtab/internal/aws/cwsignal"
@@ -22,13 +24,15 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/aws/ebnotice"
 	"github.com/trimtab-ecs/trimtab/internal/aws/ecsfleet"
 	"github.com/trimtab-ecs/trimtab/internal/aws/nativescaling"
+	"github.com/trimtab-ecs/trimtab/internal/aws/sqssignal"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/reconcile"
 )
 
 // wire gives the staircase its hands. The environment is TRIMTAB_TABLE (the
-// ledger), TRIMTAB_MODE (observe or act, the ceiling of every target's mode)
-// and TRIMTAB_EVENT_BUS (where decisions are announced). Endpoints come from
+// ledger), TRIMTAB_MODE (observe or act, the ceiling of every target's mode),
+// TRIMTAB_EVENT_BUS (where decisions are announced) and TRIMTAB_MAX_HOURLY_SPEND
+// (dollars an hour for the account; empty or 0 is no limit). Endpoints come from
 // the standard AWS_ENDPOINT_URL_* variables.
 func wire(cfg aws.Config, getenv func(string) string) (*reconcile.Stair, error) {
 	table, bus, mode := getenv("TRIMTAB_TABLE"), getenv("TRIMTAB_EVENT_BUS"), spec.Mode(getenv("TRIMTAB_MODE"))
@@ -42,6 +46,10 @@ func wire(cfg aws.Config, getenv func(string) string) (*reconcile.Stair, error) 
 	if mode != spec.Observe && mode != spec.Act {
 		errs = append(errs, fmt.Errorf("TRIMTAB_MODE is %q: set it to observe or act", mode))
 	}
+	spend, err := dollars(getenv("TRIMTAB_MAX_HOURLY_SPEND"))
+	if err != nil {
+		errs = append(errs, fmt.Errorf("TRIMTAB_MAX_HOURLY_SPEND is %w", err))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -53,6 +61,7 @@ func wire(cfg aws.Config, getenv func(string) string) (*reconcile.Stair, error) 
 		Services: ecsfleet.New(services),
 		Groups:   asgfleet.New(groups),
 		Signals:  cwsignal.New(cloudwatch.NewFromConfig(cfg)),
+		Queues:   sqssignal.New(sqs.NewFromConfig(cfg)),
 		Owners:   nativescaling.New(services, groups, applicationautoscaling.NewFromConfig(cfg), time.Now),
 		Notices:  ebnotice.New(eventbridge.NewFromConfig(cfg), bus),
 		Log:      lambdacontext.NewLogger(),
@@ -60,5 +69,22 @@ func wire(cfg aws.Config, getenv func(string) string) (*reconcile.Stair, error) 
 		Now:      time.Now,
 		NewID:    rand.Text,
 		Mode:     mode,
+
+		SpendPerHour: spend,
 	}, nil
+}
+
+// maxDollars is more than any account spends in an hour: above it is a slip.
+const maxDollars = 1e9
+
+// dollars reads an amount. A cap that cannot be read must not become none.
+func dollars(text string) (float64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(v >= 0 && v <= maxDollars) {
+		return 0, fmt.Errorf("%q: set it to US dollars an hour, such as 12.5, or 0 for no limit", text)
+	}
+	return v, nil
 }

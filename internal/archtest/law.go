@@ -14,13 +14,17 @@ func House() Law {
 		Names: []string{"utils", "util", "common", "models", "types", "helpers", "shared", "misc", "interfaces"},
 		Linked: []Ban{
 			{Path: "github.com/aws/aws-sdk-go-v2/service/ec2", Why: "it doubles the build and adds 3 GB to it; instance types come from container instance attributes"},
+			{Path: "github.com/aws/aws-sdk-go-v2/config", Why: "it links the clients that sign people in, 1.7 MB that a function never uses: lambdaenv reads what Lambda sets"},
 			{Path: "github.com/alecthomas/kong", Why: "2.6 MB that only a command line needs"},
+			{Path: "github.com/invopop/jsonschema", Why: "the schema is written before the build, by internal/policyfile/schemagen"},
+			{Path: "github.com/santhosh-tekuri/jsonschema/v6", Why: "tests only: a policy is judged by spec.Validate, which says more than a schema can"},
 			{Path: "github.com/goccy/go-yaml", Why: "policies reach the function as canonical JSON, checked before they were stored"},
 			{Path: "golang.org/x/term", Why: "a function has no terminal"},
 			{Path: "testing", Why: "tests only; it registers flags"},
 			{Path: "net/http/pprof", Why: "it opens a door"},
 			{Path: Module + "/internal/cli", Why: "the commands are for people"},
 			{Path: Module + "/internal/policyfile", Why: "the function reads canonical JSON, one dialect"},
+			{Path: Module + "/docs", Why: "published files are for people and their editors"},
 			{Path: Module + "/internal/core/explain", Why: "words are for people: cli and sim only"},
 			{Path: Module + "/internal/sim", Why: "the simulated world has no place in production"},
 			{Path: Module + "/internal/local", Why: "the local bed has no place in production"},
@@ -104,6 +108,14 @@ func middle() []Room {
 			OnlyFor: []string{"internal/cli/...", "internal/sim/...", "internal/local/..."},
 			Why:     "YAML is for people: the function reads canonical JSON",
 		},
+		{
+			Floor: 4, Path: "internal/policyfile/schemagen", Alone: true, Outside: []string{"github.com/invopop/jsonschema"}, OnlyFor: []string{},
+			Why: "the schema and the reference are written from core/spec before the build: a command that nothing imports",
+		},
+		{
+			Floor: 0, Path: "docs", OnlyFor: []string{"internal/policyfile", "internal/cli/..."},
+			Why: "published files are for people: nothing but what speaks to them needs a copy",
+		},
 		{Floor: 4, Path: "internal/announce", Why: noAWS},
 		{Floor: 5, Path: "internal/reconcile", Why: noAWS},
 	}
@@ -129,6 +141,11 @@ func top() []Room {
 		{
 			Floor: 6, Path: "internal/sim/...", OnlyFor: []string{"internal/cli/..."},
 			Why: "the simulated world is the other implementation of the ports: no AWS, and not in production",
+		},
+		{
+			Floor: 6, Path: "internal/aws/lambdaenv", Alone: true, OnlyFor: []string{"functions/..."},
+			Outside: []string{"github.com/aws/aws-sdk-go-v2/aws"},
+			Why:     "what Lambda puts into the environment, without the loader's four clients",
 		},
 		hand("ecsfleet", "ecs"),
 		hand("asgfleet", "autoscaling"),

@@ -368,8 +368,7 @@ func seedHold(ctx context.Context, m *ledger.Memory) error {
 	if err != nil {
 		return err
 	}
-	rec.Input = nil // kept with orders only
-	return m.Note(ctx, ledger.Note{Target: row.Target, Generation: row.Generation, Reason: reasonFor(d), Record: rec})
+	return m.Note(ctx, ledger.Note{Target: row.Target, Generation: row.Generation, Reason: new(reasonFor(d)), Record: &rec})
 }
 
 // seedOpen: an order for 14 tasks is under way.
@@ -455,5 +454,5 @@ func seedOwned(ctx context.Context, m *ledger.Memory) error {
 	if err != nil {
 		return err
 	}
-	return m.Note(ctx, ledger.Note{Target: row.Target, Generation: row.Generation, Reason: reasonFor(d), Record: rec})
+	return m.Note(ctx, ledger.Note{Target: row.Target, Generation: row.Generation, Reason: new(reasonFor(d)), Record: &rec})
 }

@@ -2,101 +2,85 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strings"
-	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/explain"
-	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
-	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
-
-// The largest cell that decide takes, far above the quotas of ECS and Auto
-// Scaling: the time and the memory of packing grow with these counts.
-const (
-	maxCellTasks     = 100_000
-	maxCellInstances = 10_000
-)
-
-// maxInput is the most bytes of a decide input: a cell of 500 services with
-// half an hour of datapoints each is about 3 MB.
-const maxInput = 32 << 20
 
 // decideCmd runs the pure core.
 type decideCmd struct {
-	Input string `help:"JSON file with now and input (docs/decide.md), or - for standard input." name:"input" placeholder:"FILE" required:""`
-	Words bool   `help:"Explain the decision in words in place of JSON."`
+	Input  string   `help:"JSON file with now and input, or a record of service explain --json (docs/decide.md); - for standard input." name:"input" placeholder:"FILE" required:""`
+	Set    []string `help:"Decide as if one thing were otherwise, as checkout.targetValue=55, checkout.desired=12 or now=TIME; repeatable." name:"set" placeholder:"WHAT=VALUE" sep:"none"`
+	Verify bool     `help:"Want a record, and fail unless it decides as recorded. A record is compared in any case."`
+	Words  bool     `help:"Explain the decision in words in place of JSON."`
 }
 
-// question is the document that decide reads.
-type question struct {
-	Now   time.Time    `json:"now"`
-	Input policy.Input `json:"input"`
-}
-
-// Run prints the decision: the same bytes for the same input.
+// Run prints the decision: the same bytes for the same input. A record is
+// compared with what it recorded.
 func (c decideCmd) Run(ctx context.Context, s *session) error {
-	if c.Words && s.json {
+	switch {
+	case c.Words && s.json:
 		return refused("--words and --json exclude each other: keep one")
+	case c.Verify && len(c.Set) > 0:
+		return refused("--verify and --set exclude each other: what is decided otherwise is not what was recorded")
 	}
 	src, err := s.read(ctx, c.Input, maxInput)
 	if err != nil {
 		return err
 	}
-	var q question
-	if err := strictJSON(src, &q); err != nil {
+	q, err := readQuestion(src)
+	if err != nil {
 		return refused("read %s: %w (docs/decide.md describes the input)", called(c.Input), err)
 	}
-	if err := q.check(); err != nil {
+	if err = q.check(); err == nil && c.Verify && q.record == nil {
+		err = refused("--verify wants a record of service explain --json: now and input alone record no decision")
+	}
+	if err != nil {
 		return refused("%s: %w (docs/decide.md describes the input)", called(c.Input), err)
 	}
-	d := policy.Decide(q.Now, q.Input)
+	d := q.decide()
+	if len(c.Set) > 0 {
+		return c.whatIf(s, q, d)
+	}
+	if err := c.print(s, q, d); err != nil || q.record == nil {
+		return err
+	}
+	if err := q.record.verify(d); err != nil {
+		return err
+	}
+	s.say("replays: the decision is the recorded one")
+	return nil
+}
+
+func (c decideCmd) print(s *session, q question, d policy.Decision) error {
 	if c.Words {
-		s.printf("%s", explain.Decision(d))
+		s.printf("%s", explain.DecisionOf(d, q.Input))
 		return nil
 	}
 	return s.printJSON(d)
 }
 
-// check gives all faults of a question.
-func (q question) check() error {
-	var f faults
-	fault := f.add
-	in := q.Input
-	if q.Now.IsZero() {
-		fault("now is missing: give the time of the decision, as 2026-11-23T10:00:00Z")
+// whatIf prints what would be decided if something were otherwise, with --words
+// beside what was.
+func (c decideCmd) whatIf(s *session, q question, was policy.Decision) error {
+	moved, err := q.with(c.Set)
+	if err != nil {
+		return err
 	}
-	if in.Cell.Cluster == "" {
-		fault("input.cell.cluster is missing: name the ECS cluster")
-	}
-	if (in.Cell.Service == "") == (in.Cell.Group == "") {
-		fault("input.cell names exactly one of service and group: the cell of a Fargate service, or of an Auto Scaling group with its services")
-	}
-	if (in.Cell.Group != "") != (in.Group != nil) {
-		fault("input.group belongs to a cell of a group, and must be there: input.cell.group is %q", in.Cell.Group)
-	}
-	if in.Mode != "" && in.Mode != spec.Observe && in.Mode != spec.Act {
-		fault("input.mode %q is not known: write observe or act", in.Mode)
-	}
-	seen := map[fleet.ServiceName]bool{}
-	for i, svc := range in.Services {
-		at := fmt.Sprintf("input.services[%d]", i)
-		if svc.Name == "" {
-			fault("%s.name is missing: name the ECS service", at)
-		}
-		f.once(at, svc.Name, seen)
-		for _, p := range svc.Policy.Validate() {
-			fault("%s.policy.%s: %s: %s", at, strings.Join(p.Path, "."), p.Message, p.Remedy)
+	if q.record != nil {
+		if err := q.record.verify(was); err != nil {
+			s.say("note: %v", err)
 		}
 	}
-	if n := in.Cell.Service; n != "" && !seen[n] {
-		fault("input.cell.service %q is named by no entry of input.services: add it there with its policy", n)
+	d := moved.decide()
+	if !c.Words {
+		return s.printJSON(d)
 	}
-	f.targets(in)
-	f.fleet(in.Fleet)
-	f.signals(in.Signals)
-	f.sizes(in)
-	return errors.Join(f...)
+	head, what := "as given", strings.Join(c.Set, ", ")
+	if q.record != nil {
+		head = "recorded"
+	}
+	s.printf("%s:\n%s\nwith %s:\n%s\ndifference: %s\n", head, explain.DecisionOf(was, q.Input), what, explain.DecisionOf(d, moved.Input), difference(was, d))
+	return nil
 }

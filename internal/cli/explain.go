@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/core/explain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
-	"github.com/trimtab-ecs/trimtab/internal/core/policy"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
 
@@ -30,22 +28,28 @@ type serviceCmd struct {
 type explainCmd struct {
 	Service string `arg:"" help:"Name of the service, or CLUSTER/SERVICE."`
 	Limit   int    `default:"1" help:"How many decisions, the newest first." placeholder:"N" short:"n"`
+	At      string `help:"Explain the decision that was in force at a time: 2026-11-23T10:00:00Z, 10:00 (UTC, the last one) or how long ago, as 90m or 3d." placeholder:"TIME"`
 	clusterFlag
 	ledgerFlags
 }
 
 // explained is the JSON result of service explain.
 type explained struct {
-	Row     ledger.Row      `json:"row"`
-	Stop    bool            `json:"stop,omitempty"`
+	Row  ledger.Row `json:"row"`
+	Stop bool       `json:"stop,omitempty"`
+	// At is the time that was asked for: the first record was in force then.
+	At      time.Time       `json:"at,omitzero"`
 	Records []ledger.Record `json:"records"`
+	// Told says of each record that has kept its decision what would have changed it.
+	Told []told `json:"told"`
 }
 
 // Run prints what the ledger knows: the reason that holds now, then the
-// decision records, the newest first.
+// decision records, the newest first, or those up to a time.
 func (c explainCmd) Run(ctx context.Context, s *session) error {
-	if c.Limit < 0 {
-		return refused("--limit %d is below 0: give how many decisions to print", c.Limit)
+	at, err := c.moment(s)
+	if err != nil {
+		return err
 	}
 	l, err := c.open(ctx, s)
 	if err != nil {
@@ -61,13 +65,21 @@ func (c explainCmd) Run(ctx context.Context, s *session) error {
 	if row.Generation == 0 {
 		return fmt.Errorf("cluster %s has no service %s in the ledger; it has %s", cl.Name, name, servicesOf(cl))
 	}
-	e := explained{Row: row, Stop: cl.Control.Stop, Records: []ledger.Record{}}
+	e := explained{Row: row, Stop: cl.Control.Stop, At: at, Records: []ledger.Record{}, Told: []told{}}
 	if c.Limit > 0 {
-		if e.Records, err = l.Records(ctx, target, time.Time{}, c.Limit); err != nil {
+		if e.Records, err = l.Records(ctx, target, justAfter(at), c.Limit); err != nil {
 			return fmt.Errorf("read the decisions about %s from the ledger: %w", target, err)
 		}
 	}
+	if !at.IsZero() && len(e.Records) == 0 {
+		return nothingAt(ctx, l, target, at)
+	}
 	if s.json {
+		for _, rec := range e.Records {
+			if t, ok := tell(rec); ok {
+				e.Told = append(e.Told, t)
+			}
+		}
 		return s.printJSON(e)
 	}
 	s.explain(e)
@@ -112,12 +124,26 @@ func (s *session) explain(e explained) {
 	for _, n := range s.notes(r) {
 		s.printf("%s\n", n)
 	}
+	if !e.At.IsZero() {
+		s.printf("\nin force at %s (%s):\n", stamp(e.At), s.ago(e.At))
+		s.records(e)
+		s.printf("\nnow:\n")
+		s.reason(e)
+		return
+	}
+	s.reason(e)
+	s.records(e)
+}
+
+// reason prints what holds now.
+func (s *session) reason(e explained) {
+	r := e.Row
 	if why := r.Reason; why == nil {
 		s.printf("\nnothing has been decided yet: the function decides at an alarm, an event, or within five minutes\n")
 	} else {
 		s.printf("\nsince %s (%s)\n", stamp(why.First), s.ago(why.First))
 		because := why.Because
-		if why.Rule == history.OwnedByAnother && toldBelow(*why, e.Records) {
+		if why.Rule == history.OwnedByAnother && e.At.IsZero() && toldBelow(*why, e.Records) {
 			because = "see the decision below" // how to hand over takes several lines
 		}
 		s.printf("  reason      %s: %s\n", why.Rule, because)
@@ -126,6 +152,10 @@ func (s *session) explain(e explained) {
 			s.printf("  changed by  %s\n", words)
 		}
 	}
+}
+
+// records prints the decisions.
+func (s *session) records(e explained) {
 	for _, rec := range e.Records {
 		s.printf("\n%s %s\n", stamp(rec.At), recordWords(rec))
 	}
@@ -158,20 +188,4 @@ func recordHead(rec ledger.Record) string {
 		return rec.Outcome
 	}
 	return strings.TrimSuffix(head+": "+rec.Outcome, ": ")
-}
-
-// recordWords explains one record: from its decision, or from its own fields
-// where the decision was not kept.
-func recordWords(rec ledger.Record) string {
-	head := recordHead(rec)
-	var d policy.Decision
-	if len(rec.Decision) > 0 && json.Unmarshal(rec.Decision, &d) == nil {
-		for _, sd := range d.Services {
-			if string(sd.Service) == rec.Target.Name && rec.Target.Kind == fleet.ServiceTarget {
-				return head + "\n" + strings.TrimSuffix(explain.Service(sd), "\n")
-			}
-		}
-	}
-	return fmt.Sprintf("%s\nservice %s: %s\n  reason      %s: %s", head, rec.Target.Name,
-		explain.Headline(rec.Mode, rec.Before, rec.Desired, "task"), rec.Rule, rec.Because)
 }

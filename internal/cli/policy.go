@@ -4,14 +4,25 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/trimtab-ecs/trimtab/docs"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/policyfile"
 )
 
 // policyCmd holds the commands about policy files.
 type policyCmd struct {
-	Check checkCmd `cmd:"" help:"Check policy files and print every fault with its line, column and remedy."`
-	Apply applyCmd `cmd:"" help:"Write a policy file to the ledger, after showing what changes."`
+	Check  checkCmd  `cmd:"" help:"Check policy files and print every fault with its line, column and remedy."`
+	Apply  applyCmd  `cmd:"" help:"Write a policy file to the ledger, after showing what changes."`
+	Schema schemaCmd `cmd:"" help:"Print the JSON Schema of policy files, for editors."`
+}
+
+// schemaCmd prints the JSON Schema of policy files.
+type schemaCmd struct{}
+
+// Run prints the schema, the same bytes as docs/policy.schema.json.
+func (schemaCmd) Run(s *session) error {
+	s.printf("%s", docs.PolicySchema)
+	return nil
 }
 
 // checkCmd checks policy files.

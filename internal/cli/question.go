@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
@@ -12,15 +14,82 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
+// The largest cell that decide takes, far above the quotas of ECS and Auto
+// Scaling: the time and the memory of packing grow with these counts.
+const (
+	maxCellTasks     = 100_000
+	maxCellInstances = 10_000
+)
+
+// maxInput is the most bytes of a decide input: a cell of 500 services with
+// half an hour of datapoints each is about 3 MB.
+const maxInput = 32 << 20
+
 // The words that a question may use. A word that the core does not know would
 // change its answer without a sound.
 var (
 	computes  = []fleet.Compute{fleet.Fargate, fleet.EC2, fleet.External, fleet.ManagedInstances}
 	statuses  = []signal.Status{signal.Complete, signal.Partial, signal.Failed}
+	troubles  = []fleet.TroubleKind{fleet.PlacementFailure, fleet.StartImpaired}
 	overrides = []spec.OverrideKind{spec.Pause, spec.SuspendIn, spec.SuspendOut, spec.HoldAt, spec.MinAt, spec.MaxAt}
 	// counted are the overrides with a count.
 	counted = []spec.OverrideKind{spec.HoldAt, spec.MinAt, spec.MaxAt}
 )
+
+// check gives all faults of a question. What a record holds has happened and was
+// decided on, faulty policies too: only its size is checked.
+func (q question) check() error {
+	var f faults
+	if q.record == nil {
+		f.whole(q)
+	}
+	f.sizes(q.Input)
+	return errors.Join(f...)
+}
+
+// whole checks everything but sizes.
+func (f *faults) whole(q question) {
+	in := q.Input
+	if q.Now.IsZero() {
+		f.add("now is missing: give the time of the decision, as 2026-11-23T10:00:00Z")
+	}
+	if in.Cell.Cluster == "" {
+		f.add("input.cell.cluster is missing: name the ECS cluster")
+	}
+	if (in.Cell.Service == "") == (in.Cell.Group == "") {
+		f.add("input.cell names exactly one of service and group: the cell of a Fargate service, or of an Auto Scaling group with its services")
+	}
+	switch {
+	case in.Group != nil && in.Cell.Group == "":
+		f.add("input.group belongs to a cell of a group: name it in input.cell.group, or leave input.group out")
+	case in.Group == nil && in.Cell.Group != "" && len(in.Services) == 0:
+		f.add("input.cell.group is %q, and neither input.group nor input.services is there: there is nothing to decide about", in.Cell.Group)
+	}
+	if in.Mode != "" && in.Mode != spec.Observe && in.Mode != spec.Act {
+		f.add("input.mode %q is not known: write observe or act", in.Mode)
+	}
+	seen := map[fleet.ServiceName]bool{}
+	for i, svc := range in.Services {
+		at := fmt.Sprintf("input.services[%d]", i)
+		if svc.Name == "" {
+			f.add("%s.name is missing: name the ECS service", at)
+		}
+		f.once(at, svc.Name, seen)
+		for _, p := range svc.Policy.Validate() {
+			f.add("%s.policy.%s: %s: %s", at, strings.Join(p.Path, "."), p.Message, p.Remedy)
+		}
+	}
+	if n := in.Cell.Service; n != "" && !seen[n] {
+		f.add("input.cell.service %q is named by no entry of input.services: add it there with its policy", n)
+	}
+	f.targets(in)
+	f.fleet(in.Fleet)
+	f.signals(in.Signals)
+	f.queues(in.Queues)
+	if a := in.Account; a != nil && a.OthersPerHour < 0 {
+		f.add("input.account.othersPerHour is %v: give dollars an hour from 0 up", a.OthersPerHour)
+	}
+}
 
 // faults collects what makes a question meaningless.
 type faults []error
@@ -57,24 +126,26 @@ func (f *faults) once(at string, name fleet.ServiceName, seen map[fleet.ServiceN
 func (f *faults) targets(in policy.Input) {
 	for i, s := range in.Services {
 		at := fmt.Sprintf("input.services[%d].", i)
-		f.overrides(at, s.Overrides)
-		f.orders(at, s.History.Orders)
+		f.overrides(at, s.Overrides, s.Policy.MinCapacity == 0)
+		f.history(at, s.History)
 	}
 	if g := in.Group; g != nil {
 		if g.Policy.Mode != "" {
 			known(f, "input.group.policy.mode", g.Policy.Mode, []spec.Mode{spec.Observe, spec.Act})
 		}
-		f.overrides("input.group.", g.Overrides)
-		f.orders("input.group.", g.History.Orders)
+		f.overrides("input.group.", g.Overrides, false)
+		f.history("input.group.", g.History)
 	}
 }
 
-func (f *faults) overrides(above string, os []spec.Override) {
+// overrides checks the words of people; a service that may sleep may be held at
+// no task.
+func (f *faults) overrides(above string, os []spec.Override, sleeps bool) {
 	for i, o := range os {
 		at := fmt.Sprintf("%soverrides[%d].", above, i)
 		known(f, at+"kind", o.Kind, overrides)
 		switch {
-		case slices.Contains(counted, o.Kind) && o.Count < 1:
+		case slices.Contains(counted, o.Kind) && o.Count < 1 && (o.Count < 0 || !sleeps):
 			f.add("%scount is %d: an override of kind %s needs a count of 1 or more", at, o.Count, o.Kind)
 		case o.Count < 0:
 			f.add("%scount is %d: leave it out, or give a count of 1 or more", at, o.Count)
@@ -91,11 +162,40 @@ func (f *faults) overrides(above string, os []spec.Override) {
 	}
 }
 
-func (f *faults) orders(above string, orders []history.Order) {
-	for i, o := range orders {
+func (f *faults) history(above string, h history.History) {
+	for i, o := range h.Orders {
 		at := fmt.Sprintf("%shistory.orders[%d].", above, i)
 		f.count(at+"from", o.From, maxCellTasks)
 		f.count(at+"to", o.To, maxCellTasks)
+	}
+	for i, s := range h.Foreign {
+		at := fmt.Sprintf("%shistory.foreign[%d].", above, i)
+		f.count(at+"expected", s.Expected, maxCellTasks)
+		f.count(at+"found", s.Found, maxCellTasks)
+	}
+	for i, r := range h.Rates {
+		if !(r.PerTask > 0) {
+			f.add("%shistory.rates[%d].perTask is %v: give messages a second and task, above 0", above, i, r.PerTask)
+		}
+	}
+}
+
+// queues checks how the states of queues are described.
+func (f *faults) queues(in []signal.Queue) {
+	seen := map[string]bool{}
+	for i, q := range in {
+		at := fmt.Sprintf("input.queues[%d].", i)
+		if q.Name == "" {
+			f.add("%sname is missing: name the queue as the policy does", at)
+		}
+		if seen[q.Name] {
+			f.add("%sname %q is given twice: keep one", at, q.Name)
+		}
+		seen[q.Name] = true
+		known(f, at+"status", q.Status, []signal.Status{signal.Complete, signal.Failed})
+		f.count(at+"visible", q.Visible, math.MaxInt32)
+		f.count(at+"inFlight", q.InFlight, math.MaxInt32)
+		f.count(at+"delayed", q.Delayed, math.MaxInt32)
 	}
 }
 
@@ -109,6 +209,11 @@ func (f *faults) fleet(in fleet.Snapshot) {
 		}
 		f.once(at, s.Name, seen)
 		known(f, at+".compute", s.Compute, computes)
+		for j, x := range s.Troubles {
+			known(f, fmt.Sprintf("%s.troubles[%d].kind", at, j), x.Kind, troubles)
+		}
+		f.count(at+".cpuSeconds", s.CPUSeconds, 60)
+		f.count(at+".memorySeconds", s.MemorySeconds, 60)
 	}
 }
 
@@ -142,6 +247,8 @@ func (f *faults) sizes(in policy.Input) {
 			within := fmt.Sprintf("%sdeployments[%d].", at, j)
 			f.count(within+"desired", d.Desired, maxCellTasks)
 			f.count(within+"running", d.Running, maxCellTasks)
+			f.count(within+"pending", d.Pending, maxCellTasks)
+			f.count(within+"failed", d.Failed, math.MaxInt32)
 		}
 		tasks += min(max(s.Desired, 0), maxCellTasks)
 	}

@@ -87,13 +87,24 @@ func (n Note) Check() error {
 	if err := rows.add(n.Target, n.Generation, 1); err != nil {
 		return fmt.Errorf("check note: %w", err)
 	}
-	if err := rows.weigh(Row{Target: n.Target, Generation: n.Generation, Reason: &n.Reason}); err != nil {
+	row := Row{Target: n.Target, Generation: n.Generation, Reason: n.Reason}
+	if n.History != nil {
+		row.History = *n.History
+	}
+	if err := rows.weigh(row); err != nil {
 		return fmt.Errorf("check note: %w", err)
 	}
-	if n.Record.Target != n.Target {
+	switch {
+	case (n.Reason == nil) != (n.Record == nil):
+		return fmt.Errorf("check note: %s has a reason or a record alone: a new reason goes with its record", n.Target)
+	case n.Record == nil && n.History == nil:
+		return fmt.Errorf("check note: %s has neither a reason nor a history: there is nothing to note", n.Target)
+	case n.Record == nil:
+		return nil
+	case n.Record.Target != n.Target:
 		return fmt.Errorf("check note: the record is of %s, the note of %s: they must agree", n.Record.Target, n.Target)
 	}
-	if err := rows.record(n.Record, n.Generation+1); err != nil {
+	if err := rows.record(*n.Record, n.Generation+1); err != nil {
 		return fmt.Errorf("check note: %w", err)
 	}
 	return nil

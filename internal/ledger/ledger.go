@@ -177,13 +177,17 @@ type CloseEntry struct {
 	Reason  *Reason // nil keeps the row's reason
 }
 
-// Note stores a changed hold reason, if the row still has the generation read
-// and no open intent: a note under an intent would make its closing fail.
+// Note stores what changed although nothing was ordered: the reason of a hold
+// with its record, what was learnt, or both. It does so if the row still has the
+// generation read and no open intent: a note under an intent would make its
+// closing fail. A repeat succeeds if the row is one generation higher, without
+// an intent and with what the note holds.
 type Note struct {
 	Target     fleet.Target
 	Generation int64
-	Reason     Reason
-	Record     Record // of Target, generation one above Generation
+	Reason     *Reason          // nil keeps the row's reason
+	Record     *Record          // of Target, generation one above Generation; goes with a reason
+	History    *history.History // nil keeps the row's history
 }
 
 // Kind says what a record is about.
@@ -212,9 +216,11 @@ type Record struct {
 	Because    string       `json:"because"`
 	Outcome    string       `json:"outcome,omitempty"` // what the act answered
 	// Decision and Input are policy.Decision and policy.Input as JSON, kept byte
-	// for byte; Input may be absent where it would not fit (see Size).
+	// for byte: the decision about the target, and what it rests on.
 	Decision json.RawMessage `json:"decision,omitempty"`
 	Input    json.RawMessage `json:"input,omitempty"`
+	// InputOmitted is true where the input was left out since it would not fit.
+	InputOmitted bool `json:"inputOmitted,omitempty"`
 }
 
 // Change edits policies, overrides and the control of one cluster, as a person

@@ -138,7 +138,7 @@ func (m *Memory) Close(ctx context.Context, c Closing) error {
 	return m.commit(op, next, c.Records)
 }
 
-// Note stores a changed hold reason, see Book.
+// Note stores a changed hold reason and what was learnt, see Book.
 func (m *Memory) Note(ctx context.Context, n Note) error {
 	op := "note on " + n.Target.String()
 	if err := alive(ctx, op); err != nil {
@@ -151,15 +151,30 @@ func (m *Memory) Note(ctx context.Context, n Note) error {
 	if err != nil {
 		return fmt.Errorf("%s: encode reason: %w", op, err)
 	}
+	past, err := roundTrip(n.History)
+	if err != nil {
+		return fmt.Errorf("%s: encode history of %s: %w", op, n.Target, err)
+	}
+	var records []Record
+	if n.Record != nil {
+		records = []Record{*n.Record}
+	}
 	return m.commit(op, []write{{
 		target: n.Target, generation: n.Generation,
 		allow: func(r Row) bool { return r.Intent == nil },
 		apply: func(r Row) Row {
-			r.Reason = &reason
+			if reason != nil {
+				r.Reason = reason
+			}
+			if past != nil {
+				r.History = *past
+			}
 			return r
 		},
-		done: func(r Row) bool { return r.Reason != nil && same(*r.Reason, reason) },
-	}}, []Record{n.Record})
+		done: func(r Row) bool {
+			return r.Intent == nil && (reason == nil || same(r.Reason, reason)) && (past == nil || same(r.History, *past))
+		},
+	}}, records)
 }
 
 // write is one row of a transaction: the generation it is conditional on, what

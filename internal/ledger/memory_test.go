@@ -121,7 +121,7 @@ func TestMemoryForgets(t *testing.T) {
 	for i := range 10 {
 		at := start.Add(time.Duration(i) * 7 * 24 * time.Hour)
 		if err := m.Note(t.Context(), ledger.Note{
-			Target: web, Generation: int64(i) + 1, Record: ledger.Record{Target: web, At: at, Generation: int64(i) + 2},
+			Target: web, Generation: int64(i) + 1, Reason: &ledger.Reason{}, Record: &ledger.Record{Target: web, At: at, Generation: int64(i) + 2},
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -159,10 +159,13 @@ func TestNotJSON(t *testing.T) {
 			{Target: web, Generation: 1, Intent: ledger.Intent{At: now, ActBy: never}},
 		}}),
 		"reason": m.Note(t.Context(), ledger.Note{
-			Target: web, Generation: 1, Reason: ledger.Reason{Last: never}, Record: ledger.Record{Target: web, Generation: 2},
+			Target: web, Generation: 1, Reason: &ledger.Reason{Last: never}, Record: &ledger.Record{Target: web, Generation: 2},
 		}),
 		"record": m.Note(t.Context(), ledger.Note{
-			Target: web, Generation: 1, Record: ledger.Record{Target: web, Generation: 2, At: never},
+			Target: web, Generation: 1, Reason: &ledger.Reason{}, Record: &ledger.Record{Target: web, Generation: 2, At: never},
+		}),
+		"history of": m.Note(t.Context(), ledger.Note{
+			Target: web, Generation: 1, History: &history.History{Forgotten: never},
 		}),
 	} {
 		if err == nil || errors.Is(err, ledger.ErrConflict) || !strings.Contains(err.Error(), "encode "+what) {

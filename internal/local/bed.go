@@ -32,6 +32,7 @@ type BedOptions struct {
 	Cluster    string        // "" means prod
 	Services   []ServiceSeed // nil means one Fargate service, checkout, with 4 tasks
 	Group      *GroupSeed    // nil means no Auto Scaling group
+	Queues     []string      // names of empty SQS queues; nil means one, checkout-jobs
 	Metrics    []Metric      // what CloudWatch holds at the start
 	Logs       io.Writer     // of the functions and of the outside servers; nil discards
 	// Seed runs once everything but Lambda is up, for what only the caller can write, such as policy rows.
@@ -48,9 +49,10 @@ type Endpoints struct {
 	Table      string   `json:"table"`
 	Cluster    string   `json:"cluster"`
 	Services   []string `json:"services"`   // names
+	Queues     []string `json:"queues"`     // names
 	Invoke     string   `json:"invoke"`     // Invoke API; "" until Lambda is up
 	CloudWatch string   `json:"cloudWatch"` // GetMetricData and the control endpoints of CloudWatch
-	AWS        string   `json:"aws"`        // ECS, Auto Scaling, EventBridge, Application Auto Scaling, recorded
+	AWS        string   `json:"aws"`        // ECS, Auto Scaling, EventBridge, Application Auto Scaling, SQS, recorded
 	DynamoDB   string   `json:"dynamoDB"`   // recorded
 	// Direct endpoints behind the recorders, for seeds and checks that no test should count.
 	MotoDirect     string `json:"motoDirect"`
@@ -76,7 +78,7 @@ func StartBed(ctx context.Context, opts BedOptions) (*Bed, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	b := &Bed{endpoints: Endpoints{Region: opts.Region, Table: opts.Table, Cluster: opts.Cluster}}
+	b := &Bed{endpoints: Endpoints{Region: opts.Region, Table: opts.Table, Cluster: opts.Cluster, Queues: opts.Queues}}
 	for _, s := range opts.Services {
 		b.endpoints.Services = append(b.endpoints.Services, s.Name)
 	}
@@ -100,6 +102,9 @@ func (o BedOptions) withDefaults() BedOptions {
 	}
 	if o.Services == nil {
 		o.Services = []ServiceSeed{{Name: "checkout", DesiredCount: 4}}
+	}
+	if o.Queues == nil {
+		o.Queues = []string{"checkout-jobs"}
 	}
 	o.Logs = newLockedWriter(o.Logs)
 	return o
@@ -226,7 +231,7 @@ func (e Endpoints) Env() map[string]string {
 		"TRIMTAB_MODE":                "act",
 		"TRIMTAB_EVENT_BUS":           "default",
 	}
-	for _, service := range []string{"ECS", "AUTO_SCALING", "APPLICATION_AUTO_SCALING", "EVENTBRIDGE"} {
+	for _, service := range []string{"ECS", "AUTO_SCALING", "APPLICATION_AUTO_SCALING", "EVENTBRIDGE", "SQS"} {
 		env["AWS_ENDPOINT_URL_"+service] = e.AWS
 	}
 	if e.Invoke != "" {

@@ -19,6 +19,8 @@ import (
 	dynamotypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go/logging"
 	"github.com/google/go-cmp/cmp"
 
@@ -63,6 +65,26 @@ func TestBed(t *testing.T) {
 		want := []string{"checkout FARGATE 4/4/0 COMPLETED", "worker EC2 2/2/0 COMPLETED", "idle FARGATE 0/0/0 COMPLETED"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("services (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("queues", func(t *testing.T) {
+		t.Parallel()
+		client := sqs.NewFromConfig(e.Config(e.AWS))
+		out, err := client.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String("checkout-jobs")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		state, err := client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+			QueueUrl: out.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages},
+		})
+		if err != nil || state.Attributes["ApproximateNumberOfMessages"] != "0" {
+			t.Errorf("attributes %+v, %v: want an empty queue", state, err)
+		}
+		if calls := bed.AWS.Calls("GetQueueAttributes"); len(calls) != 1 {
+			t.Errorf("%d calls were recorded, want one", len(calls))
+		}
+		if diff := cmp.Diff([]string{"checkout-jobs"}, e.Queues); diff != "" {
+			t.Errorf("queues (-want +got):\n%s", diff)
 		}
 	})
 	t.Run("group", func(t *testing.T) {

@@ -111,23 +111,27 @@ func (d *cborReader) object(m cbor.Map, name string) cbor.Map {
 	return o
 }
 
-// query reads one MetricDataQuery. Metric math is refused aloud: an empty answer would look like a missing metric.
+// query reads one MetricDataQuery.
 func (d *cborReader) query(v cbor.Value) metricQuery {
 	doc, ok := v.(cbor.Map)
 	if !ok {
 		d.problem("a query is no map")
 		return metricQuery{}
 	}
-	q := metricQuery{id: d.text(doc, "Id"), label: d.text(doc, "Label")}
-	if expression := d.text(doc, "Expression"); expression != "" {
-		d.problem("The local CloudWatch does no metric math: query %q asks for %q.", q.id, expression)
-	}
+	q := metricQuery{id: d.text(doc, "Id"), label: d.text(doc, "Label"), expression: d.text(doc, "Expression")}
 	if v, ok := member(doc, "ReturnData"); ok {
 		shown, isBool := v.(cbor.Bool)
 		if !isBool {
 			d.problem("ReturnData is no boolean")
 		}
 		q.hidden = !bool(shown)
+	}
+	if q.expression != "" {
+		if _, both := member(doc, "MetricStat"); both {
+			d.problem("Query %q has both an Expression and a MetricStat.", q.id)
+		}
+		q.period = time.Duration(d.number(doc, "Period")) * time.Second
+		return q
 	}
 	stat := d.object(doc, "MetricStat")
 	metric := d.object(stat, "Metric")
@@ -156,10 +160,14 @@ func (p metricPage) encode() cbor.Value {
 			times = append(times, &cbor.Tag{ID: 1, Value: cbor.Float64(epoch)})
 			values = append(values, cbor.Float64(point.value))
 		}
-		results = append(results, cbor.Map{
+		result := cbor.Map{
 			"Id": cbor.String(r.id), "Label": cbor.String(r.label), "StatusCode": cbor.String(r.status),
 			"Timestamps": times, "Values": values,
-		})
+		}
+		if r.message != "" {
+			result["Messages"] = cbor.List{cbor.Map{"Code": cbor.String("ArithmeticError"), "Value": cbor.String(r.message)}}
+		}
+		results = append(results, result)
 	}
 	doc := cbor.Map{"MetricDataResults": results, "Messages": cbor.List{}}
 	if p.nextToken != "" {

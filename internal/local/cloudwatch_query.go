@@ -34,6 +34,7 @@ type metricRequest struct {
 // metricQuery is one of its queries.
 type metricQuery struct {
 	id, label       string
+	expression      string // metric math; then only the period is set beside it, or not
 	namespace, name string
 	dimensions      map[string]string
 	period          time.Duration
@@ -51,6 +52,7 @@ type metricPage struct {
 type metricResult struct {
 	id, label, status string
 	points            []datapoint
+	message           string // an ArithmeticError beside the datapoints
 }
 
 // datapoint is one value at the start of its period.
@@ -91,10 +93,14 @@ func (q metricQuery) validate() error {
 	switch {
 	case !queryID.MatchString(q.id):
 		return validationError("The value %q for parameter MetricDataQueries.member.id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$.", q.id)
-	case q.namespace == "" || q.name == "":
+	case q.expression != "" && q.period == 0:
+		return nil
+	case q.expression == "" && (q.namespace == "" || q.name == ""):
 		return validationError("Query %q names no metric: Namespace and MetricName are required.", q.id)
 	case !slices.Contains([]int{1, 5, 10, 20, 30}, seconds) && (seconds <= 0 || seconds%60 != 0):
 		return validationError("Period must be 1, 5, 10, 20, 30 or a multiple of 60; query %q has %d.", q.id, seconds)
+	case q.expression != "":
+		return nil
 	case q.stat == "":
 		return validationError("Query %q has no Stat.", q.id)
 	}
@@ -140,14 +146,37 @@ func (c *CloudWatch) evaluate(req metricRequest) (metricPage, error) {
 	}
 	results := make([]metricResult, 0, len(req.queries))
 	for _, q := range req.queries {
+		res, err := c.result(req, q)
+		if err != nil {
+			return metricPage{}, err
+		}
 		if !q.hidden {
-			results = append(results, c.answer(req, q))
+			results = append(results, res)
 		}
 	}
 	return cutPage(results, skip, size), nil
 }
 
-// answer is the whole answer to one query. The caller holds the lock.
+// result is the whole answer to one query in the order that was asked for. An expression that is hidden is computed too: CloudWatch
+// refuses a wrong one all the same. The caller holds the lock.
+func (c *CloudWatch) result(req metricRequest, q metricQuery) (metricResult, error) {
+	var res metricResult
+	if q.expression == "" {
+		res = c.answer(req, q)
+	} else {
+		evaluator := mathEvaluator{req: req, metrics: func(q metricQuery) metricResult { return c.answer(req, q) }}
+		var err error
+		if res, err = evaluator.answerMath(q); err != nil {
+			return metricResult{}, err
+		}
+	}
+	if !req.ascending {
+		slices.Reverse(res.points)
+	}
+	return res, nil
+}
+
+// answer is the whole answer to one query of a metric, oldest first. The caller holds the lock.
 func (c *CloudWatch) answer(req metricRequest, q metricQuery) metricResult {
 	res := metricResult{id: q.id, label: q.label, status: statusComplete}
 	if res.label == "" {
@@ -164,9 +193,6 @@ func (c *CloudWatch) answer(req metricRequest, q metricQuery) metricResult {
 		return res
 	}
 	res.points = aggregate(m.published(c.now()), req.start, req.end, q)
-	if !req.ascending {
-		slices.Reverse(res.points)
-	}
 	return res
 }
 
@@ -196,11 +222,7 @@ func (m storedMetric) published(now time.Time) []sampleSet {
 // when its start is at or after start and before end.
 func aggregate(sets []sampleSet, start, end time.Time, q metricQuery) []datapoint {
 	take, _ := statistics(q.stat) // validated before
-	// CloudWatch rounds the start down to the minute; of a sub-minute period it rounds both ends to the period.
-	start = start.Truncate(min(q.period, time.Minute))
-	if q.period < time.Minute {
-		end = end.Truncate(q.period)
-	}
+	start, end = roundWindow(start, end, q.period)
 	var periods []sampleSet
 	for _, s := range sets { // in order of time
 		at := s.at.Truncate(q.period)
@@ -219,6 +241,14 @@ func aggregate(sets []sampleSet, start, end time.Time, q metricQuery) []datapoin
 		points = append(points, datapoint{at: p.at, value: take(p)})
 	}
 	return points
+}
+
+// roundWindow rounds as CloudWatch does: the start down to the minute, of a sub-minute period both ends to the period.
+func roundWindow(start, end time.Time, period time.Duration) (from, to time.Time) {
+	if period < time.Minute {
+		end = end.Truncate(period)
+	}
+	return start.Truncate(min(period, time.Minute)), end
 }
 
 // merge adds another set of the same period.

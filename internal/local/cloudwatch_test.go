@@ -262,7 +262,8 @@ func TestValidation(t *testing.T) {
 		return queries
 	}
 	get(t, client, window(many(500)...)) // the limit itself is fine
-	math := types.MetricDataQuery{Id: aws.String("m"), Expression: aws.String("SUM(METRICS())")}
+	both := query("a", "Sum", 60)
+	both.Expression = aws.String("b")
 	backwards := window(query("m", "Average", 60))
 	backwards.StartTime = backwards.EndTime
 	tests := []struct {
@@ -277,7 +278,7 @@ func TestValidation(t *testing.T) {
 		{"period 45", window(query("a", "Sum", 45)), "multiple of 60"},
 		{"period 0", window(query("a", "Sum", 0)), "multiple of 60"},
 		{"percentile", window(query("a", "p99", 60)), `not "p99"`},
-		{"metric math", window(math), "does no metric math"},
+		{"metric and metric math", window(both), "both an Expression and a MetricStat"},
 		{"start not before end", backwards, "StartTime must be less"},
 	}
 	for _, tt := range tests {

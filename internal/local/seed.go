@@ -18,6 +18,7 @@ import (
 	dynamotypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
 // ServiceSeed is an ECS service to create in moto.
@@ -61,6 +62,9 @@ func (b *Bed) seed(ctx context.Context, opts BedOptions) error {
 		if err := s.service(ctx, opts.Cluster, svc); err != nil {
 			return err
 		}
+	}
+	if err := s.queues(ctx, opts.Queues); err != nil {
+		return err
 	}
 	if opts.Seed != nil {
 		if err := opts.Seed(ctx, b.endpoints); err != nil {
@@ -178,6 +182,17 @@ func (s seeder) service(ctx context.Context, cluster string, svc ServiceSeed) er
 	})
 	if err != nil {
 		return fmt.Errorf("set the desired count of %s/%s: %w", cluster, svc.Name, err)
+	}
+	return nil
+}
+
+// queues creates empty queues.
+func (s seeder) queues(ctx context.Context, names []string) error {
+	client := sqs.NewFromConfig(s.endpoints.Config(s.endpoints.MotoDirect))
+	for _, name := range names {
+		if _, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &name}); err != nil {
+			return fmt.Errorf("create queue %s: %w", name, err)
+		}
 	}
 	return nil
 }

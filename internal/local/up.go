@@ -224,7 +224,7 @@ func printState(out io.Writer, opts UpOptions, s State) {
 	printf(out, "The local bed is up.\n\n")
 	printf(out, "  Invoke endpoint                %s\n", e.Invoke)
 	printf(out, "  CloudWatch (values: /metrics)  %s\n", e.CloudWatch)
-	printf(out, "  ECS, Auto Scaling, events      %s   (calls: /__calls)\n", e.AWS)
+	printf(out, "  ECS, Auto Scaling, events, SQS %s   (calls: /__calls)\n", e.AWS)
 	printf(out, "  DynamoDB, table %-14s %s\n\nTry:\n", e.Table, e.DynamoDB)
 	printf(out, "  . %s\n", filepath.Join(opts.Dir, envFile))
 	aws := awsCommand(opts.Dir)
@@ -236,6 +236,10 @@ func printState(out io.Writer, opts UpOptions, s State) {
 	}
 	if opts.Sample != "" {
 		printf(out, "  %s invoke %s\n", opts.Command[0], opts.Sample)
+	}
+	for _, queue := range e.Queues {
+		printf(out, "  %s sqs send-message --endpoint-url %s --message-body work --queue-url $(%s sqs get-queue-url --endpoint-url %s --queue-name %s --query QueueUrl --output text)\n",
+			aws, e.AWS, aws, e.AWS, queue)
 	}
 	for _, service := range e.Services {
 		printf(out, "  %s ecs describe-services --endpoint-url %s --cluster %s --services %s --query 'services[].desiredCount'\n",

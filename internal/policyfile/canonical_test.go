@@ -6,106 +6,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
-
-// documents draws valid documents with every field, and names and values that
-// YAML would take for something else.
-func documents() *rapid.Generator[spec.Document] {
-	return rapid.Custom(func(t *rapid.T) spec.Document {
-		return spec.Document{
-			Cluster:  fleet.ClusterName(drawName(t, "cluster")),
-			Mode:     drawMode(t),
-			Services: rapid.MapOfN(rapid.Custom(func(t *rapid.T) fleet.ServiceName { return fleet.ServiceName(drawName(t, "service")) }), services(), 1, 4).Draw(t, "services"),
-			Groups: rapid.MapOfN(rapid.Custom(func(t *rapid.T) fleet.GroupName {
-				return fleet.GroupName(strings.ReplaceAll(drawText(t, "group"), ":", "."))
-			}), rapid.Custom(func(t *rapid.T) spec.Group { return spec.Group{Mode: drawMode(t)} }), 1, 3).Draw(t, "groups"),
-		}
-	})
-}
-
-func drawName(t *rapid.T, label string) string {
-	return rapid.OneOf(
-		rapid.StringMatching(`[a-zA-Z0-9_-]{1,12}`),
-		rapid.SampledFrom([]string{"true", "null", "no", "7", "1e3", "-", "--", "0x1F", "017", "1_0"}),
-	).Draw(t, label)
-}
-
-// drawText gives text without control characters, since a name may hold none.
-func drawText(t *rapid.T, label string) string {
-	return rapid.OneOf(
-		rapid.StringMatching(`[ -~]{1,20}`),
-		rapid.StringMatching(`[\x{a1}-\x{2fff}\x{1f600}-\x{1f64f}]{1,8}`),
-		rapid.SampledFrom([]string{
-			"5%", "-1", "1e400", "a: b", "a #b", "# b", "- b", "&a", "*a", "!a", "@a", "`a`", "'a'", `"a"`, "|", ">", "{a}", "[a]", "a, b",
-			"? a", "%a", "<<", "~", "null", "true", "yes", " a", "a ", `\`, "2026-11-23", ".inf", "=", "<b>&amp;", "0.5", "a:b", "\u2028",
-		}),
-	).Draw(t, label)
-}
-
-func drawMode(t *rapid.T) spec.Mode {
-	return rapid.SampledFrom([]spec.Mode{"", spec.Observe, spec.Act}).Draw(t, "mode")
-}
-
-func services() *rapid.Generator[spec.Service] {
-	return rapid.Custom(func(t *rapid.T) spec.Service {
-		low := rapid.IntRange(1, 100).Draw(t, "min")
-		high := rapid.IntRange(low, spec.MaxTasks).Draw(t, "max")
-		s := spec.Service{
-			Mode: drawMode(t), MinCapacity: low, MaxCapacity: high,
-			Policies: rapid.SliceOfN(rapid.Custom(drawPolicy), 1, 3).Draw(t, "policies"),
-			ScaleOut: drawBehavior(t), ScaleIn: drawBehavior(t),
-			OnMissingData: spec.OnMissing{AtLeast: rapid.IntRange(0, high).Draw(t, "atLeast")},
-		}
-		for range rapid.IntRange(0, 2).Draw(t, "alarms") {
-			s.Alarms = append(s.Alarms, drawText(t, "alarm"))
-		}
-		return s
-	})
-}
-
-func drawPolicy(t *rapid.T) spec.Policy {
-	value := float64(rapid.IntRange(1, 1000).Draw(t, "target")) / 10
-	if rapid.Bool().Draw(t, "predefined") {
-		return spec.Policy{TargetTracking: &spec.TargetTracking{
-			PredefinedMetric: rapid.SampledFrom([]string{spec.CPUUtilization, spec.MemoryUtilization}).Draw(t, "metric"), TargetValue: value,
-		}}
-	}
-	m := &spec.Metric{
-		Namespace: drawText(t, "namespace"), Name: drawText(t, "name"),
-		Statistic: rapid.SampledFrom([]string{"", "Sum", "p99.9"}).Draw(t, "statistic"),
-		Period:    spec.Duration(rapid.SampledFrom([]time.Duration{0, 10 * time.Second, time.Minute, time.Hour}).Draw(t, "period")),
-	}
-	if rapid.Bool().Draw(t, "dimensions") {
-		m.Dimensions = map[string]string{drawText(t, "dimension"): drawText(t, "value"), "x": ""}
-	}
-	tt := &spec.TargetTracking{Metric: m, TargetPerTask: value}
-	if rapid.Bool().Draw(t, "average") {
-		tt.TargetValue, tt.TargetPerTask = value, 0
-	}
-	return spec.Policy{TargetTracking: tt}
-}
-
-func drawBehavior(t *rapid.T) spec.Behavior {
-	var b spec.Behavior
-	if rapid.Bool().Draw(t, "tolerance") {
-		// As Percent itself reads "n%", so that equal means equal.
-		b.Tolerance = new(spec.Percent(float64(rapid.IntRange(0, 900).Draw(t, "permille")) / 10 / 100))
-	}
-	if rapid.Bool().Draw(t, "cooldown") {
-		b.Cooldown = new(spec.Duration(rapid.IntRange(0, 86_400_000).Draw(t, "ms")) * spec.Duration(time.Millisecond))
-	}
-	if rapid.Bool().Draw(t, "window") {
-		b.StabilizationWindow = new(spec.Duration(rapid.IntRange(0, 3600).Draw(t, "s")) * spec.Duration(time.Second))
-	}
-	return b
-}
 
 // What is written canonically is read back as the same document, and the YAML
 // of a diff says the same too.
@@ -229,6 +135,26 @@ func TestLineDiff(t *testing.T) {
 	})
 }
 
+// maxFuzzed is the most bytes of a fuzzed file: the limits of size have their own test.
+const maxFuzzed = 10_000
+
+// everywhere is a document with one value in fields of every kind.
+const everywhere = `cluster: prod
+services:
+  a:
+    minCapacity: 0
+    maxCapacity: VALUE
+    policies:
+      - name: VALUE
+        disableScaleIn: VALUE
+        onMissingData: VALUE
+        backlog: {queue: q, acceptableLatency: VALUE, processingTime: 1s, concurrency: VALUE}
+      - concurrency: {metric: {namespace: a, name: b, dimensions: {d: VALUE}}, targetPerTask: VALUE, targetUtilization: VALUE}
+      - stepScaling: {metric: {expression: VALUE, metrics: VALUE}, threshold: VALUE, adjustmentType: ExactCapacity, stepAdjustments: [{metricIntervalLowerBound: VALUE, scalingAdjustment: VALUE}]}
+    scheduled: [{name: w, from: VALUE, minCapacity: VALUE}]
+    repairsPerHour: VALUE
+`
+
 func FuzzParse(f *testing.F) {
 	for _, glob := range []string{"testdata/good/*", "testdata/bad/*"} {
 		files, err := filepath.Glob(glob)
@@ -243,8 +169,17 @@ func FuzzParse(f *testing.F) {
 			f.Add(src)
 		}
 	}
+	for _, c := range hostile() {
+		if len(c.src) <= maxFuzzed {
+			f.Add([]byte(c.src))
+		}
+	}
+	for _, text := range []string{"0", "-0.0", "1e999", "0x10", "0o7", "017", "1_0", ".inf", ".nan", "~", "\"\"", "[]", "{}", "5%", "1h", "true", "&a 1", "*a", "!!int 1", "|\n        1"} {
+		f.Add([]byte(strings.ReplaceAll(everywhere, "VALUE", text)))
+	}
+	schema := compileSchema(f)
 	f.Fuzz(func(t *testing.T, src []byte) {
-		if len(src) > 10_000 {
+		if len(src) > maxFuzzed {
 			t.Skip("speed: the limits of size have their own test")
 		}
 		doc, faults := Parse(src, "fuzz")
@@ -258,6 +193,9 @@ func FuzzParse(f *testing.F) {
 			}
 			if string(Canonical(back)) != string(Canonical(doc)) {
 				t.Fatalf("its canonical form is read otherwise:\n%s\n%s", Canonical(doc), Canonical(back))
+			}
+			if err := conforms(schema, src); err != nil {
+				t.Fatalf("the schema refuses what Parse accepts: %v\n%s", err, src)
 			}
 			return
 		}

@@ -50,6 +50,9 @@ func (p *parsing) decode(n ast.Node, v reflect.Value, path []string) bool {
 // are spec's to judge. Elsewhere a missing value is a slip of the indentation.
 func (p *parsing) decodeNull(n ast.Node, v reflect.Value, path []string) bool {
 	if v.Kind() == reflect.Struct && len(path) == 2 && isTargets(path[:1]) {
+		if !p.mended {
+			p.missing(path, v.Type(), nil)
+		}
 		return true
 	}
 	if p.mended { // its entries may be what was left out
@@ -73,7 +76,7 @@ func (p *parsing) decodeStruct(n ast.Node, v reflect.Value, path []string) bool 
 		p.fault(nodePosition(n), path, fmt.Sprintf("%s wants fields, not %s", named(path), kindOf(n)), "write "+list(fields(v.Type()))+" below it")
 		return false
 	}
-	p.each(m, path, func(name string, at position, value ast.Node) bool {
+	seen := p.each(m, path, func(name string, at position, value ast.Node) bool {
 		i, ok := fieldIndex(v.Type(), name)
 		if !ok {
 			if near := nearest(name, fields(v.Type())); near != "" {
@@ -82,9 +85,49 @@ func (p *parsing) decodeStruct(n ast.Node, v reflect.Value, path []string) bool 
 			p.fault(at, below(path, name), fmt.Sprintf("unknown field %q in %s", short(name), named(path)), Suggest(name, fields(v.Type())))
 			return false
 		}
-		return p.decode(value, v.Field(i), below(path, name))
+		return p.decode(value, v.Field(i), below(path, name)) && p.says(value, v.Type().Field(i), v.Field(i), below(path, name))
 	})
+	p.missing(path, v.Type(), seen)
 	return true
+}
+
+// says refuses a zero where it would mean the default: datapoints: 0 would be read
+// as 3.
+func (p *parsing) says(n ast.Node, f reflect.StructField, v reflect.Value, path []string) bool {
+	if _, option := tagged(f); option != "omitempty" || !v.IsZero() {
+		return true
+	}
+	message, remedy := named(path)+" has no value", "give it a value, or remove the line"
+	switch v.Kind() {
+	case reflect.Map, reflect.Slice:
+		return true // an empty list is one
+	case reflect.String:
+	default:
+		message, remedy = named(path)+" "+fmt.Sprint(v.Interface())+" is out of range", "use a value above 0, or remove the line"
+	}
+	p.fault(nodePosition(n), path, message, remedy)
+	return false
+}
+
+// missing adds a fault for every required field that a mapping does not have,
+// unless it may be an entry that was lost.
+func (p *parsing) missing(path []string, t reflect.Type, seen map[string]position) {
+	if p.mended && len(path) == 0 {
+		return // it may be in the block that was left out
+	}
+	m := p.marks[key(path)]
+	for f := range t.Fields() {
+		name, option := tagged(f)
+		if _, has := seen[name]; has || name == "" || option != "" || m.nameless || m.lost[name] {
+			continue
+		}
+		remedy := "add " + name
+		if about := p.about(t, name); about != "" {
+			remedy += ": " + about
+		}
+		p.fault(m.at, below(path, name), named(path)+" has no "+name, remedy)
+		p.lose(path, name)
+	}
 }
 
 func (p *parsing) decodeMap(n ast.Node, v reflect.Value, path []string) bool {
@@ -104,8 +147,8 @@ func (p *parsing) decodeMap(n ast.Node, v reflect.Value, path []string) bool {
 }
 
 // each walks the entries of a mapping, with a fault for a repeated name, and
-// notes which were lost.
-func (p *parsing) each(m *ast.MappingNode, path []string, read func(name string, at position, value ast.Node) bool) {
+// notes which were lost. It gives the names with their positions.
+func (p *parsing) each(m *ast.MappingNode, path []string, read func(name string, at position, value ast.Node) bool) map[string]position {
 	seen := map[string]position{}
 	for _, entry := range m.Values {
 		at := nodePosition(entry.Key)
@@ -137,6 +180,7 @@ func (p *parsing) each(m *ast.MappingNode, path []string, read func(name string,
 			}
 		}
 	}
+	return seen
 }
 
 // keyName gives a key as text; a number or a word such as true is a name too.
@@ -182,7 +226,7 @@ func (p *parsing) decodeOwn(n ast.Node, u json.Unmarshaler, path []string) bool 
 	}
 	message, remedy, found := strings.Cut(err.Error(), ": write ")
 	if !found {
-		remedy = "see " + path[len(path)-1] + " in docs/policy.md"
+		remedy = "see " + path[len(path)-1] + " in docs/policy-reference.md"
 	} else {
 		remedy = "write " + remedy
 	}
@@ -232,7 +276,7 @@ func (p *parsing) plain(n ast.Node, path []string) (any, bool) {
 	}
 	text, ok := text(n)
 	if !ok {
-		p.fault(nodePosition(n), path, fmt.Sprintf("%s: %s is no value here", named(path), kindOf(n)), "see "+path[len(path)-1]+" in docs/policy.md")
+		p.fault(nodePosition(n), path, fmt.Sprintf("%s: %s is no value here", named(path), kindOf(n)), "see "+path[len(path)-1]+" in docs/policy-reference.md")
 	}
 	return text, ok
 }
@@ -243,7 +287,7 @@ func named(path []string) string {
 		return "the document"
 	}
 	last := short(path[len(path)-1])
-	if _, err := strconv.Atoi(last); err == nil && len(path) > 2 {
+	if isIndex(path) {
 		return path[len(path)-2] + "[" + last + "]"
 	}
 	return last

@@ -3,11 +3,14 @@ package policyfile
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
 // Fault is one problem of a file: where, what, and how to mend it.
@@ -136,6 +139,21 @@ func marked(line []rune, at position) string {
 	return fmt.Sprintf("%s | %s%s%s\n%s | %s", number, head, string(shown), tail, strings.Repeat(" ", len(number)), caret)
 }
 
+// isIndex tells whether a path leads to an entry of a list: a service or a
+// dimension may be named "7" too.
+func isIndex(path []string) bool {
+	at, list := reflect.TypeFor[spec.Document](), false
+	for _, part := range path {
+		list = at.Kind() == reflect.Slice
+		next, ok := step(at, part)
+		if !ok {
+			return false
+		}
+		at = next
+	}
+	return list
+}
+
 // isControl tells the C0 and C1 control characters, none of which YAML allows
 // but the tab and the line ends.
 func isControl(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }
@@ -144,8 +162,7 @@ func isControl(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }
 func readable(path []string) string {
 	var b strings.Builder
 	for i, part := range path {
-		if _, err := strconv.Atoi(part); err == nil && i > 2 {
-			// Only lists inside a target have numbers; a service may be named "7".
+		if isIndex(path[:i+1]) {
 			b.WriteString("[" + part + "]")
 			continue
 		}

@@ -54,6 +54,10 @@ type parsing struct {
 	found []finding
 	// marks holds what was found at each path of the document.
 	marks map[string]*mark
+	// blurred is what blur gives, once a problem asks for it.
+	blurred map[string]bool
+	// schema is read when a fault first needs its words.
+	schema *schema
 	// mended is true when a block with a syntax fault was left out: what is
 	// missing then proves nothing.
 	mended bool
@@ -118,49 +122,112 @@ func (p *parsing) validate(doc spec.Document) {
 	}
 }
 
-// sizesNothing, typeless and idle begin problems that follow from fields which their
-// words do not name.
+// Words of problems that follow from fields which they do not name.
 const (
-	sizesNothing = "the document sizes nothing"
-	typeless     = "the policy has no type"
-	idle         = "minCapacity 0 with only"
+	idle      = "minCapacity 0 with only"
+	unmoved   = "the window changes nothing"
+	ofService = "the service's"
 )
 
-// compared are the fields that a problem of another field can follow from, and
-// sight those that tell whether a policy sees demand at zero tasks.
+// sight are the fields that tell whether a service sees demand at zero tasks.
+var sight = []string{"targetTracking", "metric", "namespace", "targetPerTask", "backlog", "concurrency", "wake", "metrics"}
+
+// word is a name in a message, and quoted is what the message says of the file.
 var (
-	compared = []string{"minCapacity", "maxCapacity", "predefinedMetric", "metric", "targetValue", "targetPerTask"}
-	sight    = []string{"targetTracking", "metric", "namespace", "targetPerTask"}
+	word   = regexp.MustCompile(`[a-zA-Z]+(\.[a-zA-Z]+)*`)
+	quoted = regexp.MustCompile(`"(\\.|[^"\\])*"`)
 )
-
-var word = regexp.MustCompile(`[a-zA-Z]+`)
 
 // unproven tells whether a problem follows from something that was not read. A
 // problem of one field that was read stands, whatever became of its neighbours;
-// one that compares fields needs all that its words name.
+// one that compares fields needs all that its words name, each in whatever part of
+// the document around the problem has such a field.
 func (p *parsing) unproven(problem spec.Problem) bool {
 	path := problem.Path
 	if len(path) == 0 {
 		return false
 	}
-	leaf, within := path[len(path)-1], path[:len(path)-1]
 	if p.marks[key(path)] == nil && !p.certain(path) {
 		return true
 	}
+	names := word.FindAllString(quoted.ReplaceAllString(problem.Message, ""), -1)
+	leaf := path[len(path)-1]
 	switch {
-	case strings.HasPrefix(problem.Message, sizesNothing):
-		return !p.certain([]string{"services"}) || !p.certain([]string{"groups"})
-	case strings.HasPrefix(problem.Message, typeless):
-		return !p.certain(below(path, "targetTracking"))
 	case strings.HasPrefix(problem.Message, idle):
-		return !p.sighted(below(within, "policies"))
+		if !p.wakeless(path[:len(path)-1]) {
+			return true
+		}
+	case strings.HasPrefix(problem.Message, unmoved):
+		names = append(names, "minCapacity", "maxCapacity")
+	case strings.Contains(problem.Message, ofService):
+		if !p.certain(below(path[:2], leaf)) {
+			return true
+		}
+	case leaf == "stepAdjustments": // of the steps against one another
+		if !p.whole(path) {
+			return true
+		}
 	}
-	if leaf == "targetTracking" { // a problem of the fields below it
-		within = path
+	return p.doubtful(path, slices.DeleteFunc(names, func(name string) bool { return name == leaf }))
+}
+
+// doubtful tells whether one of the named fields, in any part of the document
+// that holds the path, is not certain.
+func (p *parsing) doubtful(path, names []string) bool {
+	at := reflect.TypeFor[spec.Document]()
+	for n := 0; ; n++ {
+		inner := "" // the problem is in it, or of it
+		if n < len(path) {
+			inner = path[n]
+		}
+		for _, name := range names {
+			if name != inner && at.Kind() == reflect.Struct && !p.known(at, path[:n], strings.Split(name, ".")) {
+				return true
+			}
+		}
+		if n == len(path) {
+			return false
+		}
+		next, ok := step(at, path[n])
+		if !ok {
+			return false
+		}
+		at = next
 	}
-	return slices.ContainsFunc(compared, func(name string) bool {
-		return name != leaf && slices.Contains(word.FindAllString(problem.Message, -1), name) && !p.certain(below(within, name))
-	})
+}
+
+// known tells whether a field of a part of the document is certain, with all that
+// leads to it; one that such a part does not have is.
+func (p *parsing) known(part reflect.Type, path, name []string) bool {
+	if _, has := fieldIndex(part, name[0]); !has {
+		return true
+	}
+	for i := range name {
+		if !p.certain(append(slices.Clip(path), name[:i+1]...)) {
+			return false
+		}
+	}
+	return true
+}
+
+// step gives the type of what stands at one part of a path below a type.
+func step(at reflect.Type, part string) (reflect.Type, bool) {
+	switch at.Kind() {
+	case reflect.Struct:
+		i, ok := fieldIndex(at, part)
+		if !ok {
+			return nil, false
+		}
+		at = at.Field(i).Type
+	case reflect.Map, reflect.Slice:
+		at = at.Elem()
+	default:
+		return nil, false
+	}
+	for at.Kind() == reflect.Pointer {
+		at = at.Elem()
+	}
+	return at, true
 }
 
 // certain tells whether a field is what the file means by it: read, or absent
@@ -174,21 +241,56 @@ func (p *parsing) certain(path []string) bool {
 	return above == nil || !above.lost[path[len(path)-1]] && (m != nil || !above.nameless)
 }
 
-// sighted tells whether all is certain below policies that makes one of them see
-// demand at zero tasks.
-func (p *parsing) sighted(path []string) bool {
-	begin := key(path) + separator
-	for at, m := range p.marks {
-		leaf := at[strings.LastIndex(at, separator)+1:]
-		_, notIndex := strconv.Atoi(leaf)
-		switch {
-		case !strings.HasPrefix(at, begin):
-		case m.nameless, m.torn && (notIndex == nil || slices.Contains(sight, leaf)),
-			slices.ContainsFunc(sight, func(name string) bool { return m.lost[name] }):
+// whole tells whether every entry of a list was read with all of its fields.
+func (p *parsing) whole(path []string) bool {
+	for i := 0; ; i++ {
+		m := p.marks[key(below(path, strconv.Itoa(i)))]
+		if m == nil {
+			return p.certain(path)
+		}
+		if m.torn || m.nameless || len(m.lost) > 0 {
 			return false
 		}
 	}
-	return p.certain(path)
+}
+
+// wakeless tells whether all is certain in a service that makes it see demand at
+// zero tasks.
+func (p *parsing) wakeless(service []string) bool {
+	m, activation := p.marks[key(service)], below(service, "activation")
+	if m != nil && (m.nameless || m.lost["activation"]) || p.marks[key(activation)] != nil && !p.sighted(activation) {
+		return false
+	}
+	return p.sighted(below(service, "policies"))
+}
+
+// sighted tells whether all is certain below a service's policies or activation
+// that makes one of them see demand at zero tasks.
+func (p *parsing) sighted(path []string) bool {
+	if p.blurred == nil {
+		p.blurred = p.blur()
+	}
+	return !p.blurred[key(path)] && p.certain(path)
+}
+
+// blur gives the parts of the services that lost something which tells whether
+// they see demand at zero tasks. It is done once for the file: 1,000 services that
+// each look through the marks of all take seconds.
+func (p *parsing) blur() map[string]bool {
+	out := map[string]bool{}
+	for at, m := range p.marks {
+		parts := strings.Split(at, separator)
+		if len(parts) < 3 {
+			continue
+		}
+		leaf := parts[len(parts)-1]
+		_, notIndex := strconv.Atoi(leaf)
+		if m.nameless || m.torn && (notIndex == nil || slices.Contains(sight, leaf)) ||
+			slices.ContainsFunc(sight, func(name string) bool { return m.lost[name] }) {
+			out[key(parts[:3])] = true
+		}
+	}
+	return out
 }
 
 func isTargets(path []string) bool {

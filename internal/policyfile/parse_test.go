@@ -88,34 +88,7 @@ func checkPositions(t interface{ Errorf(string, ...any) }, src []byte, faults []
 
 func TestParseGood(t *testing.T) {
 	t.Parallel()
-	want := spec.Document{
-		Cluster: "prod", Mode: spec.Act,
-		Services: map[fleet.ServiceName]spec.Service{
-			"checkout": {
-				Mode: spec.Observe, MinCapacity: 2, MaxCapacity: 60,
-				Policies: []spec.Policy{
-					{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: 60}},
-					{TargetTracking: &spec.TargetTracking{Metric: &spec.Metric{
-						Namespace: "App", Name: "InFlight", Dimensions: map[string]string{"Service": "checkout", "Shard": "7"},
-						Statistic: "Sum", Period: spec.Duration(10 * time.Second),
-					}, TargetPerTask: 40}},
-				},
-				ScaleOut: spec.ScaleOut{
-					Tolerance: new(spec.Percent(0.05)), Cooldown: new(spec.Duration(0)), StabilizationWindow: new(spec.Duration(time.Minute)),
-				},
-				ScaleIn: spec.ScaleIn{
-					Tolerance: new(spec.Percent(0.1)), Cooldown: new(spec.Duration(90 * time.Second)), StabilizationWindow: new(spec.Duration(15 * time.Minute)),
-				},
-				OnMissingData: spec.OnMissing{AtLeast: 12},
-				Alarms:        []string{"checkout-high-cpu", "checkout: errors"},
-			},
-			"7": {
-				MinCapacity: 1, MaxCapacity: 2,
-				Policies: []spec.Policy{{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.MemoryUtilization, TargetValue: 72.5}}},
-			},
-		},
-		Groups: map[fleet.GroupName]spec.Group{"prod-m7g": {Mode: spec.Act}, "prod.spot": {}},
-	}
+	want := good()
 	for _, f := range []string{"full.yaml", "full.json"} {
 		src, err := os.ReadFile(filepath.Join("testdata/good", f))
 		if err != nil {
@@ -132,16 +105,24 @@ func TestParseGood(t *testing.T) {
 			}
 		}
 	}
+	set := map[string]bool{}
+	walkSet(reflect.ValueOf(want), set)
+	for _, f := range allFields() { // 0 is a value for these
+		if !set[f] && f != "Wake.Above" {
+			t.Errorf("full.yaml does not use %s", f)
+		}
+	}
 }
 
 const small = "cluster: prod\nservices:\n  checkout:\n    minCapacity: 1\n    maxCapacity: 4\n" +
 	"    policies: [{targetTracking: {predefinedMetric: ECSServiceAverageCPUUtilization, targetValue: 60}}]\n"
 
-// Files that are built to hurt the reader are refused at once.
-func TestParseHostile(t *testing.T) {
-	t.Parallel()
+// attack is a file that is built to hurt the reader, and what is said of it.
+type attack struct{ name, src, want string }
+
+func hostile() []attack {
 	deep := strings.Repeat("[", 40) + strings.Repeat("]", 40)
-	for _, c := range []struct{ name, src, want string }{
+	return []attack{
 		{"too long", small + strings.Repeat("#", MaxBytes), "1048"},
 		{"not UTF-8", small + "mode: \xff\n", "7:7: the file is not UTF-8"},
 		{"control character", small + "mode: \x1b[31m\n", "7:7: control character U+001B"},
@@ -158,8 +139,55 @@ func TestParseHostile(t *testing.T) {
 		{"long number", small + "mode: " + strings.Repeat("9", 100_000) + "\n", "mode wants text, not the number 9999"},
 		{"many faults", "cluster: prod\nservices:\n" + manyTypos(90), "more faults from here on"},
 		{"NUL", "cluster: \x00", "1:10: control character U+0000"},
+		{"NUL in a metric", worker("metrics: {backlog: {namespace: \"a\x00b\"}}"), "12:44: control character U+0000"},
 		{"empty", "", "1:1: the file holds no document"},
-	} {
+		{"aliases below policies", worker("queue: &q orders\n      - backlog: {queue: *q}"), "aliases are not read"},
+		{"a merge key below policies", worker("<<: {queue: orders}"), "merge keys are not read"},
+		{"a tab below policies", worker("queue: orders\n\tmaxAge: 1m"), "tab"},
+		{"a field twice", worker("queue: a\n          queue: b"), `"queue" is given twice, first in line 12`},
+		{"deep dimensions", worker("metrics: {backlog: {dimensions: " + strings.Repeat("{a: ", 40) + "1" + strings.Repeat("}", 40) + "}}"), "the nesting is deeper than 32"},
+		{"steps without end", worker("queue: q\n      - stepScaling: {stepAdjustments: [" + strings.Repeat("{scalingAdjustment: 1}, ", 2_500) + "]}"), "more than 2000 entries"},
+		{"a long list of steps", small + "  w: {minCapacity: 1, maxCapacity: 2, policies: [{stepScaling: {threshold: 1, adjustmentType: ExactCapacity, metric: {namespace: a, name: b}, stepAdjustments: [" + strings.Repeat("{scalingAdjustment: 1}, ", 1_500) + "]}}]}\n", "1500 step adjustments are not between 1 and 20"},
+		{"many dimensions", worker("metrics: {backlog: {namespace: a, name: b, dimensions: {" + many(1_900) + "}}, arrivals: {namespace: a, name: b}}"), "1900 dimensions are more than 30"},
+		{"many inputs", worker("metrics: {backlog: {expression: a0, metrics: {" + strings.ReplaceAll(many(1_900), ": x", ": {}") + "}}}"), "1900 metrics are not between 1 and 10"},
+		{"sleepers", "cluster: prod\nservices:\n" + sleepers(1_000), "can never scale out again"},
+		{"a long name", small + "    vetoes: [{above: 1, metric: {namespace: a, name: b}, name: " + strings.Repeat("n", 500_000) + "}]\n", "use 1 to 64 characters"},
+		{"a long expression", worker("metrics: {backlog: {expression: " + strings.Repeat("a", 500_000) + ", metrics: {a: {namespace: a, name: b}}}}"), "expression has 500000 characters"},
+		{"a long percentage", small + "    scaleIn: {historyFloor: " + strings.Repeat("9", 100_000) + "%}\n", "historyFloor: percentage"},
+		{"a long duration", small + "    scaleIn: {deploymentFreeze: " + strings.Repeat("9", 100_000) + "h}\n", "deploymentFreeze: duration"},
+		{"a long exponent", small + "    spend: {taskHour: 1e" + strings.Repeat("9", 100_000) + "}\n", "taskHour: the number 1e999"},
+		{"a small exponent", small + "    spend: {taskHour: 1e-" + strings.Repeat("9", 100_000) + "}\n", "taskHour 0 is out of range"},
+	}
+}
+
+// worker is a document whose second service has a backlog policy with the lines.
+func worker(lines string) string {
+	return small + "  worker:\n    minCapacity: 1\n    maxCapacity: 4\n    policies:\n      - backlog:\n          " + lines + "\n          acceptableLatency: 1m\n"
+}
+
+// many gives entries of a mapping: a0: x, a1: x.
+func many(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "a%d: x, ", i)
+	}
+	return strings.TrimSuffix(b.String(), ", ")
+}
+
+// sleepers are services that can never wake, each with several policies.
+func sleepers(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "  s%d:\n    minCapacity: 0\n    maxCapacity: 9\n    policies:\n", i)
+		b.WriteString(strings.Repeat("      - targetTracking: {predefinedMetric: ECSServiceAverageCPUUtilization, targetValue: 60}\n", 5))
+	}
+	return b.String()
+}
+
+// Files that are built to hurt the reader are refused at once.
+func TestParseHostile(t *testing.T) {
+	t.Parallel()
+	for _, c := range hostile() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			begin := time.Now()
@@ -230,13 +258,13 @@ func TestDecodeKnowsEveryKind(t *testing.T) {
 				}
 				walk(f.Type, path+"."+fieldName(f))
 			}
-		case reflect.String, reflect.Int, reflect.Float64:
+		case reflect.String, reflect.Int, reflect.Float64, reflect.Bool:
 		default:
 			t.Errorf("%s: kind %s is not read", path, ty.Kind())
 		}
 	}
 	walk(reflect.TypeFor[spec.Document](), "document")
-	if len(seen) < 15 {
+	if len(seen) < 30 {
 		t.Errorf("walked %d types only", len(seen))
 	}
 }
@@ -246,13 +274,13 @@ func TestSuggest(t *testing.T) {
 	known := fields(reflect.TypeFor[spec.Service]())
 	for name, want := range map[string]string{
 		"maxCapacty": "did you mean maxCapacity?", "MinCapacity": "did you mean minCapacity?", "scale-in": "did you mean scaleIn?",
-		"alarm": "did you mean alarms?", "whatever": "the fields here are alarms, maxCapacity",
+		"alarm": "did you mean alarms?", "veto": "did you mean vetoes?", "rep": "did you mean repairsPerHour?", "sca": "the fields here are activation", "whatever": "the fields here are activation, alarms, constraints, maxCapacity",
 	} {
 		if got := Suggest(name, known); !strings.HasPrefix(got, want) {
 			t.Errorf("Suggest(%q) = %q, want %q first", name, got, want)
 		}
 	}
-	if got := Suggest("target", []string{"targetTracking"}); got != "the only field here is targetTracking" {
+	if got := Suggest("target", fields(reflect.TypeFor[spec.Group]())); got != "the only field here is mode" {
 		t.Error(got)
 	}
 }
@@ -269,15 +297,19 @@ func TestEdits(t *testing.T) {
 	}
 }
 
-// The beginnings that Parse tells problems by are the words of spec.Validate.
+// The words that Parse tells problems by are those of spec.Validate.
 func TestProblemsAreKnownByTheirWords(t *testing.T) {
 	t.Parallel()
-	doc := spec.Document{Cluster: "prod", Services: map[fleet.ServiceName]spec.Service{"a": {MaxCapacity: 1, Policies: []spec.Policy{{}}}}}
+	step := spec.StepAdjustment{MetricIntervalLowerBound: new(0.0), MetricIntervalUpperBound: new(1.0)}
+	doc := spec.Document{Cluster: "prod", Services: map[fleet.ServiceName]spec.Service{"a": {
+		MaxCapacity: 1, Policies: []spec.Policy{{StepScaling: &spec.StepScaling{StepAdjustments: []spec.StepAdjustment{step}}}},
+		Scheduled: []spec.Scheduled{{Name: "a"}, {Name: "b", MaxCapacity: new(9)}},
+	}}}
 	var all []string
-	for _, p := range append(doc.Validate(), spec.Document{Cluster: "prod"}.Validate()...) {
-		all = append(all, p.Message)
+	for _, p := range doc.Validate() {
+		all = append(all, p.Path[len(p.Path)-1]+": "+p.Message)
 	}
-	for _, want := range []string{sizesNothing, typeless, idle} {
+	for _, want := range []string{"minCapacity: " + idle, "0: " + unmoved, "maxCapacity: maxCapacity 9 is not between 1 and " + ofService, "stepAdjustments: above 1 there is no step"} {
 		if !strings.Contains("\n"+strings.Join(all, "\n"), "\n"+want) {
 			t.Errorf("no problem begins with %q:\n%s", want, strings.Join(all, "\n"))
 		}

@@ -59,6 +59,12 @@ func (p *parsing) decodeScalar(n ast.Node, v reflect.Value, path []string) bool 
 		if remedy == "" {
 			remedy = "write one word, or text in quotes"
 		}
+	case reflect.Bool:
+		if b, is := n.(*ast.BoolNode); is {
+			v.SetBool(b.Value)
+			return true
+		}
+		message, remedy = fmt.Sprintf("%s wants true or false, not %s", named(path), kindOf(n)), "write true or false, without quotes"
 	case reflect.Int:
 		message, remedy = integer(n, v, path)
 	case reflect.Float64:
@@ -86,7 +92,7 @@ func integer(n ast.Node, v reflect.Value, path []string) (message, remedy string
 	case strings.ContainsAny(t, ".eE"):
 		return fmt.Sprintf("%s wants a whole number, not %s", named(path), short(t)), "write it without a decimal point or exponent"
 	}
-	return fmt.Sprintf("%s: the number %s is out of range", named(path), short(t)), "use a count of tasks"
+	return fmt.Sprintf("%s: the number %s is out of range", named(path), short(t)), "use a smaller number"
 }
 
 func float(n ast.Node, v reflect.Value, path []string) (message, remedy string) {
@@ -153,11 +159,19 @@ func fields(t reflect.Type) []string {
 }
 
 func fieldName(f reflect.StructField) string {
-	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-	if name == "-" || !f.IsExported() {
-		return ""
-	}
+	name, _ := tagged(f)
 	return name
+}
+
+// tagged gives the name of a field in the document, empty if it is none of it, and
+// its json option: a field without one is required, one with omitempty cannot be
+// written as zero.
+func tagged(f reflect.StructField) (name, option string) {
+	name, option, _ = strings.Cut(f.Tag.Get("json"), ",")
+	if name == "-" || !f.IsExported() {
+		return "", ""
+	}
+	return name, option
 }
 
 func fieldIndex(t reflect.Type, name string) (int, bool) {
@@ -195,7 +209,26 @@ func nearest(name string, known []string) string {
 			best, distance = k, d
 		}
 	}
+	if best == "" && len(name) > 2 {
+		best = continued(name, known)
+	}
 	return best
+}
+
+// continued gives the one known field that a word begins, such as targetTracking
+// for target, empty for none or several.
+func continued(begin string, known []string) string {
+	found := ""
+	for _, k := range known {
+		if !strings.HasPrefix(strings.ToLower(k), strings.ToLower(begin)) {
+			continue
+		}
+		if found != "" {
+			return ""
+		}
+		found = k
+	}
+	return found
 }
 
 // edits is the least number of inserted, removed and changed letters between

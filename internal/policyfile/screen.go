@@ -147,7 +147,7 @@ func (s *screening) entry(t *token.Token) {
 
 func (s *screening) deep(t *token.Token) {
 	if len(s.blocks)+len(s.flows) > MaxDepth {
-		s.p.fault(tokenPosition(t), nil, fmt.Sprintf("the nesting is deeper than %d", MaxDepth), "a policy document needs about 8 levels")
+		s.p.fault(tokenPosition(t), nil, fmt.Sprintf("the nesting is deeper than %d", MaxDepth), "a policy document needs about 12 levels")
 		s.fatal = true
 	}
 }

@@ -45,6 +45,9 @@ func hot(now time.Time, r ledger.Row) bool {
 	if r.Reason == nil || r.Intent != nil || r.Reason.Wanted > r.Reason.Desired || r.Reason.Rule == history.MissingData {
 		return true
 	}
+	if r.Policy != nil && r.Policy.Service != nil && edged(now, *r.Policy.Service) {
+		return true
+	}
 	quiet := spec.DefaultInWindow
 	if r.Policy != nil && r.Policy.Service != nil {
 		in, out := r.Policy.Service.In(), r.Policy.Service.Out()
@@ -58,4 +61,20 @@ func hot(now time.Time, r ledger.Row) bool {
 		return true
 	}
 	return !calm(r.Reason.Rule) && now.Sub(r.Reason.First) < quiet
+}
+
+// edgedFor is how long after the edge of a scheduled window its service is
+// evaluated at every tick: two of them, one of which may be lost.
+const edgedFor = 2 * time.Minute
+
+// edged tells whether one of the service's windows opened or closed just now. A
+// calm service would else follow office hours up to four minutes late.
+func edged(now time.Time, s spec.Service) bool {
+	for _, sc := range s.Scheduled {
+		w, faults := sc.Window()
+		if edge, _, ok := w.Previous(now); len(faults) == 0 && ok && now.Sub(edge) < edgedFor {
+			return true
+		}
+	}
+	return false
 }

@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +9,6 @@ import (
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
-	"github.com/trimtab-ecs/trimtab/internal/core/signal"
-	"github.com/trimtab-ecs/trimtab/internal/core/taskcount"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
 
@@ -41,6 +38,8 @@ func (s *Stair) observe(ctx context.Context, now time.Time, sc scope) (view, err
 	}
 	v := view{rows: sc.rows, cells: s.assemble(now, sc, w), calm: len(w.skipped)}
 	s.measure(ctx, now, v.cells)
+	s.askQueues(ctx, now, v.cells)
+	sc.spend.see(v.cells)
 	return v, err
 }
 
@@ -265,45 +264,4 @@ func lease(now time.Time, have *policy.Lease, row ledger.Row) *policy.Lease {
 		return have
 	}
 	return &policy.Lease{By: row.Intent.ID, Until: row.Intent.Free()}
-}
-
-// measure reads the metrics of every cell in one go. What cannot be read is a
-// failed series: the decision then holds and says why.
-func (s *Stair) measure(ctx context.Context, now time.Time, cells []policy.Input) {
-	var queries []signal.Query
-	ends := make([]int, len(cells))
-	for i, in := range cells {
-		for _, sv := range in.Services {
-			if in.Unreadable != "" {
-				break
-			}
-			k := fleet.ServiceKey{Cluster: in.Cell.Cluster, Service: sv.Name}
-			queries = append(queries, taskcount.Queries(k, sv.Policy)...)
-		}
-		ends[i] = len(queries)
-	}
-	if len(queries) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, readWithin)
-	defer cancel()
-	got, err := s.Signals.Fetch(ctx, now, queries)
-	if err != nil || len(got) != len(queries) {
-		why := fmt.Sprintf("%d answers for %d queries", len(got), len(queries))
-		if err != nil {
-			why = err.Error()
-		}
-		got = make([]signal.Series, len(queries))
-		for i, q := range queries {
-			got[i] = signal.Series{Metric: q.Metric, Status: signal.Failed, Why: why}
-		}
-	}
-	start := 0
-	for i := range cells {
-		cells[i].Signals = got[start:ends[i]:ends[i]]
-		slices.SortStableFunc(cells[i].Signals, func(a, b signal.Series) int {
-			return cmp.Compare(a.Metric.Key(), b.Metric.Key())
-		})
-		start = ends[i]
-	}
 }

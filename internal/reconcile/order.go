@@ -10,7 +10,6 @@ import (
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
-	"github.com/trimtab-ecs/trimtab/internal/core/policy"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
@@ -152,6 +151,7 @@ func (s *Stair) set(ctx context.Context, ch change) error {
 // meanwhile, the closing is left to the next evaluation.
 func (s *Stair) close(ctx context.Context, claim ledger.Claim, c cell, changes []change, outcomes []Outcome) error {
 	closing := ledger.Closing{ID: claim.ID}
+	room := maxEvidenceOfClaim
 	for _, e := range claim.Entries {
 		i := slices.IndexFunc(changes, func(ch change) bool { return ch.target == e.Target })
 		entry := ledger.CloseEntry{Target: e.Target, Generation: e.Generation + 1}
@@ -170,8 +170,8 @@ func (s *Stair) close(ctx context.Context, claim ledger.Claim, c cell, changes [
 		}
 		entry.Reason = &reason
 		rec := c.record(ch.part, kind, claim.ID, e.Generation+2, string(outcomes[i].Done)+words(outcomes[i].Words))
-		if len(closing.Records) == 0 {
-			rec.Input = evidence(c.in)
+		if room -= len(rec.Input); room < 0 {
+			rec.Input, rec.InputOmitted = nil, true
 		}
 		closing.Entries, closing.Records = append(closing.Entries, entry), append(closing.Records, rec)
 	}
@@ -210,10 +210,21 @@ func uncertain(outcomes []Outcome) error {
 	return errors.Join(errs...)
 }
 
-// maxEvidence bounds the input kept in a record, well inside an item.
-const maxEvidence = ledger.MaxItemBytes / 2
+const (
+	// maxEvidence bounds the input kept in a record, well inside an item.
+	maxEvidence = ledger.MaxItemBytes / 2
+	// maxEvidenceOfClaim bounds the inputs of all records of one claim, well
+	// inside a transaction.
+	maxEvidenceOfClaim = 2 << 20
+)
 
-func evidence(in policy.Input) json.RawMessage {
+// evidence is what the decision about a target rests on: the part of a service,
+// or the whole cell for its group. None is given where it would not fit.
+func (c cell) evidence(t fleet.Target) json.RawMessage {
+	in := c.in
+	if t.Kind == fleet.ServiceTarget {
+		in = in.Only(fleet.ServiceName(t.Name), c.decision)
+	}
 	b, err := json.Marshal(in)
 	if err != nil || len(b) > maxEvidence {
 		return nil
@@ -221,21 +232,18 @@ func evidence(in policy.Input) json.RawMessage {
 	return b
 }
 
-// record keeps the decision about one target: its own part of the cell's.
+// record keeps the decision about one target: its own part of the cell's, and
+// what it rests on.
 func (c cell) record(t part, kind ledger.Kind, id string, generation int64, outcome string) ledger.Record {
-	own := policy.Decision{At: c.decision.At, Cell: c.decision.Cell, Services: []policy.ServiceDecision{}}
-	if t.index < 0 {
-		own.Group = c.decision.Group
-	} else {
-		own.Services = append(own.Services, c.decision.Services[t.index])
-	}
-	b, err := json.Marshal(own)
+	b, err := json.Marshal(c.decision.About(t.target))
 	if err != nil {
 		b = nil // no field of a decision fails to marshal; without it the words still stand
 	}
+	in := c.evidence(t.target)
 	return ledger.Record{
 		Target: t.target, At: c.decision.At, Generation: generation, ID: id, Kind: kind, Mode: t.mode,
-		Before: t.base, Desired: t.desired, Rule: t.reason, Because: t.because, Outcome: outcome, Decision: b,
+		Before: t.base, Desired: t.desired, Rule: t.reason, Because: t.because, Outcome: outcome,
+		Decision: b, Input: in, InputOmitted: in == nil,
 	}
 }
 

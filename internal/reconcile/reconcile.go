@@ -40,6 +40,9 @@ type Stair struct {
 	NewID func() string
 	// Mode is the ceiling of every target's mode.
 	Mode spec.Mode
+	// SpendPerHour is the most that the services of the account may cost together,
+	// in dollars an hour; 0 is no limit.
+	SpendPerHour float64
 }
 
 // stopBefore is how long before the deadline of the invocation no new cell is
@@ -58,7 +61,9 @@ func (s *Stair) Run(ctx context.Context, ev event.Event) (Report, error) {
 	rep := Report{At: now, Event: string(ev.Kind), Via: string(ev.Via), EventID: ev.ID, DryRun: ev.DryRun, Cells: []CellReport{}}
 	scopes, err := s.locate(ctx, now, ev, &rep)
 	errs := []error{err}
+	spend := s.spending(scopes)
 	for _, sc := range scopes {
+		sc.spend = spend
 		errs = append(errs, s.walk(ctx, now, sc, &rep))
 	}
 	err = errors.Join(errs...)
@@ -160,4 +165,6 @@ type scope struct {
 	// hot tells, at a tick, which targets are evaluated at every one; nil where
 	// the event asks for all that the scope names.
 	hot func(fleet.Target) bool
+	// spend follows what the account's services cost, nil where there is no cap.
+	spend *spending
 }

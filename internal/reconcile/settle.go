@@ -87,6 +87,7 @@ func (c cell) urgency() int {
 // hold reason. A lost claim is ledger.ErrConflict.
 func (s *Stair) settle(ctx context.Context, now time.Time, sc scope, v view, c cell) (CellReport, error) {
 	sc.rows = v.rows
+	c = s.afford(ctx, now, sc, c)
 	c = s.own(ctx, now, sc, c)
 	cr := CellReport{Cell: c.in.Cell, Decision: c.decision, Outcomes: c.holds()}
 	if sc.manual {
@@ -97,14 +98,19 @@ func (s *Stair) settle(ctx context.Context, now time.Time, sc scope, v view, c c
 		for _, ch := range changes {
 			cr.Outcomes = append(cr.Outcomes, ch.outcome(WouldDo, ""))
 		}
+		sc.spend.took(cr.Outcomes)
 		return cr, nil
 	}
 	if len(changes) == 0 {
-		return cr, s.note(ctx, v.rows, c)
+		return cr, s.note(ctx, v.rows, c, nil)
 	}
 	done, err := s.order(ctx, v.rows, c, changes)
+	if len(done) == 0 { // the claim failed, or another came first
+		return cr, err
+	}
+	sc.spend.took(done)
 	cr.Outcomes = append(cr.Outcomes, done...)
-	return cr, err
+	return cr, errors.Join(err, s.note(ctx, v.rows, c, changes))
 }
 
 // holds are the outcomes of the targets that stay as they are.
@@ -118,24 +124,34 @@ func (c cell) holds() []Outcome {
 	return out
 }
 
-// note stores the reasons of holds that changed. An order of someone else in
-// flight and a read that failed are no reasons of the target, and losing a note
-// to a claim loses nothing.
-func (s *Stair) note(ctx context.Context, rows ledger.Cluster, c cell) error {
+// note stores the reasons of holds that changed, and what was learnt where
+// Decide says that it is worth a write. An order of someone else in flight and a
+// read that failed are no reasons of the target, and losing a note to a claim
+// loses nothing. What was ordered in the cell, and its lock, have their own
+// records; the services beside them are noted here, or one that is busy would
+// keep the others from learning.
+func (s *Stair) note(ctx context.Context, rows ledger.Cluster, c cell, ordered []change) error {
 	for _, t := range c.targets() {
 		row := rows.Row(t.target)
-		if t.reason == history.OrderInFlight || t.reason == history.Unreadable || row.Generation == 0 || unchanged(row.Reason, t, c.decision.At) {
+		switch {
+		case t.reason == history.OrderInFlight, t.reason == history.Unreadable, row.Generation == 0:
+			continue
+		case t.desired != t.base, len(ordered) > 0 && t.target == c.in.Cell.Lock():
 			continue
 		}
-		rec := c.record(t, ledger.Holding, s.NewID(), row.Generation+1, "")
-		if c.in.Group == nil { // the input of a whole group's cell, for each of its services, would be most of the table
-			rec.Input = evidence(c.in)
+		n := ledger.Note{Target: t.target, Generation: row.Generation}
+		if !unchanged(row.Reason, t, c.decision.At) {
+			rec := c.record(t, ledger.Holding, s.NewID(), row.Generation+1, "")
+			n.Reason, n.Record = new(t.ledgerReason(c.decision.At)), &rec
 		}
-		err := s.Book.Note(ctx, ledger.Note{
-			Target: t.target, Generation: row.Generation, Reason: t.ledgerReason(c.decision.At), Record: rec,
-		})
-		if err != nil && !errors.Is(err, ledger.ErrConflict) {
-			return fmt.Errorf("note the reason of %s: %w", t.target, err)
+		if t.learnt {
+			n.History = &t.next
+		}
+		if n.Reason == nil && n.History == nil {
+			continue
+		}
+		if err := s.Book.Note(ctx, n); err != nil && !errors.Is(err, ledger.ErrConflict) {
+			return fmt.Errorf("note what changed of %s: %w", t.target, err)
 		}
 	}
 	return nil
@@ -161,7 +177,8 @@ func unchanged(r *ledger.Reason, t part, now time.Time) bool {
 func calm(rule string) bool {
 	switch rule {
 	case history.AlreadyAtDesiredCapacity, history.AlreadyAtMinCapacity, history.AnticipatedFlapping,
-		history.StabilizationWindow, history.ScaleInCooldown, history.DatapointAlreadyUsed:
+		history.StabilizationWindow, history.ScaleInCooldown, history.DatapointAlreadyUsed,
+		history.ScaleInRateLimit, history.RemovalBudget, history.FlapBudget, history.HistoryFloor:
 		return true
 	}
 	return false
@@ -176,7 +193,7 @@ type part struct {
 	reason        string
 	because       string
 	before, next  history.History
-	index         int // index in Decision.Services, -1 for the group
+	learnt        bool // next holds what is worth a write without an order
 }
 
 // targets lists the group, then the services.
@@ -185,13 +202,13 @@ func (c cell) targets() []part {
 	if g := c.decision.Group; g != nil {
 		out = append(out, part{
 			target: fleet.GroupOf(c.in.Cell.Cluster, g.Group), mode: g.Mode, base: g.Base, desired: g.Desired, wanted: g.Desired,
-			reason: g.Reason, because: g.Because, before: c.in.Group.History, next: g.Next, index: -1,
+			reason: g.Reason, because: g.Because, before: c.in.Group.History, next: g.Next,
 		})
 	}
-	for i, d := range c.decision.Services {
+	for _, d := range c.decision.Services {
 		t := part{
 			target: fleet.ServiceKey{Cluster: c.in.Cell.Cluster, Service: d.Service}.Target(), mode: d.Mode,
-			base: d.Base, desired: d.Desired, wanted: d.Wanted, reason: d.Reason, because: d.Because, next: d.Next, index: i,
+			base: d.Base, desired: d.Desired, wanted: d.Wanted, reason: d.Reason, because: d.Because, next: d.Next, learnt: d.Learnt,
 		}
 		for _, s := range c.in.Services {
 			if s.Name == d.Service {

@@ -35,7 +35,7 @@ func planOf(now time.Time, queries []signal.Query) plan {
 		if r, ok := known[key]; ok {
 			return r
 		}
-		r := &read{metric: m, start: start}
+		r := &read{metric: m, start: start, form: formOf(m)}
 		known[key] = r
 		p.reads = append(p.reads, r)
 		return r
@@ -69,12 +69,14 @@ func startOf(now time.Time, q signal.Query) time.Time {
 func faultOf(q signal.Query) string {
 	m := q.Metric
 	switch {
-	case m.Namespace == "" || m.Name == "" || m.Statistic == "":
+	case m.Expression == "" && (m.Namespace == "" || m.Name == "" || m.Statistic == ""):
 		return fmt.Sprintf("namespace %q, name %q and statistic %q of the metric must all be set", m.Namespace, m.Name, m.Statistic)
 	case !allowedPeriod(m.Period):
 		return fmt.Sprintf("period %s is not 1, 5, 10, 20, 30 or a multiple of 60 seconds, at most 455 days", m.Period)
 	case q.Window < 0:
 		return fmt.Sprintf("window %s is negative", q.Window)
+	case m.Expression != "":
+		return mathFault(q)
 	}
 	return ""
 }
@@ -89,16 +91,22 @@ func allowedPeriod(d time.Duration) bool {
 
 // batches gives the reads in calls. One call has one start for all its metrics,
 // so reads with different starts go apart, as do different periods, for which
-// CloudWatch may round one start differently.
+// CloudWatch may round one start differently. Metric math goes apart from plain
+// metrics, because an answer with metric math has no second page.
 func (p plan) batches() [][]*read {
 	type class struct {
 		period time.Duration
 		start  time.Time
+		form   form
+		own    int // tells those that share with nothing apart
 	}
 	var order []class
 	members := make(map[class][]*read)
-	for _, r := range p.reads {
-		c := class{period: r.metric.Period, start: r.start}
+	for i, r := range p.reads {
+		c := class{period: r.metric.Period, start: r.start, form: r.form}
+		if r.form == alone {
+			c.own = i
+		}
 		if _, ok := members[c]; !ok {
 			order = append(order, c)
 		}
@@ -106,13 +114,30 @@ func (p plan) batches() [][]*read {
 	}
 	var out [][]*read
 	for _, c := range order {
-		out = slices.AppendSeq(out, slices.Chunk(members[c], callSize(p.now.Sub(c.start), c.period)))
+		out = append(out, chunks(members[c], callSize(p.now.Sub(c.start), c.period))...)
 	}
 	return out
 }
 
-// callSize gives how many reads of the span fit in one call, at least one: a
-// read that is larger than a call comes in pages.
+// chunks cuts reads into calls of at most so many queries. A read that is
+// larger than that has a call of its own.
+func chunks(reads []*read, most int) [][]*read {
+	var out [][]*read
+	room := 0
+	for _, r := range reads {
+		n := r.queries()
+		if len(out) == 0 || n > room {
+			out = append(out, nil)
+			room = most
+		}
+		room -= n
+		out[len(out)-1] = append(out[len(out)-1], r)
+	}
+	return out
+}
+
+// callSize gives how many queries of the span fit in one call, at least one: a
+// plain read that is larger than a call comes in pages.
 func callSize(span, period time.Duration) int {
 	datapoints := int(span/period) + 1 // the last period is still open
 	return max(1, min(queriesPerCall, datapointsPerCall/datapoints))

@@ -15,32 +15,33 @@ import (
 type read struct {
 	metric signal.Metric
 	start  time.Time
+	form   form
 
 	points []signal.Point
 	status signal.Status // "" until CloudWatch has answered
 	why    string
+	many   bool // the expression gave several series, of which none is the answer
 }
 
-// query puts the read in CloudWatch's words.
-func (r *read) query(id string) types.MetricDataQuery {
-	dims := make([]types.Dimension, len(r.metric.Dimensions))
-	for i, d := range r.metric.Dimensions {
-		dims[i] = types.Dimension{Name: aws.String(d.Name), Value: aws.String(d.Value)}
-	}
-	return types.MetricDataQuery{
-		Id: aws.String(id),
-		MetricStat: &types.MetricStat{
-			Metric: &types.Metric{
-				Namespace: aws.String(r.metric.Namespace), MetricName: aws.String(r.metric.Name), Dimensions: dims,
-			},
-			Period: aws.Int32(int32(r.metric.Period.Seconds())),
-			Stat:   aws.String(r.metric.Statistic),
-		},
-	}
-}
+// queries gives how many of a call's queries the read takes.
+func (r *read) queries() int { return 1 + len(r.metric.Inputs) }
 
 // reset forgets an answer, before the read is asked for again.
-func (r *read) reset() { r.points, r.status, r.why = nil, "", "" }
+func (r *read) reset() { r.points, r.status, r.why, r.many = nil, "", "", false }
+
+// takePage adds what one page holds of the read: one result, several only of an
+// expression that gives several series, such as FILL(METRICS(), 0).
+func (r *read) takePage(results []types.MetricDataResult) {
+	if len(results) > 1 && r.form != plain {
+		r.many = true
+	}
+	for _, res := range results {
+		r.take(res)
+	}
+	if r.many {
+		r.status, r.why = signal.Failed, "the expression gives several series; make one of them with SUM, AVG, MIN or MAX"
+	}
+}
 
 // take adds one page's answer. Each page repeats the status of what it holds,
 // so the last one stands: PartialData on the way means that more is coming.

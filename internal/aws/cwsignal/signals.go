@@ -91,18 +91,15 @@ func (f *fetch) read(ctx context.Context, batch []*read) {
 
 // pages reads a batch page by page. All of it has one period and one start.
 func (f *fetch) pages(ctx context.Context, batch []*read) error {
+	queries, byID := request(batch)
 	in := &cloudwatch.GetMetricDataInput{
 		StartTime:         aws.Time(batch[0].start),
 		EndTime:           aws.Time(f.now),
 		ScanBy:            types.ScanByTimestampDescending, // newest first: what matters most if a later page fails
-		MetricDataQueries: make([]types.MetricDataQuery, len(batch)),
+		MetricDataQueries: queries,
 	}
-	byID := make(map[string]*read, len(batch))
-	for i, r := range batch {
-		id := fmt.Sprintf("m%d", i)
-		byID[id] = r
+	for _, r := range batch {
 		r.reset()
-		in.MetricDataQueries[i] = r.query(id)
 	}
 	for {
 		out, err := f.client.GetMetricData(ctx, in)
@@ -110,10 +107,12 @@ func (f *fetch) pages(ctx context.Context, batch []*read) error {
 			return fmt.Errorf("get metric data: %w", err)
 		}
 		f.answered++
+		results := make(map[string][]types.MetricDataResult, len(batch))
 		for _, res := range out.MetricDataResults {
-			if r, ok := byID[aws.ToString(res.Id)]; ok {
-				r.take(res)
-			}
+			results[aws.ToString(res.Id)] = append(results[aws.ToString(res.Id)], res)
+		}
+		for id, r := range byID {
+			r.takePage(results[id])
 		}
 		if aws.ToString(out.NextToken) == "" {
 			for _, r := range batch {

@@ -55,7 +55,7 @@ func TestStandInConformance(t *testing.T) {
 	porttest.Signals(t, func(t *testing.T) porttest.SignalsBed {
 		t.Helper()
 		w := newStandIn(t)
-		return porttest.SignalsBed{Signals: w.signals, Now: now().Truncate(time.Minute), Put: w.put}
+		return porttest.SignalsBed{Signals: w.signals, Now: now().Truncate(time.Minute), Put: w.put, Math: true, HighResolution: true}
 	})
 }
 
@@ -66,7 +66,7 @@ func TestStandInConformanceInPages(t *testing.T) {
 		t.Helper()
 		w := newStandIn(t)
 		w.SetPageSize(2)
-		return porttest.SignalsBed{Signals: w.signals, Now: now().Truncate(time.Minute), Put: w.put}
+		return porttest.SignalsBed{Signals: w.signals, Now: now().Truncate(time.Minute), Put: w.put, Math: true, HighResolution: true}
 	})
 }
 

@@ -111,24 +111,14 @@ func (l *Ledger) closeStep(id string, e ledger.CloseEntry) (step, error) {
 	return s, nil
 }
 
-// Note stores a changed hold reason, see ledger.Book.
+// Note stores a changed hold reason and what was learnt, see ledger.Book: the
+// row alone by UpdateItem, the row with a record in one transaction.
 func (l *Ledger) Note(ctx context.Context, n ledger.Note) error {
 	op := "note on " + n.Target.String()
 	if err := n.Check(); err != nil {
 		return err
 	}
-	s := step{name: n.Target.String(), key: rowKey(n.Target), generation: n.Generation}
-	reason, err := document("reason", n.Reason)
-	if err != nil {
-		return fmt.Errorf("%s: %w", op, err)
-	}
-	u := newExpression()
-	u.raise(n.Generation, 0)
-	u.and("attribute_not_exists(" + u.name(attrIntentID) + ")")
-	u.set(attrReason, reason)
-	s.write = u.update(l.table, s.key)
-	s.done = func(i item) bool { return generationOf(i) == n.Generation+1 && holds(i, attrReason, reason) }
-	steps, err := l.withRecords([]step{s}, []ledger.Record{n.Record})
+	s, err := l.noteStep(n)
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
@@ -136,7 +126,41 @@ func (l *Ledger) Note(ctx context.Context, n ledger.Note) error {
 	if err != nil {
 		return err
 	}
+	if n.Record == nil {
+		return l.update(ctx, op, token, s)
+	}
+	steps, err := l.withRecords([]step{s}, []ledger.Record{*n.Record})
+	if err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
 	return l.transact(ctx, op, token, steps)
+}
+
+func (l *Ledger) noteStep(n ledger.Note) (step, error) {
+	s := step{name: n.Target.String(), key: rowKey(n.Target), generation: n.Generation}
+	u := newExpression()
+	u.raise(n.Generation, 0)
+	u.and("attribute_not_exists(" + u.name(attrIntentID) + ")")
+	var reason, past types.AttributeValue
+	var err error
+	if n.Reason != nil {
+		if reason, err = document("reason of "+s.name, *n.Reason); err != nil {
+			return step{}, err
+		}
+		u.set(attrReason, reason)
+	}
+	if n.History != nil {
+		if past, err = document("history of "+s.name, *n.History); err != nil {
+			return step{}, err
+		}
+		u.set(attrHistory, past)
+	}
+	s.write = u.update(l.table, s.key)
+	s.done = func(i item) bool {
+		return generationOf(i) == n.Generation+1 && textOf(i, attrIntentID) == "" &&
+			(reason == nil || holds(i, attrReason, reason)) && (past == nil || holds(i, attrHistory, past))
+	}
+	return s, nil
 }
 
 // withRecords appends a put for every record. They need no condition: their key

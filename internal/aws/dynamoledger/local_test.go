@@ -136,8 +136,8 @@ func TestItems(t *testing.T) {
 	claim := ledger.Claim{ID: "c1"}
 	for _, r := range rows {
 		must(t, l.Note(t.Context(), ledger.Note{
-			Target: r, Generation: 1, Reason: ledger.Reason{Rule: "r", Because: "b", First: now, Last: now},
-			Record: ledger.Record{Target: r, At: now, Generation: 2, Because: "ü", Decision: []byte(`{"a": 1}`), Input: []byte(`[]`)},
+			Target: r, Generation: 1, Reason: &ledger.Reason{Rule: "r", Because: "b", First: now, Last: now},
+			Record: &ledger.Record{Target: r, At: now, Generation: 2, Because: "ü", Decision: []byte(`{"a": 1}`), Input: []byte(`[]`)},
 		}))
 		claim.Entries = append(claim.Entries, ledger.ClaimEntry{
 			Target: r, Generation: 2, Intent: ledger.Intent{At: now, ActBy: now.Add(time.Second)},

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
@@ -33,9 +34,14 @@ func claim(targets ...fleet.Target) ledger.Claim {
 
 func note() ledger.Note {
 	return ledger.Note{
-		Target: web(), Generation: 4, Reason: ledger.Reason{Rule: "R"},
-		Record: ledger.Record{Target: web(), At: noon, Generation: 5, ID: "n1", Kind: ledger.Holding, Decision: []byte(`{}`)},
+		Target: web(), Generation: 4, Reason: &ledger.Reason{Rule: "R"},
+		Record: &ledger.Record{Target: web(), At: noon, Generation: 5, ID: "n1", Kind: ledger.Holding, Decision: []byte(`{}`)},
 	}
+}
+
+// learnt is a note of what was learnt alone.
+func learnt() ledger.Note {
+	return ledger.Note{Target: web(), Generation: 4, History: &history.History{Rates: []history.Rate{{Policy: "queue", PerTask: 0.5, At: noon}}}}
 }
 
 func closing() ledger.Closing {
@@ -80,6 +86,30 @@ func TestClaimOfOneRow(t *testing.T) {
 	}
 	if aws.ToString(in.TableName) != "ledger" || in.ReturnValuesOnConditionCheckFailure != types.ReturnValuesOnConditionCheckFailureAllOld {
 		t.Errorf("want the table and the old item asked for: %+v", in)
+	}
+}
+
+// TestNoteOfWhatWasLearnt holds the cheaper write of a note without a record,
+// and that it leaves the reason alone and meets no open intent.
+func TestNoteOfWhatWasLearnt(t *testing.T) {
+	t.Parallel()
+	f := &fake{updates: []error{nil}}
+	if err := New(f, "ledger").Note(t.Context(), learnt()); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"UpdateItem"}, f.asked); d != "" {
+		t.Fatal(d)
+	}
+	in := f.askedUpdates[0]
+	if got, want := aws.ToString(in.ConditionExpression), "#gen = :read AND attribute_not_exists(#intentId)"; got != want {
+		t.Errorf("condition: want %s, got %s", want, got)
+	}
+	if got, want := aws.ToString(in.UpdateExpression), "SET #gen = :gen, #history = :history"; got != want {
+		t.Errorf("update: want %s, got %s", want, got)
+	}
+	want := `{"rates":[{"policy":"queue","perTask":0.5,"at":"2026-03-02T12:00:00.000000001Z","periods":0}]}`
+	if got := plain(in.ExpressionAttributeValues[":history"]); got != want {
+		t.Errorf("history: want %s, got %s", want, got)
 	}
 }
 

@@ -247,6 +247,40 @@ func TestLostReply(t *testing.T) {
 	}
 }
 
+// TestLostReplyOfALearntNote holds the judgement of a note that left no record:
+// the row must hold its history, one generation higher, and no intent.
+func TestLostReplyOfALearntNote(t *testing.T) {
+	t.Parallel()
+	l, f := answering(nil)
+	if err := l.Note(t.Context(), learnt()); err != nil {
+		t.Fatal(err)
+	}
+	mine := item{attrReason: text(`{}`)}
+	for _, a := range []string{attrGeneration, attrHistory} {
+		mine[a] = f.askedUpdates[0].ExpressionAttributeValues[":"+a]
+	}
+	changed := func(attribute string, v types.AttributeValue) item {
+		i := maps.Clone(mine)
+		i[attribute] = v
+		return i
+	}
+	for name, c := range map[string]struct {
+		found item
+		want  error
+	}{
+		"mine":               {mine, nil},
+		"another history":    {changed(attrHistory, text(`{}`)), ledger.ErrConflict},
+		"another generation": {changed(attrGeneration, number(6)), ledger.ErrConflict},
+		"a claim came first": {changed(attrIntentID, text("c1")), ledger.ErrConflict},
+		"none":               {nil, ledger.ErrConflict},
+	} {
+		one := New(&fake{updates: []error{sent(&types.ConditionalCheckFailedException{Item: c.found})}}, "ledger")
+		if err := one.Note(t.Context(), learnt()); !errors.Is(err, c.want) {
+			t.Errorf("%s: want %v, got %v", name, c.want, err)
+		}
+	}
+}
+
 func TestLostReplyCannotBeJudged(t *testing.T) {
 	t.Parallel()
 	l, f := answering(canceled(reasonCondition, "None"))

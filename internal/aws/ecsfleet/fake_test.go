@@ -2,6 +2,7 @@ package ecsfleet_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,10 +27,15 @@ type fakeECS struct {
 	definitions map[string]*types.TaskDefinition
 	instances   map[string]types.ContainerInstance
 	gone        []types.Failure // of DescribeContainerInstances
+	tagsErr     error           // of DescribeServices with tags
+	revisions   map[string]*types.MonitoringConfiguration
+	revisionErr func(arns []string) error
 	pageSize    int
 	err         error
 
 	described        [][]string // names of each DescribeServices call
+	untagged         int        // those of them that did not ask for tags
+	revisionsAsked   [][]string
 	providersAsked   [][]string
 	definitionsAsked []string
 	instancesAsked   []int
@@ -42,8 +48,10 @@ func (f *fakeECS) DescribeServices(_ context.Context, in *ecs.DescribeServicesIn
 	if err := f.check(in.Cluster, in.Services, 10); err != nil {
 		return nil, err
 	}
-	if len(in.Include) != 0 {
-		return nil, fmt.Errorf("tags were asked for: %v", in.Include)
+	if len(in.Include) == 0 {
+		f.untagged++
+	} else if f.tagsErr != nil {
+		return nil, f.tagsErr
 	}
 	out := &ecs.DescribeServicesOutput{Failures: f.failures}
 	for _, n := range slices.Sorted(slices.Values(in.Services)) { // ECS keeps no order
@@ -69,6 +77,30 @@ func (f *fakeECS) ListServices(_ context.Context, in *ecs.ListServicesInput, _ .
 	slices.Reverse(arns)
 	page, next := f.page(arns, in.NextToken)
 	return &ecs.ListServicesOutput{ServiceArns: page, NextToken: next}, nil
+}
+
+func (f *fakeECS) DescribeServiceRevisions(ctx context.Context, in *ecs.DescribeServiceRevisionsInput, _ ...func(*ecs.Options)) (*ecs.DescribeServiceRevisionsOutput, error) {
+	f.revisionsAsked = append(f.revisionsAsked, in.ServiceRevisionArns)
+	if _, bounded := ctx.Deadline(); !bounded {
+		return nil, errors.New("revisions are read without a time limit")
+	}
+	if err := f.check(aws.String(string(prod)), in.ServiceRevisionArns, 20); err != nil {
+		return nil, err
+	}
+	if f.revisionErr != nil {
+		if err := f.revisionErr(in.ServiceRevisionArns); err != nil {
+			return nil, err
+		}
+	}
+	out := &ecs.DescribeServiceRevisionsOutput{}
+	for _, arn := range slices.Backward(in.ServiceRevisionArns) {
+		if m, ok := f.revisions[arn]; ok {
+			out.ServiceRevisions = append(out.ServiceRevisions, types.ServiceRevision{ServiceRevisionArn: &arn, Monitoring: m})
+			continue
+		}
+		out.Failures = append(out.Failures, types.Failure{Arn: &arn, Reason: aws.String("MISSING")})
+	}
+	return out, nil
 }
 
 func (f *fakeECS) UpdateService(_ context.Context, in *ecs.UpdateServiceInput, _ ...func(*ecs.Options)) (*ecs.UpdateServiceOutput, error) {

@@ -189,6 +189,8 @@ func deploymentsOf(s types.Service) []fleet.Deployment {
 			RolloutState: string(d.RolloutState),
 			Desired:      int(d.DesiredCount),
 			Running:      int(d.RunningCount),
+			Pending:      int(d.PendingCount),
+			Failed:       int(d.FailedTasks),
 			CreatedAt:    aws.ToTime(d.CreatedAt),
 		})
 	}
@@ -201,6 +203,7 @@ func deploymentsOf(s types.Service) []fleet.Deployment {
 			Primary:   aws.ToString(t.Status) == statusPrimary,
 			Desired:   int(t.ComputedDesiredCount),
 			Running:   int(t.RunningCount),
+			Pending:   int(t.PendingCount),
 			CreatedAt: aws.ToTime(t.CreatedAt),
 		})
 	}

@@ -12,10 +12,12 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 )
@@ -36,6 +38,7 @@ const missing = "MISSING"
 type serviceAPI interface {
 	DescribeServices(context.Context, *ecs.DescribeServicesInput, ...func(*ecs.Options)) (*ecs.DescribeServicesOutput, error)
 	ListServices(context.Context, *ecs.ListServicesInput, ...func(*ecs.Options)) (*ecs.ListServicesOutput, error)
+	DescribeServiceRevisions(context.Context, *ecs.DescribeServiceRevisionsInput, ...func(*ecs.Options)) (*ecs.DescribeServiceRevisionsOutput, error)
 	UpdateService(context.Context, *ecs.UpdateServiceInput, ...func(*ecs.Options)) (*ecs.UpdateServiceOutput, error)
 }
 
@@ -55,12 +58,16 @@ type api interface {
 // Services observes and sizes the services of ECS clusters. It is safe for
 // concurrent use.
 type Services struct {
-	client api
-	sizes  *sizes
+	client    api
+	sizes     *sizes
+	revisions *revisions
+	untagged  atomic.Bool // the role may not read tags
 }
 
 // New makes Services over the client of ECS.
-func New(client api) *Services { return &Services{client: client, sizes: newSizes()} }
+func New(client api) *Services {
+	return &Services{client: client, sizes: newSizes(), revisions: newRevisions()}
+}
 
 // Describe gives the services that exist, in the order of the names; a name
 // that ECS does not know is left out and one that is repeated is answered once.
@@ -92,6 +99,7 @@ func (s *Services) Describe(ctx context.Context, c fleet.ClusterName, names []fl
 		}
 		out = append(out, v)
 	}
+	s.monitor(ctx, seen, out)
 	return out, nil
 }
 
@@ -137,7 +145,7 @@ func (s *Services) describeBatch(ctx context.Context, c fleet.ClusterName, batch
 	for i, n := range batch {
 		in.Services[i] = string(n)
 	}
-	out, err := s.client.DescribeServices(ctx, in)
+	out, err := s.describeTagged(ctx, in)
 	if err != nil {
 		return fmt.Errorf("describe services of cluster %q: %w", c, err)
 	}
@@ -148,6 +156,29 @@ func (s *Services) describeBatch(ctx context.Context, c fleet.ClusterName, batch
 		known[fleet.ServiceName(aws.ToString(v.ServiceName))] = v
 	}
 	return nil
+}
+
+// describeTagged describes services with their tags, and without where ECS
+// refuses the tags. The service authorization reference names no further action
+// for DescribeServices, but ECS is known to ask for ecs:ListTagsForResource where
+// tags are included (DescribeTaskDefinition does), and services of the oldest
+// form of ARN have none; a stack's name is not worth a service's scaling.
+func (s *Services) describeTagged(ctx context.Context, in *ecs.DescribeServicesInput) (*ecs.DescribeServicesOutput, error) {
+	if s.untagged.Load() {
+		return s.client.DescribeServices(ctx, in)
+	}
+	tagged := *in
+	tagged.Include = []types.ServiceField{types.ServiceFieldTags}
+	out, err := s.client.DescribeServices(ctx, &tagged)
+	e, answered := errors.AsType[smithy.APIError](err)
+	if !answered || e.ErrorCode() != "AccessDeniedException" && e.ErrorCode() != "InvalidParameterException" {
+		return out, err
+	}
+	out, err = s.client.DescribeServices(ctx, in)
+	if err == nil && e.ErrorCode() == "AccessDeniedException" {
+		s.untagged.Store(true)
+	}
+	return out, err
 }
 
 // serviceOf puts one service in the words of the core. Only an active one is
@@ -167,6 +198,8 @@ func (s *Services) serviceOf(ctx context.Context, p placed, behind map[string]pr
 		Running:     int(p.RunningCount),
 		Pending:     int(p.PendingCount),
 		Deployments: deploymentsOf(p.Service),
+		Troubles:    troublesOf(p.Service),
+		Stack:       stackOf(p.Service),
 	}
 	if b, ok := behind[p.provider]; ok {
 		v.Compute, v.Group = b.compute, b.group

@@ -127,14 +127,14 @@ func TestDescribeMapsTheService(t *testing.T) {
 	s := running("web")
 	s.RunningCount, s.PendingCount = 1, 1
 	s.Deployments = []types.Deployment{
-		{Id: aws.String("ecs-svc/2"), Status: aws.String("PRIMARY"), RolloutState: types.DeploymentRolloutStateInProgress, DesiredCount: 2, RunningCount: 1, CreatedAt: &at},
+		{Id: aws.String("ecs-svc/2"), Status: aws.String("PRIMARY"), RolloutState: types.DeploymentRolloutStateInProgress, DesiredCount: 2, RunningCount: 1, PendingCount: 1, FailedTasks: 3, CreatedAt: &at},
 		{Id: aws.String("ecs-svc/1"), Status: aws.String("ACTIVE"), RolloutState: types.DeploymentRolloutStateCompleted, DesiredCount: 2, RunningCount: 2},
 	}
 	want := fleet.Service{
 		Name: "web", ARN: "arn:aws:ecs:eu-west-1:123456789012:service/prod/web", Compute: fleet.Fargate,
-		Active: true, Controller: "ECS", Desired: 2, Running: 1, Pending: 1,
+		Active: true, Controller: "ECS", Desired: 2, Running: 1, Pending: 1, CPUSeconds: 60, MemorySeconds: 60,
 		Deployments: []fleet.Deployment{
-			{ID: "ecs-svc/2", Primary: true, RolloutState: "IN_PROGRESS", Desired: 2, Running: 1, CreatedAt: at},
+			{ID: "ecs-svc/2", Primary: true, RolloutState: "IN_PROGRESS", Desired: 2, Running: 1, Pending: 1, Failed: 3, CreatedAt: at},
 			{ID: "ecs-svc/1", RolloutState: "COMPLETED", Desired: 2, Running: 2},
 		},
 	}
@@ -142,6 +142,9 @@ func TestDescribeMapsTheService(t *testing.T) {
 		t.Errorf("service (-want +got):\n%s", diff)
 	}
 }
+
+// notActive is a service that nobody sizes: of what it runs nothing more is read.
+func notActive(s *fleet.Service) { s.Active, s.CPUSeconds, s.MemorySeconds = false, 0, 0 }
 
 func TestDescribeTellsKindsOfServiceApart(t *testing.T) {
 	t.Parallel()
@@ -154,20 +157,20 @@ func TestDescribeTellsKindsOfServiceApart(t *testing.T) {
 		{"replica", func(s *types.Service) { s.SchedulingStrategy = types.SchedulingStrategyReplica }, func(*fleet.Service) {}},
 		{"express mode", func(s *types.Service) { s.ResourceManagementType = types.ResourceManagementTypeEcs }, func(s *fleet.Service) { s.Managed = true }},
 		{"customer's", func(s *types.Service) { s.ResourceManagementType = types.ResourceManagementTypeCustomer }, func(*fleet.Service) {}},
-		{"draining", func(s *types.Service) { s.Status = aws.String("DRAINING") }, func(s *fleet.Service) { s.Active = false }},
-		{"inactive", func(s *types.Service) { s.Status = aws.String("INACTIVE") }, func(s *fleet.Service) { s.Active = false }},
+		{"draining", func(s *types.Service) { s.Status = aws.String("DRAINING") }, notActive},
+		{"inactive", func(s *types.Service) { s.Status = aws.String("INACTIVE") }, notActive},
 		{
 			"blue and green",
 			func(s *types.Service) {
 				s.DeploymentController = &types.DeploymentController{Type: types.DeploymentControllerTypeCodeDeploy}
 				s.TaskSets = []types.TaskSet{
-					{Id: aws.String("ecs-svc/2"), Status: aws.String("ACTIVE"), ComputedDesiredCount: 2, RunningCount: 1},
+					{Id: aws.String("ecs-svc/2"), Status: aws.String("ACTIVE"), ComputedDesiredCount: 2, RunningCount: 1, PendingCount: 1},
 					{Id: aws.String("ecs-svc/1"), Status: aws.String("PRIMARY"), ComputedDesiredCount: 2, RunningCount: 2},
 				}
 			},
 			func(s *fleet.Service) {
 				s.Controller = "CODE_DEPLOY"
-				s.Deployments = []fleet.Deployment{{ID: "ecs-svc/2", Desired: 2, Running: 1}, {ID: "ecs-svc/1", Primary: true, Desired: 2, Running: 2}}
+				s.Deployments = []fleet.Deployment{{ID: "ecs-svc/2", Desired: 2, Running: 1, Pending: 1}, {ID: "ecs-svc/1", Primary: true, Desired: 2, Running: 2}}
 			},
 		},
 		{"external instances", func(s *types.Service) { s.LaunchType = types.LaunchTypeExternal }, func(s *fleet.Service) { s.Compute = fleet.External }},

@@ -52,6 +52,19 @@ func TestServiceOwner(t *testing.T) {
 			w.targets[0].SuspendedState = nil
 			w.policies = []types.ScalingPolicy{tracking("cpu60")}
 		}, true, []string{`scaling policy "cpu60" (TargetTrackingScaling)`, suspendWeb, deregisterWeb}},
+		{"a policy on 20-second metrics, which the pinned client does not list", func(w *world) {
+			w.register(false, false, false)
+			p := tracking("fast")
+			p.TargetTrackingScalingPolicyConfiguration = &types.TargetTrackingScalingPolicyConfiguration{
+				TargetValue:                   aws.Float64(60),
+				PredefinedMetricSpecification: &types.PredefinedMetricSpecification{PredefinedMetricType: "ECSServiceAverageCPUUtilizationHighResolution"},
+			}
+			w.policies = []types.ScalingPolicy{p}
+		}, true, []string{`scaling policy "fast" (TargetTrackingScaling)`, deregisterWeb}},
+		{"a kind of policy of tomorrow", func(w *world) {
+			w.register(false, false, false)
+			w.policies = []types.ScalingPolicy{{PolicyName: aws.String("new"), PolicyType: "LunarScaling"}}
+		}, true, []string{`scaling policy "new" (LunarScaling)`}},
 		{"policies on several pages and a scheduled action", func(w *world) {
 			w.register(false, false, false)
 			w.policies = []types.ScalingPolicy{tracking("cpu60"), tracking("memory70")}

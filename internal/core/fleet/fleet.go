@@ -181,6 +181,9 @@ type Service struct {
 	// then holds three samples of each task.
 	CPUSeconds    int `json:"cpuSeconds,omitempty"`
 	MemorySeconds int `json:"memorySeconds,omitempty"`
+	// MonitoringUnknown says why the two are not known: then they are 0 and may be
+	// 60 or 20, and a sum over the tasks may count each of them three times.
+	MonitoringUnknown string `json:"monitoringUnknown,omitempty"`
 }
 
 // Primary gives the deployment that new tasks belong to.

@@ -17,7 +17,8 @@ const MaxOrders = 48
 // hours after its start for the longest period, an hour.
 const MarkLife = 24 * time.Hour
 
-// Order is one change of a count that was claimed.
+// Order is one change of a count that was claimed. Its JSON is a string, see
+// MarshalJSON.
 type Order struct {
 	At   time.Time `json:"at"`
 	From int       `json:"from"`
@@ -34,7 +35,10 @@ type Mark struct {
 // History is the memory of one target. The zero value has seen nothing.
 type History struct {
 	Orders []Order `json:"orders,omitempty"` // oldest first
-	Marks  []Mark  `json:"marks,omitempty"`  // sorted by policy
+	// Forgotten is when the newest order was given that is not among Orders any
+	// more, since they were too many; zero where none was.
+	Forgotten time.Time `json:"forgotten,omitzero"`
+	Marks     []Mark    `json:"marks,omitempty"` // sorted by policy
 	// Shadow is the desired count that observe mode would have ordered, nil
 	// when observe mode has ordered nothing or the target acts.
 	Shadow *int `json:"shadow,omitempty"`
@@ -109,7 +113,8 @@ func (h History) Grounded(policy string, datapoint time.Time) bool {
 // datapoints that grounded it. The receiver is not changed.
 func (h History) With(o Order, marks []Mark) History {
 	n := h
-	n.Orders, n.Marks = trim(append(slices.Clone(h.Orders), o)), slices.Clone(h.Marks)
+	n.Orders, n.Marks = append(slices.Clone(h.Orders), o), slices.Clone(h.Marks)
+	n = n.trimmed()
 	for _, m := range marks {
 		i := slices.IndexFunc(n.Marks, func(x Mark) bool { return x.Policy == m.Policy })
 		switch {

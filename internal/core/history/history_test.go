@@ -1,7 +1,6 @@
 package history_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
@@ -61,19 +60,6 @@ func TestHighestOut(t *testing.T) {
 		case tt.want != nil && (!ok || got != *tt.want):
 			t.Errorf("%s: got %v, %t, want %v", tt.name, got, ok, *tt.want)
 		}
-	}
-}
-
-func TestCountAt(t *testing.T) {
-	t.Parallel()
-	h := history.History{Orders: []history.Order{order(9, 3, 5), order(5, 6, 9)}}
-	for ago, want := range map[int]int{10: 3, 9: 5, 6: 5, 5: 9, 0: 9} {
-		if got := h.CountAt(noon.Add(-time.Duration(ago)*time.Minute), 12); got != want {
-			t.Errorf("%d minutes ago: got %d, want %d", ago, got, want)
-		}
-	}
-	if got := (history.History{}).CountAt(noon, 12); got != 12 {
-		t.Errorf("without orders: got %d, want the count now", got)
 	}
 }
 
@@ -139,20 +125,6 @@ func TestWithForgetsOldMarks(t *testing.T) {
 	}
 	if len(h.Marks) != 2 || h.Marks[1] != mark("old", day+1) {
 		t.Errorf("the receiver was changed: %v", h.Marks)
-	}
-}
-
-func TestWithKeepsTheNewestOrders(t *testing.T) {
-	t.Parallel()
-	var h history.History
-	for i := range history.MaxOrders + 5 {
-		h = h.With(order(100-i, i, i+1), nil)
-		if want := min(i+1, history.MaxOrders); len(h.Orders) != want {
-			t.Fatalf("after %d orders %d are kept, want %d", i+1, len(h.Orders), want)
-		}
-	}
-	if first, last := h.Orders[0], h.Orders[history.MaxOrders-1]; first.From != 5 || last.From != history.MaxOrders+4 {
-		t.Errorf("kept %v to %v, want the newest %d", first, last, history.MaxOrders)
 	}
 }
 
@@ -272,36 +244,6 @@ func TestMarksAreSortedUniqueAndNewest(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestHistoryJSON(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name string
-		h    history.History
-		want string
-	}{
-		{"nothing", history.History{}, `{}`},
-		{"a shadow of no task", history.History{Shadow: new(0)}, `{"shadow":0}`},
-		{
-			"all",
-			history.History{Orders: []history.Order{order(0, 1, 2)}, Marks: []history.Mark{mark("cpu", 1)}, Shadow: new(2)},
-			`{"orders":[{"at":"2026-11-23T12:00:00Z","from":1,"to":2}],"marks":[{"policy":"cpu","datapoint":"2026-11-23T11:59:00Z"}],"shadow":2}`,
-		},
-	}
-	for _, tt := range tests {
-		b, err := json.Marshal(tt.h)
-		if err != nil || string(b) != tt.want {
-			t.Errorf("%s: got %s, %v", tt.name, b, err)
-		}
-		var back history.History
-		if err := json.Unmarshal(b, &back); err != nil {
-			t.Errorf("%s: %v", tt.name, err)
-		}
-		if diff := cmp.Diff(tt.h, back); diff != "" {
-			t.Errorf("%s (-wrote +read):\n%s", tt.name, diff)
-		}
-	}
 }
 
 func ExampleHistory_With() {

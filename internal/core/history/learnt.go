@@ -1,7 +1,9 @@
 package history
 
 import (
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -31,9 +33,14 @@ func (h History) Expected() (int, bool) {
 	return last.To, ok
 }
 
-// Sighted gives the history with one more foreign count.
+// Sighted gives the history with one more foreign count. Who wrote those before
+// it is forgotten: their records tell, and the words are most of their room.
 func (h History) Sighted(s Sighting) History {
-	h.Foreign = append(slices.Clone(h.Foreign), s)
+	h.Foreign = slices.Clone(h.Foreign)
+	for i := range h.Foreign {
+		h.Foreign[i].Who = ""
+	}
+	h.Foreign = append(h.Foreign, s)
 	if n := len(h.Foreign); n > MaxSightings {
 		h.Foreign = h.Foreign[n-MaxSightings:]
 	}
@@ -72,72 +79,31 @@ func (h History) Rate(policy string) (Rate, bool) {
 	return Rate{}, false
 }
 
-// WithRate gives the history with a rate learnt anew.
+// MaxRates bounds the rates kept, so that the policies of years do not fill the
+// row: as many as a service may have policies.
+const MaxRates = 10
+
+// WithRate gives the history with a rate learnt anew, to six digits: more are
+// noise, and take room. What is no finite rate above 0 is not learnt. Of more
+// than MaxRates those learnt longest ago go.
 func (h History) WithRate(r Rate) History {
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(r.PerTask, 'g', 6, 64), 64)
+	if err != nil || !(rounded > 0) || math.IsInf(rounded, 1) { // not <= 0, which NaN passes
+		return h
+	}
+	r.PerTask = rounded
+	r.Periods = min(r.Periods, MaxPeriods)
 	h.Rates = slices.DeleteFunc(slices.Clone(h.Rates), func(x Rate) bool { return x.Policy == r.Policy })
+	for len(h.Rates) >= MaxRates {
+		oldest := 0
+		for i, x := range h.Rates {
+			if x.At.Before(h.Rates[oldest].At) {
+				oldest = i
+			}
+		}
+		h.Rates = slices.Delete(h.Rates, oldest, oldest+1)
+	}
 	h.Rates = append(h.Rates, r)
 	slices.SortFunc(h.Rates, func(a, b Rate) int { return strings.Compare(a.Policy, b.Policy) })
 	return h
-}
-
-// HoursKept is two weeks of hours.
-const HoursKept = 14 * 24
-
-// week is the hours of a week.
-const week = 7 * 24
-
-// Hours holds the lowest count of each hour of the last two weeks. The zero
-// value has seen nothing.
-type Hours struct {
-	// Lows holds the count + 1 of the hours, 0 where none was seen; the entry of an
-	// hour is at the hours since 1970 modulo HoursKept.
-	Lows []int `json:"lows,omitempty"`
-	// Newest is the newest hour that is held, in hours since 1970.
-	Newest int64 `json:"newest,omitempty"`
-}
-
-func hourOf(t time.Time) int64 { return t.Unix() / 3600 }
-
-// See gives the hours after a count was seen at a time, and whether that changed
-// anything: only the first and each lower count of an hour do. A time before
-// the newest hour is not seen.
-func (h Hours) See(at time.Time, count int) (Hours, bool) {
-	hour := hourOf(at)
-	if len(h.Lows) == HoursKept && hour == h.Newest {
-		if low := h.Lows[hour%HoursKept]; low > 0 && low <= count+1 {
-			return h, false
-		}
-	}
-	if hour < h.Newest || count < 0 {
-		return h, false
-	}
-	lows := make([]int, HoursKept)
-	if len(h.Lows) == HoursKept {
-		copy(lows, h.Lows)
-		for past := h.Newest + 1; past <= hour && past <= h.Newest+HoursKept; past++ {
-			lows[past%HoursKept] = 0
-		}
-	}
-	lows[hour%HoursKept] = count + 1
-	return Hours{Lows: lows, Newest: hour}, true
-}
-
-// Lowest gives the lowest count seen at the same hour of the week, one and two
-// weeks before; ok is false where none was seen.
-func (h Hours) Lowest(at time.Time) (count int, ok bool) {
-	if len(h.Lows) != HoursKept {
-		return 0, false
-	}
-	hour := hourOf(at)
-	for _, ago := range []int64{week, 2 * week} {
-		past := hour - ago
-		// The entry of two weeks ago is the one that this hour is written over.
-		if past > h.Newest || past <= h.Newest-HoursKept || past < 0 {
-			continue
-		}
-		if low := h.Lows[past%HoursKept]; low > 0 && (!ok || low-1 < count) {
-			count, ok = low-1, true
-		}
-	}
-	return count, ok
 }

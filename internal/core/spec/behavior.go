@@ -12,10 +12,10 @@ type ScaleOut struct {
 	// StabilizationWindow makes scale-out follow the lowest recommendation over
 	// the window, 0s to 1h, default 0s.
 	StabilizationWindow *Duration `json:"stabilizationWindow,omitempty"`
-	// RateLimits bound what is added in a period, default 300 % or 10 tasks a minute.
+	// RateLimits bound what is added in a period, up to 5, default 300 % or 10 tasks a minute.
 	RateLimits []RateLimit `json:"rateLimits,omitempty"`
-	// SelectPolicy says which of several rate limits counts: Max (the most
-	// permissive, the default) or Min.
+	// SelectPolicy says which of several rate limits counts, default Max: that is the
+	// most permissive one, Min the least.
 	SelectPolicy Select `json:"selectPolicy,omitempty"`
 }
 
@@ -28,23 +28,24 @@ type ScaleIn struct {
 	// StabilizationWindow makes scale-in follow the highest recommendation over
 	// the window, 0s to 1h, default 15m.
 	StabilizationWindow *Duration `json:"stabilizationWindow,omitempty"`
-	// RateLimits bound what is removed in a period, default 10 % a minute.
+	// RateLimits bound what is removed in a period, up to 5, default 10 % a minute.
 	RateLimits []RateLimit `json:"rateLimits,omitempty"`
-	// SelectPolicy says which of several rate limits counts: Max (the most
-	// permissive, the default) or Min.
+	// SelectPolicy says which of several rate limits counts, default Max: that is the
+	// most permissive one, Min the least.
 	SelectPolicy Select `json:"selectPolicy,omitempty"`
-	// RemovalBudget is what no input can exceed: every entry holds, whatever asks
-	// for the removal. Default 25 % in 15 minutes.
+	// RemovalBudget is what no input can exceed, up to 5 entries, default 25 % in 15
+	// minutes: every entry holds, whatever asks for the removal.
 	RemovalBudget []RateLimit `json:"removalBudget,omitempty"`
 	// Datapoints is how many fresh datapoints in a row must ask for less, 1 to 60, default 3.
 	Datapoints int `json:"datapoints,omitempty"`
-	// FlapBudget bounds how often a scale-in may undo a scale-out, default 2 an hour.
+	// FlapBudget bounds how often a scale-in may follow a scale-out, default 2 an hour.
 	FlapBudget *FlapBudget `json:"flapBudget,omitempty"`
 	// DeploymentFreeze is how long a deployment stops scale-in at most, 0s to 24h,
 	// default 1h: one that is paused must not stop it for ever.
 	DeploymentFreeze *Duration `json:"deploymentFreeze,omitempty"`
-	// HistoryFloor is the share of the lowest count seen at this hour of the week
-	// in the last two weeks that scale-in does not pass, 0% to 100%, default 50%.
+	// HistoryFloor is the share of the lowest count seen at this hour of the week in
+	// the last two weeks that scale-in does not pass, 0% to 100%, default 50%; 0% is
+	// no such floor.
 	HistoryFloor *Percent `json:"historyFloor,omitempty"`
 }
 
@@ -59,10 +60,10 @@ const (
 
 // RateLimit bounds the change over a period. Exactly one of Tasks and Percent is set.
 type RateLimit struct {
-	// Tasks is the change allowed in the period, in tasks.
+	// Tasks is the change allowed in the period, in tasks, 1 to 5000.
 	Tasks int `json:"tasks,omitempty"`
 	// Percent is the change allowed in the period in percent of the count at its
-	// start, rounded up, at least one task.
+	// start, rounded up, at least one task, above 0 to 10000; of scale-in at most 100.
 	Percent float64 `json:"percent,omitempty"`
 	// Period is the sliding window, 10s to 1h.
 	Period Duration `json:"period"`

@@ -4,18 +4,24 @@ import "time"
 
 // Policy is one scaling policy; exactly one of its types is set.
 type Policy struct {
-	// Name tells the policy in decisions; default the name of its metric.
-	Name           string          `json:"name,omitempty"`
+	// Name tells the policy in decisions, default the name of its metric.
+	Name string `json:"name,omitempty"`
+	// TargetTracking keeps a metric near a target.
 	TargetTracking *TargetTracking `json:"targetTracking,omitempty"`
-	StepScaling    *StepScaling    `json:"stepScaling,omitempty"`
-	Backlog        *Backlog        `json:"backlog,omitempty"`
-	Concurrency    *Concurrency    `json:"concurrency,omitempty"`
-	// OnMissingData is what happens when this policy has no usable data: hold
-	// (the default), or scale out to at least N tasks.
+	// StepScaling changes the count by the step that a metric falls into.
+	StepScaling *StepScaling `json:"stepScaling,omitempty"`
+	// Backlog sizes the service so that a queue is worked off in time.
+	Backlog *Backlog `json:"backlog,omitempty"`
+	// Concurrency keeps the requests in flight at a target per task, with a short
+	// window for bursts.
+	Concurrency *Concurrency `json:"concurrency,omitempty"`
+	// OnMissingData is what happens when this policy has no usable data, default hold:
+	// {atLeast: N} scales out to at least N tasks instead, at most the service's
+	// maxCapacity.
 	OnMissingData *OnMissing `json:"onMissingData,omitempty"`
-	// DisableScaleIn keeps the policy out of scale-in: it neither asks for nor
-	// stops one.
-	DisableScaleIn bool `json:"disableScaleIn,omitempty"`
+	// DisableScaleIn keeps the policy out of scale-in, default false: it neither asks
+	// for nor stops one.
+	DisableScaleIn bool `json:"disableScaleIn,omitzero"`
 }
 
 // Predefined metrics, by the names Application Auto Scaling gives them.
@@ -33,25 +39,27 @@ const HighResolution = 20 * time.Second
 // TargetTracking keeps a metric near a target. Exactly one of PredefinedMetric
 // and Metric is set, and exactly one of TargetValue and TargetPerTask.
 type TargetTracking struct {
-	// PredefinedMetric is one of the metrics that need no further words:
-	// ECSServiceAverageCPUUtilization, ECSServiceAverageMemoryUtilization, the
-	// same with HighResolution (20 s), or ALBRequestCountPerTarget.
+	// PredefinedMetric is one of the metrics that need no further words: the CPU or
+	// memory utilisation of the service, the same every 20 s (HighResolution, if the
+	// service is set to publish it), or the requests a minute for each target of a
+	// load balancer.
 	PredefinedMetric string `json:"predefinedMetric,omitempty"`
 	// ResourceLabel names the load balancer and target group of
 	// ALBRequestCountPerTarget, as app/NAME/ID/targetgroup/NAME/ID.
 	ResourceLabel string `json:"resourceLabel,omitempty"`
 	// Metric is any CloudWatch metric or metric math.
 	Metric *Metric `json:"metric,omitempty"`
-	// TargetValue is what one task should show: of an average over the tasks or a
-	// metric per task, in its unit (percent for the predefined ECS ones, requests
+	// TargetValue is what one task should show, above 0: of an average over the tasks
+	// or a metric per task, in its unit (percent for the predefined ECS ones, requests
 	// a minute for ALBRequestCountPerTarget).
 	TargetValue float64 `json:"targetValue,omitempty"`
-	// TargetPerTask divides the metric, a total over the service, by the tasks:
-	// need = ceil(total / targetPerTask).
+	// TargetPerTask is one task's part of a metric that is a total over the service,
+	// above 0: need = ceil(total / targetPerTask).
 	TargetPerTask float64 `json:"targetPerTask,omitempty"`
-	// Ceiling is the value of an average or per-task metric at which it is pinned
-	// and hides demand, such as 100 for a pool's busy percentage: at it the need
-	// counts as at least twice the tasks. CPU on Fargate has one of 99 by itself.
+	// Ceiling is the value of an average or per-task metric at which it is pinned and
+	// hides demand, above 0, such as 100 for a pool's busy percentage: at it the need
+	// counts as at least twice the tasks. It goes with Metric and TargetValue, and is
+	// above TargetValue. CPU on Fargate has one of 99 by itself.
 	Ceiling float64 `json:"ceiling,omitempty"`
 }
 
@@ -71,28 +79,32 @@ type StepScaling struct {
 	ResourceLabel string `json:"resourceLabel,omitempty"`
 	// Metric is any CloudWatch metric or metric math.
 	Metric *Metric `json:"metric,omitempty"`
-	// Threshold is the value that the bounds of the steps are relative to.
+	// Threshold is the value that the bounds of the steps are relative to, -1e15 to 1e15.
 	Threshold float64 `json:"threshold"`
-	// AdjustmentType says what scalingAdjustment is: ChangeInCapacity (tasks),
-	// ExactCapacity (tasks) or PercentChangeInCapacity.
+	// AdjustmentType says what the scalingAdjustment of the steps is: tasks to add
+	// (ChangeInCapacity), the count (ExactCapacity), or percent to add.
 	AdjustmentType string `json:"adjustmentType"`
-	// MinAdjustmentMagnitude is the least change of PercentChangeInCapacity, in tasks.
+	// MinAdjustmentMagnitude is the least change of PercentChangeInCapacity, in tasks, 1 to 5000.
 	MinAdjustmentMagnitude int `json:"minAdjustmentMagnitude,omitempty"`
 	// EvaluationPeriods is how many datapoints in a row must fall into a step in
 	// the same direction, 1 to 60, default 1; the newest one selects the step.
 	EvaluationPeriods int `json:"evaluationPeriods,omitempty"`
-	// StepAdjustments are the steps, 1 to 20, without overlaps or gaps on each side of the threshold.
+	// StepAdjustments are the steps, up to 20, without overlaps or gaps on each side
+	// of the threshold, in any order. The outermost step of a side has no outer bound.
 	StepAdjustments []StepAdjustment `json:"stepAdjustments"`
 }
 
 // StepAdjustment is one step. At or above the threshold the lower bound is
 // inclusive and the upper exclusive; below it the other way round.
 type StepAdjustment struct {
-	// MetricIntervalLowerBound is the lower bound less the threshold; absent is minus infinity.
+	// MetricIntervalLowerBound is the lower bound less the threshold, -1e15 to 1e15,
+	// default minus infinity.
 	MetricIntervalLowerBound *float64 `json:"metricIntervalLowerBound,omitempty"`
-	// MetricIntervalUpperBound is the upper bound less the threshold; absent is infinity.
+	// MetricIntervalUpperBound is the upper bound less the threshold, -1e15 to 1e15,
+	// default infinity.
 	MetricIntervalUpperBound *float64 `json:"metricIntervalUpperBound,omitempty"`
-	// ScalingAdjustment is the change, or with ExactCapacity the count.
+	// ScalingAdjustment is the change, -5000 to 10000: from -5000 to 5000 tasks, from
+	// -100 to 10000 percent, or with ExactCapacity the count, from 0 to 5000.
 	ScalingAdjustment int `json:"scalingAdjustment"`
 }
 
@@ -104,17 +116,17 @@ type Backlog struct {
 	Queue string `json:"queue,omitempty"`
 	// Metrics name the CloudWatch metrics of any other queue.
 	Metrics *BacklogMetrics `json:"metrics,omitempty"`
-	// AcceptableLatency is how long a message may wait, 1s to 14 days.
+	// AcceptableLatency is how long a message may wait, 1s to 336h.
 	AcceptableLatency Duration `json:"acceptableLatency"`
-	// ProcessingTime is how long one message takes, from which the rate of one
-	// task is Concurrency / ProcessingTime. Without it the rate is learnt from the
+	// ProcessingTime is how long one message takes, 1ms to 12h, from which the rate of
+	// one task is Concurrency / ProcessingTime. Without it the rate is learnt from the
 	// messages that the running tasks delete while there is a backlog.
 	ProcessingTime *Duration `json:"processingTime,omitempty"`
-	// Concurrency is how many messages a task works on at once, default 1; it
-	// goes with ProcessingTime.
+	// Concurrency is how many messages a task works on at once, 1 to 100000, default
+	// 1. It goes with ProcessingTime.
 	Concurrency int `json:"concurrency,omitempty"`
-	// MaxAge is the age of the oldest message above which the service does not
-	// scale in and grows, up to twice its tasks; default twice acceptableLatency.
+	// MaxAge is the age of the oldest message above which the service does not scale
+	// in and grows, up to twice its tasks, 1s to 336h, default twice AcceptableLatency.
 	MaxAge *Duration `json:"maxAge,omitempty"`
 }
 
@@ -137,19 +149,22 @@ type BacklogMetrics struct {
 type Concurrency struct {
 	// Metric is the total over the service in each period, best 10s or 20s.
 	Metric Metric `json:"metric"`
-	// TargetPerTask is what one task can carry, in the metric's unit.
+	// TargetPerTask is what one task can carry, in the metric's unit, above 0.
 	TargetPerTask float64 `json:"targetPerTask"`
 	// TargetUtilization is the share of it that is planned for, 1% to 100%, default 70%.
 	TargetUtilization *Percent `json:"targetUtilization,omitempty"`
-	// StableWindow is the window whose mean counts in calm, 6s to 1h, default 60s.
+	// StableWindow is the window whose mean counts in calm, 10s to 1h, default 60s. It
+	// holds at least one period of the metric.
 	StableWindow *Duration `json:"stableWindow,omitempty"`
-	// PanicWindow is the short window, default a tenth of the stable one and at least one period.
+	// PanicWindow is the short window, 1s to 1h, default a tenth of the stable one. It is
+	// at most the stable one, and counts as one period of the metric where it is
+	// shorter.
 	PanicWindow *Duration `json:"panicWindow,omitempty"`
 	// PanicThreshold is how many times the tasks the short window must ask for, 1.1 to 10, default 2.
 	PanicThreshold float64 `json:"panicThreshold,omitempty"`
-	// MaxScaleUpRate is the most a window may multiply the tasks by, default 1000.
+	// MaxScaleUpRate is the most a window may multiply the tasks by, 1.1 to 1e6, default 1000.
 	MaxScaleUpRate float64 `json:"maxScaleUpRate,omitempty"`
-	// MaxScaleDownRate is the most a window may divide the tasks by, default 2.
+	// MaxScaleDownRate is the most a window may divide the tasks by, 1.1 to 1e6, default 2.
 	MaxScaleDownRate float64 `json:"maxScaleDownRate,omitempty"`
 }
 
@@ -176,23 +191,27 @@ func (c Concurrency) Windows() (stable, panicking time.Duration) {
 	return stable, max(panicking, c.Metric.period())
 }
 
-// Metric is any CloudWatch metric, or metric math over several.
+// Metric is any CloudWatch metric, or metric math over several. It has a
+// namespace and a name, or an expression and metrics.
 type Metric struct {
 	// Namespace is the CloudWatch namespace, as App.
 	Namespace string `json:"namespace,omitempty"`
 	// Name is the metric's name.
 	Name string `json:"name,omitempty"`
-	// Dimensions are names with values, up to 30.
+	// Dimensions are names with values, up to 30. A value that looks like a number
+	// stands in quotes.
 	Dimensions map[string]string `json:"dimensions,omitempty"`
-	// Statistic is Average, Sum, SampleCount, Minimum, Maximum or a percentile
-	// such as p99; default Average, and Sum where the metric is a total.
+	// Statistic is Average, Sum, SampleCount, Minimum, Maximum or a percentile such
+	// as p99, default Average, and Sum or Maximum where the field that holds the
+	// metric says so.
 	Statistic string `json:"statistic,omitempty"`
-	// Period is 10s, 20s, 30s or whole minutes up to 1h, default 60s.
+	// Period is 10s, 20s, 30s or whole minutes up to 1h, default 60s. Below a minute
+	// the metric must be published with high resolution.
 	Period Duration `json:"period,omitempty"`
 	// Expression is CloudWatch metric math over Metrics, as visible / running; it
-	// takes the place of namespace, name, dimensions and statistic.
+	// takes the place of Namespace, Name, Dimensions and Statistic.
 	Expression string `json:"expression,omitempty"`
-	// Metrics are the inputs of the expression by their ids, 1 to 10.
+	// Metrics are the inputs of the expression by their ids, up to 10.
 	Metrics map[string]MathInput `json:"metrics,omitempty"`
 }
 
@@ -204,7 +223,7 @@ type MathInput struct {
 	Name string `json:"name"`
 	// Dimensions are names with values, up to 30.
 	Dimensions map[string]string `json:"dimensions,omitempty"`
-	// Statistic is as in metric, default Average.
+	// Statistic is that of a metric, default Average.
 	Statistic string `json:"statistic,omitempty"`
 }
 
@@ -213,4 +232,14 @@ func (m Metric) period() time.Duration {
 		return DefaultPeriod
 	}
 	return time.Duration(m.Period)
+}
+
+// ofTasks tells whether only running tasks publish the metric, as all of AWS/ECS.
+func (m Metric) ofTasks() bool {
+	for _, in := range m.Metrics {
+		if in.Namespace != "AWS/ECS" {
+			return false
+		}
+	}
+	return m.Namespace == "AWS/ECS" || len(m.Metrics) > 0
 }

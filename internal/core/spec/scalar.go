@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,18 @@ import (
 
 // Duration is a time.Duration written as "90s", "15m" or "1h30m".
 type Duration time.Duration
+
+// What a duration and a percentage look like, as the document's JSON Schema says
+// it too. Go reads more: a bare "0", ".5s", "0x1p-2%".
+const (
+	DurationPattern = `^-?([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|ns))+$`
+	PercentPattern  = `^ *-?[0-9]+(\.[0-9]+)? *% *$`
+)
+
+var (
+	durationText = regexp.MustCompile(DurationPattern)
+	percentText  = regexp.MustCompile(PercentPattern)
+)
 
 // MarshalJSON writes the duration in Go's form without zero parts.
 func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
@@ -38,7 +51,7 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 		return fmt.Errorf("duration %s has no unit: write it as \"60s\", \"15m\" or \"1h\"", b)
 	}
 	v, err := time.ParseDuration(s)
-	if err != nil {
+	if err != nil || !durationText.MatchString(s) {
 		return fmt.Errorf("duration %q is not understood: write it as \"60s\", \"15m\" or \"1h\"", s)
 	}
 	*d = Duration(v)
@@ -62,8 +75,8 @@ func (p Percent) String() string {
 func (p *Percent) UnmarshalJSON(b []byte) error {
 	var s string
 	if json.Unmarshal(b, &s) == nil {
-		v, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(s), "%")), 64)
-		if err != nil || !strings.HasSuffix(strings.TrimSpace(s), "%") || math.IsNaN(v) || math.IsInf(v, 0) {
+		v, err := strconv.ParseFloat(strings.Trim(s, " %"), 64)
+		if err != nil || !percentText.MatchString(s) {
 			return fmt.Errorf("percentage %q is not understood: write it as \"5%%\"", s)
 		}
 		*p = Percent(v / 100)

@@ -70,6 +70,12 @@ func TestDurationRefusals(t *testing.T) {
 		{`"60"`, `duration "60" is not understood: write it as "60s", "15m" or "1h"`},
 		{`"1d"`, `duration "1d" is not understood: write it as "60s", "15m" or "1h"`},
 		{`""`, `duration "" is not understood: write it as "60s", "15m" or "1h"`},
+		{`"0"`, `duration "0" is not understood: write it as "60s", "15m" or "1h"`},
+		{`"+5s"`, `duration "+5s" is not understood: write it as "60s", "15m" or "1h"`},
+		{`".5s"`, `duration ".5s" is not understood: write it as "60s", "15m" or "1h"`},
+		{`"1h "`, `duration "1h " is not understood: write it as "60s", "15m" or "1h"`},
+		{`"1e3s"`, `duration "1e3s" is not understood: write it as "60s", "15m" or "1h"`},
+		{`"9999999999h"`, `duration "9999999999h" is not understood: write it as "60s", "15m" or "1h"`},
 	}
 	for _, tt := range tests {
 		d := spec.Duration(7)
@@ -153,6 +159,9 @@ func TestPercentRefusals(t *testing.T) {
 		{`"NaN%"`, `percentage "NaN%" is not understood: write it as "5%"`},
 		{`"Inf%"`, `percentage "Inf%" is not understood: write it as "5%"`},
 		{`"5%%"`, `percentage "5%%" is not understood: write it as "5%"`},
+		{`"0x1p-2%"`, `percentage "0x1p-2%" is not understood: write it as "5%"`},
+		{`"1e1%"`, `percentage "1e1%" is not understood: write it as "5%"`},
+		{`"5%\n"`, `percentage "5%\n" is not understood: write it as "5%"`},
 		{`true`, `percentage true is not understood: write it as "5%"`},
 		{`[0.05]`, `percentage [0.05] is not understood: write it as "5%"`},
 	}

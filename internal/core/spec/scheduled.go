@@ -7,39 +7,56 @@ import (
 )
 
 // Window gives the calendar window, or what is wrong with it.
-func (s Scheduled) Window() (calendar.Window, []calendar.Fault) {
-	return calendar.Parse(calendar.Words{
+func (s Scheduled) Window() (calendar.Window, []calendar.Fault) { return s.WindowIn(nil) }
+
+// WindowIn gives the same as Window and keeps the time zone in zones, or takes it
+// from there: for whoever asks for the windows of many services.
+func (s Scheduled) WindowIn(zones calendar.Zones) (calendar.Window, []calendar.Fault) {
+	return zones.Parse(calendar.Words{
 		Days: s.Days, From: s.From, To: s.To, TimeZone: s.TimeZone, StartDate: s.StartDate, EndDate: s.EndDate,
 		Start: s.Start, End: s.End,
 	})
 }
 
 func (c *checker) scheduled(path []string, s Service) {
+	if c.zones == nil {
+		c.zones = calendar.Zones{}
+	}
 	c.few(at(path, "scheduled"), len(s.Scheduled))
 	for i, w := range s.Scheduled {
 		within := at(path, "scheduled", strconv.Itoa(i))
-		_, faults := w.Window()
+		_, faults := w.WindowIn(c.zones)
 		for _, f := range faults {
 			c.add(at(within, f.Field), f.Remedy, "%s", f.Message)
 		}
-		if w.MinCapacity == nil && w.MaxCapacity == nil {
-			c.add(within, "give minCapacity, maxCapacity or both", "the window changes nothing")
+		c.moves(within, s, w)
+	}
+}
+
+// moves checks the bounds of a window against those of its service.
+func (c *checker) moves(path []string, s Service, w Scheduled) {
+	if w.MinCapacity == nil && w.MaxCapacity == nil {
+		c.add(path, "give minCapacity, maxCapacity or both", "the window changes nothing")
+	}
+	least, most := s.MinCapacity, s.MaxCapacity
+	if n := w.MinCapacity; n != nil {
+		least = *n
+		switch {
+		case *n < 0 || *n > s.MaxCapacity:
+			c.add(at(path, "minCapacity"), "use 0 up to the service's maxCapacity", "minCapacity %d is not between 0 and maxCapacity %d", *n, s.MaxCapacity)
+		case *n == 0 && s.MinCapacity > 0 && !s.wakes(blind):
+			// A window is no way around the rule for the service's own minCapacity.
+			c.add(at(path, "minCapacity"), "set minCapacity to 1 or more, or add a policy that sees demand at zero tasks, such as a backlog",
+				"minCapacity 0 while the window is open needs a policy that sees demand at zero tasks")
 		}
-		least, most := s.MinCapacity, s.MaxCapacity
-		if n := w.MinCapacity; n != nil {
-			least = *n
-			if *n < 0 || *n > s.MaxCapacity {
-				c.add(at(within, "minCapacity"), "use 0 up to the service's maxCapacity", "minCapacity %d is not between 0 and maxCapacity %d", *n, s.MaxCapacity)
-			}
+	}
+	if n := w.MaxCapacity; n != nil {
+		most = *n
+		if *n < 1 || *n > s.MaxCapacity {
+			c.add(at(path, "maxCapacity"), "use 1 up to the service's maxCapacity", "maxCapacity %d is not between 1 and the service's %d", *n, s.MaxCapacity)
 		}
-		if n := w.MaxCapacity; n != nil {
-			most = *n
-			if *n < 1 || *n > s.MaxCapacity {
-				c.add(at(within, "maxCapacity"), "use 1 up to the service's maxCapacity", "maxCapacity %d is not between 1 and the service's %d", *n, s.MaxCapacity)
-			}
-		}
-		if w.MaxCapacity != nil && least > most {
-			c.add(within, "lower minCapacity or raise maxCapacity", "minCapacity %d is above maxCapacity %d while the window is open", least, most)
-		}
+	}
+	if w.MaxCapacity != nil && least > most {
+		c.add(path, "lower minCapacity or raise maxCapacity", "minCapacity %d is above maxCapacity %d while the window is open", least, most)
 	}
 }

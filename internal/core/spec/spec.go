@@ -3,6 +3,12 @@
 //
 // Field names follow Application Auto Scaling where it has a name, and the
 // Kubernetes HPA for behaviour.
+//
+// The comments on the fields are the words of the policy reference and of the
+// JSON Schema, which are generated from them. A number, duration or percentage
+// names its range, as "1 to 60" or "above 0", and a field that may be left out its
+// default, as "default 3". A field with omitempty cannot be written as zero, since
+// a zero there means the default; one with omitzero can.
 package spec
 
 import (
@@ -32,50 +38,64 @@ func Least(a, b Mode) Mode {
 // Document is one policy file: every scalable target of one cluster that
 // Trimtab is to size.
 type Document struct {
-	Cluster  fleet.ClusterName             `json:"cluster"`
-	Mode     Mode                          `json:"mode,omitempty"`
+	// Cluster is the short name of the ECS cluster, not its ARN.
+	Cluster fleet.ClusterName `json:"cluster"`
+	// Mode says what becomes of decisions, default observe: observe decides and
+	// records, and orders nothing. A target acts only if the document, the target
+	// and the function's own mode parameter all say act.
+	Mode Mode `json:"mode,omitempty"`
+	// Services are the ECS services to size by their short names, up to 1,000. One
+	// that the file does not name is not touched.
 	Services map[fleet.ServiceName]Service `json:"services,omitempty"`
-	Groups   map[fleet.GroupName]Group     `json:"groups,omitempty"`
+	// Groups are the EC2 Auto Scaling groups to raise with the services that run on
+	// them by their names, up to 50.
+	Groups map[fleet.GroupName]Group `json:"groups,omitempty"`
 }
 
 // Service is the policy of one ECS service.
 type Service struct {
-	// Mode narrows the document's mode for this service: act needs both.
+	// Mode narrows the document's mode for this service, default the document's: act needs both.
 	Mode Mode `json:"mode,omitempty"`
-	// MinCapacity is the least count, in tasks; 0 lets the service sleep where
-	// idleness can be proved, see Activation.
+	// MinCapacity is the least count, in tasks, 0 to 5000. It is at most MaxCapacity; 0
+	// lets the service sleep where idleness can be proved, see Activation.
 	MinCapacity int `json:"minCapacity"`
-	// MaxCapacity is the most tasks, whatever asks for more.
+	// MaxCapacity is the most tasks, whatever asks for more, 1 to 5000.
 	MaxCapacity int `json:"maxCapacity"`
-	// Policies are the scaling policies: scale-out follows the one that asks for
-	// most, scale-in needs all of them to agree.
+	// Policies are the scaling policies, up to 10: scale-out follows the one that asks
+	// for most, scale-in needs all of them to agree.
 	Policies []Policy `json:"policies"`
-	// Scheduled moves minCapacity and maxCapacity while a calendar window is open.
+	// Scheduled are calendar windows that move MinCapacity and MaxCapacity while they
+	// are open, up to 20.
 	Scheduled []Scheduled `json:"scheduled,omitempty"`
-	ScaleOut  ScaleOut    `json:"scaleOut,omitzero"`
-	ScaleIn   ScaleIn     `json:"scaleIn,omitzero"`
-	// Activation shapes the way from and to zero tasks; it needs minCapacity 0.
+	// ScaleOut shapes scale-out.
+	ScaleOut ScaleOut `json:"scaleOut,omitzero"`
+	// ScaleIn shapes scale-in.
+	ScaleIn ScaleIn `json:"scaleIn,omitzero"`
+	// Activation shapes the way from and to zero tasks; it needs MinCapacity 0.
 	Activation *Activation `json:"activation,omitempty"`
-	// OnMissingData is what happens when no policy has usable data.
+	// OnMissingData is what happens when no policy has usable data, default hold: hold
+	// keeps the count, {atLeast: N} scales out to at least N tasks, at most
+	// MaxCapacity. Missing data never scales in.
 	OnMissingData OnMissing `json:"onMissingData,omitzero"`
-	// Vetoes forbid scale-in while a metric is bad or unknown.
+	// Vetoes forbid scale-in while a metric is bad or unknown, up to 20.
 	Vetoes []Veto `json:"vetoes,omitempty"`
-	// Constraints cap the count in terms of what the tasks use downstream.
+	// Constraints cap the count in terms of what the tasks use downstream, up to 20.
 	Constraints []Constraint `json:"constraints,omitempty"`
 	// Spend caps what the service may cost.
 	Spend *Spend `json:"spend,omitempty"`
 	// RepairsPerHour is how often an hour a count that somebody else set below the
 	// floor is lifted again, 0 to 60, default 3.
 	RepairsPerHour *int `json:"repairsPerHour,omitempty"`
-	// Alarms lists names of CloudWatch alarms that wake this service, beside
-	// those that are found through their metrics.
+	// Alarms are the names of CloudWatch alarms that wake this service, beside those
+	// that are found through their metrics, up to 50. An alarm says when to look,
+	// never what to do.
 	Alarms []string `json:"alarms,omitempty"`
 }
 
 // OnMissing is what happens when data is missing: hold (the zero value), or
 // scale out to at least a count.
 type OnMissing struct {
-	// AtLeast is the count to scale out to, in tasks.
+	// AtLeast is the count to scale out to, in tasks, 1 to 5000.
 	AtLeast int
 }
 
@@ -103,9 +123,9 @@ type Scheduled struct {
 	Start string `json:"start,omitempty"`
 	// End is the local time at which a one-off window closes, for good.
 	End string `json:"end,omitempty"`
-	// MinCapacity is the least count while the window is open, in tasks.
+	// MinCapacity is the least count while the window is open, in tasks, 0 to 5000.
 	MinCapacity *int `json:"minCapacity,omitempty"`
-	// MaxCapacity is the most tasks while it is open; it cannot pass the service's.
+	// MaxCapacity is the most tasks while it is open, 1 to 5000; it cannot pass the service's.
 	MaxCapacity *int `json:"maxCapacity,omitempty"`
 }
 
@@ -116,8 +136,8 @@ type Scheduled struct {
 type Activation struct {
 	// CoolOff is how long idleness must have lasted before the last task goes, 1m to 24h, default 5m.
 	CoolOff *Duration `json:"coolOff,omitempty"`
-	// Wake lists further signals that start the first task, such as a load
-	// balancer's 503 answers or an EventBridge rule's matched events.
+	// Wake are further signals that start the first task, such as a load balancer's
+	// 503 answers or an EventBridge rule's matched events, up to 20.
 	Wake []Wake `json:"wake,omitempty"`
 }
 
@@ -125,8 +145,8 @@ type Activation struct {
 type Wake struct {
 	// Metric is what is watched; where nothing happens it may publish nothing.
 	Metric Metric `json:"metric"`
-	// Above is the value that the newest datapoint must exceed, default 0.
-	Above float64 `json:"above,omitempty"`
+	// Above is the value that the newest datapoint must exceed, 0 to 1e15, default 0.
+	Above float64 `json:"above,omitzero"`
 }
 
 // What Veto.TreatMissingData may say, in CloudWatch's words.
@@ -140,17 +160,19 @@ const (
 // use is not low demand. Exactly one of Above and Below is set.
 type Veto struct {
 	// Name tells the veto in decisions.
-	Name   string `json:"name"`
+	Name string `json:"name"`
+	// Metric is what is watched.
 	Metric Metric `json:"metric"`
-	// Above is the value past which the metric is bad.
+	// Above is the value past which the metric is bad, -1e15 to 1e15.
 	Above *float64 `json:"above,omitempty"`
-	// Below is the value under which the metric is bad.
+	// Below is the value under which the metric is bad, -1e15 to 1e15.
 	Below *float64 `json:"below,omitempty"`
 	// Lookback is how long one bad datapoint forbids scale-in, 1m to 1h, default 5m.
 	Lookback *Duration `json:"lookback,omitempty"`
-	// TreatMissingData says what no datapoint means: breaching (the default), or
-	// notBreaching for metrics that are published only when something is wrong,
-	// such as HTTPCode_Target_5XX_Count. A read that fails always forbids.
+	// TreatMissingData says what no datapoint means, default breaching: that it
+	// is bad. notBreaching is for metrics that are published only when
+	// something is wrong, such as HTTPCode_Target_5XX_Count. A read that fails always
+	// forbids.
 	TreatMissingData string `json:"treatMissingData,omitempty"`
 }
 
@@ -159,24 +181,25 @@ type Veto struct {
 type Constraint struct {
 	// Name tells what is limited, as postgres-connections.
 	Name string `json:"name"`
-	// PerTask is what one task uses at most, such as the size of its connection pool.
+	// PerTask is what one task uses at most, such as the size of its connection pool, above 0.
 	PerTask float64 `json:"perTask"`
-	// AtMost is what all tasks together may use.
+	// AtMost is what all tasks together may use, above 0.
 	AtMost float64 `json:"atMost"`
 }
 
 // Spend caps what the service may cost: tasks x TaskHour <= AtMostPerHour.
 type Spend struct {
-	// TaskHour is the price of one task for an hour, in dollars.
+	// TaskHour is the price of one task for an hour, in dollars, above 0 to 1e6.
 	TaskHour float64 `json:"taskHour"`
-	// AtMostPerHour is the most the service may cost an hour, in dollars; 0 is no
-	// cap of its own, and the price counts towards the account's.
-	AtMostPerHour float64 `json:"atMostPerHour,omitempty"`
+	// AtMostPerHour is the most the service may cost an hour, in dollars, 0 to 1e9,
+	// default 0: 0 is no cap of its own, and the price counts towards the account's.
+	AtMostPerHour float64 `json:"atMostPerHour,omitzero"`
 }
 
 // Group is the policy of one Auto Scaling group. It is raised with the
 // services that land on it; its MinSize and MaxSize are the group's own.
 type Group struct {
+	// Mode narrows the document's mode for this group, default the document's: act needs both.
 	Mode Mode `json:"mode,omitempty"`
 }
 

@@ -5,10 +5,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
-	"github.com/trimtab-ecs/trimtab/internal/core/signal"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
@@ -75,87 +73,6 @@ func TestRowsOfNothing(t *testing.T) {
 	if services, groups := (spec.Document{}).Rows(); services == nil || groups == nil || len(services)+len(groups) != 0 {
 		t.Errorf("got %v and %v, want two empty maps", services, groups)
 	}
-}
-
-func TestCloudWatch(t *testing.T) {
-	t.Parallel()
-	ecs := func(name, statistic string) signal.Metric {
-		return signal.Metric{
-			Namespace: "AWS/ECS", Name: name, Statistic: statistic, Period: time.Minute,
-			Dimensions: []signal.Dimension{{Name: "ClusterName", Value: "prod"}, {Name: "ServiceName", Value: "checkout"}},
-		}
-	}
-	own := func(statistic string, period time.Duration) signal.Metric {
-		return signal.Metric{Namespace: "App", Name: "InFlight", Statistic: statistic, Period: period}
-	}
-	metric := func(statistic string, period time.Duration) *spec.Metric {
-		return &spec.Metric{Namespace: "App", Name: "InFlight", Statistic: statistic, Period: spec.Duration(period)}
-	}
-	tests := []struct {
-		name  string
-		t     spec.TargetTracking
-		want  signal.Metric
-		label string
-	}{
-		{"CPU is read as a sum", spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: 60}, ecs("CPUUtilization", "Sum"), spec.CPUUtilization},
-		{"memory is read as a sum", spec.TargetTracking{PredefinedMetric: spec.MemoryUtilization, TargetValue: 60}, ecs("MemoryUtilization", "Sum"), spec.MemoryUtilization},
-		{"a target value reads the average of a minute", spec.TargetTracking{Metric: metric("", 0), TargetValue: 40}, own("Average", time.Minute), "App/InFlight"},
-		{"a target per task reads the sum of a minute", spec.TargetTracking{Metric: metric("", 0), TargetPerTask: 40}, own("Sum", time.Minute), "App/InFlight"},
-		{"a statistic and a period of one's own stand", spec.TargetTracking{Metric: metric("p99", 10*time.Second), TargetPerTask: 40}, own("p99", 10*time.Second), "App/InFlight"},
-		{"a policy that names no metric reads nothing and does not panic", spec.TargetTracking{TargetValue: 40}, signal.Metric{Statistic: "Average", Period: time.Minute}, "/"},
-	}
-	for _, tt := range tests {
-		if diff := cmp.Diff(tt.want, tt.t.CloudWatch(key)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
-		}
-		if got := tt.t.Label(); got != tt.label {
-			t.Errorf("%s: label %q, want %q", tt.name, got, tt.label)
-		}
-	}
-}
-
-func TestCloudWatchSortsDimensions(t *testing.T) {
-	t.Parallel()
-	m := spec.Metric{Namespace: "App", Name: "InFlight", Dimensions: map[string]string{"d": "4", "b": "2", "a": "1", "c": "3"}}
-	want := []signal.Dimension{{Name: "a", Value: "1"}, {Name: "b", Value: "2"}, {Name: "c", Value: "3"}, {Name: "d", Value: "4"}}
-	for range 20 { // the map is walked in another order each time
-		if diff := cmp.Diff(want, (spec.TargetTracking{Metric: &m, TargetPerTask: 1}).CloudWatch(key).Dimensions); diff != "" {
-			t.Fatalf("(-want +got):\n%s", diff)
-		}
-	}
-}
-
-func TestBehaviorDefaults(t *testing.T) {
-	t.Parallel()
-	var s spec.Service
-	if diff := cmp.Diff(spec.Resolved{Tolerance: 0.05}, s.Out()); diff != "" {
-		t.Errorf("out (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff(spec.Resolved{Tolerance: 0.10, Cooldown: time.Minute, StabilizationWindow: 15 * time.Minute}, s.In()); diff != "" {
-		t.Errorf("in (-want +got):\n%s", diff)
-	}
-}
-
-// A zero that was written is a zero, not a default.
-func TestBehaviorKeepsWhatIsWritten(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		tolerance := rapid.Float64Range(0, 0.9).Draw(t, "tolerance")
-		cooldown := time.Duration(rapid.IntRange(0, 3600).Draw(t, "cooldown")) * time.Second
-		window := time.Duration(rapid.IntRange(0, 3600).Draw(t, "window")) * time.Second
-		b := spec.Behavior{
-			Tolerance: new(spec.Percent(tolerance)), Cooldown: new(spec.Duration(cooldown)), StabilizationWindow: new(spec.Duration(window)),
-		}
-		want := spec.Resolved{Tolerance: tolerance, Cooldown: cooldown, StabilizationWindow: window}
-		s := spec.Service{ScaleOut: b}
-		if diff := cmp.Diff(want, s.Out()); diff != "" {
-			t.Fatalf("out (-want +got):\n%s", diff)
-		}
-		s = spec.Service{ScaleIn: b}
-		if diff := cmp.Diff(want, s.In()); diff != "" {
-			t.Fatalf("in (-want +got):\n%s", diff)
-		}
-	})
 }
 
 func TestOverrideLive(t *testing.T) {

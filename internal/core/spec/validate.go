@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 
+	"github.com/trimtab-ecs/trimtab/internal/core/calendar"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 )
 
@@ -42,7 +43,10 @@ var (
 	statistic = regexp.MustCompile(`^(Average|Sum|SampleCount|Minimum|Maximum|p[0-9]{1,2}(\.[0-9]{1,2})?)$`)
 )
 
-type checker struct{ problems []Problem }
+type checker struct {
+	problems []Problem
+	zones    calendar.Zones // of the windows so far: 20000 of them may name a handful
+}
 
 func (c *checker) add(path []string, remedy, format string, args ...any) {
 	p := make([]string, len(path))
@@ -62,7 +66,7 @@ func (d Document) Validate() []Problem {
 	}
 	c.mode([]string{"mode"}, d.Mode)
 	if len(d.Services) == 0 && len(d.Groups) == 0 {
-		c.add([]string{"services"}, "name at least one service with its policies", "the document sizes nothing")
+		c.add([]string{"services"}, "name at least one service with its policies", "the document sizes nothing: it has neither services nor groups")
 	}
 	if len(d.Services) > MaxServices {
 		c.add([]string{"services"}, "split the cluster's services over several Trimtab deployments", "%d services are more than %d", len(d.Services), MaxServices)

@@ -30,6 +30,17 @@ func (c *checker) named(path []string, m MathInput) {
 	if len(m.Dimensions) > 30 {
 		c.add(at(path, "dimensions"), "CloudWatch allows 30", "%d dimensions are more than 30", len(m.Dimensions))
 	}
+	for _, name := range sortedKeys(m.Dimensions) {
+		within, value := at(path, "dimensions", name), m.Dimensions[name]
+		if name == "" || len(name) > 255 {
+			c.add(within, "use 1 to 255 characters", "dimension name %q is not valid", name)
+		}
+		// One empty value makes CloudWatch refuse the read of all metrics that
+		// are asked for with it.
+		if value == "" || len(value) > 1024 {
+			c.add(within, "use 1 to 1024 characters", "dimension value %q is not valid", value)
+		}
+	}
 	if m.Statistic != "" && !statistic.MatchString(m.Statistic) {
 		c.add(at(path, "statistic"), "use Average, Sum, SampleCount, Minimum, Maximum or a percentile such as p99", "statistic %q is not known", m.Statistic)
 	}

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"math"
 	"regexp"
 	"slices"
@@ -25,7 +26,8 @@ func (c *checker) policy(path []string, s Service, p Policy) {
 		}
 	}
 	if types == 0 {
-		c.add(path, "write targetTracking: {predefinedMetric: "+CPUUtilization+", targetValue: 60}, or stepScaling, backlog or concurrency", "the policy has no type")
+		c.add(path, "write targetTracking: {predefinedMetric: "+CPUUtilization+", targetValue: 60}",
+			"the policy has no type: targetTracking, stepScaling, backlog and concurrency: %s", errNotOne)
 		return
 	}
 	if types > 1 {
@@ -59,7 +61,7 @@ func (c *checker) source(path []string, name, label string, own *Metric) {
 	case name == ALBRequestCountPerTarget && !resourceLabel.MatchString(label):
 		c.add(at(path, "resourceLabel"), "give the ends of the two ARNs, as app/NAME/ID/targetgroup/NAME/ID", "resourceLabel %q does not name a load balancer and a target group", label)
 	case name != ALBRequestCountPerTarget && label != "":
-		c.add(at(path, "resourceLabel"), "remove it", "resourceLabel goes with %s alone", ALBRequestCountPerTarget)
+		c.add(at(path, "resourceLabel"), "remove it", "resourceLabel goes with predefinedMetric %s alone", ALBRequestCountPerTarget)
 	}
 }
 
@@ -83,7 +85,7 @@ func (c *checker) targetTracking(path []string, t TargetTracking) {
 		c.add(at(path, "targetValue"), "use a percentage between 1 and 100", "targetValue %v is above 100 %%", t.TargetValue)
 	}
 	switch {
-	case t.Ceiling == 0:
+	case t.Ceiling <= 0:
 	case t.TargetPerTask > 0 || t.Metric == nil:
 		c.add(at(path, "ceiling"), "remove it", "ceiling goes with a metric of your own and targetValue: a total has none, CPU has one by itself")
 	case t.Ceiling <= t.TargetValue:
@@ -97,8 +99,11 @@ func (c *checker) stepScaling(path []string, s StepScaling) {
 	if !slices.Contains([]string{ChangeInCapacity, ExactCapacity, PercentChangeInCapacity}, s.AdjustmentType) {
 		c.add(at(path, "adjustmentType"), "use ChangeInCapacity, ExactCapacity or PercentChangeInCapacity", "adjustmentType %q is not known", s.AdjustmentType)
 	}
-	if s.MinAdjustmentMagnitude != 0 && s.AdjustmentType != PercentChangeInCapacity || s.MinAdjustmentMagnitude < 0 || s.MinAdjustmentMagnitude > MaxTasks {
-		c.add(at(path, "minAdjustmentMagnitude"), "use 1 to "+strconv.Itoa(MaxTasks)+" with PercentChangeInCapacity, or remove it", "minAdjustmentMagnitude %d is not valid here", s.MinAdjustmentMagnitude)
+	switch n := s.MinAdjustmentMagnitude; {
+	case n < 0 || n > MaxTasks:
+		c.add(at(path, "minAdjustmentMagnitude"), "use 1 to "+strconv.Itoa(MaxTasks), "minAdjustmentMagnitude %d is out of range", n)
+	case n != 0 && s.AdjustmentType != PercentChangeInCapacity:
+		c.add(at(path, "minAdjustmentMagnitude"), "remove it", "minAdjustmentMagnitude goes with adjustmentType PercentChangeInCapacity alone")
 	}
 	if s.EvaluationPeriods < 0 || s.EvaluationPeriods > 60 {
 		c.add(at(path, "evaluationPeriods"), "use 1 to 60", "evaluationPeriods %d is out of range", s.EvaluationPeriods)
@@ -107,32 +112,47 @@ func (c *checker) stepScaling(path []string, s StepScaling) {
 }
 
 // steps wants intervals that neither overlap nor leave a gap, in any order, none
-// across the threshold, at most one open on each side: Application Auto Scaling's rules.
+// across the threshold, and on each side that has steps one that is open:
+// Application Auto Scaling's rules. Without the open one the worst surge, past the
+// last bound, would be answered by nothing. Its rules are for one alarm, which
+// goes one way; here one policy goes both, so that there may be a gap around the
+// threshold, where nothing is done.
 func (c *checker) steps(path []string, s StepScaling) {
 	if n := len(s.StepAdjustments); n == 0 || n > MaxSteps {
 		c.add(path, "give 1 to "+strconv.Itoa(MaxSteps)+" steps", "%d step adjustments are not between 1 and %d", n, MaxSteps)
 		return
 	}
-	type span struct{ low, high float64 }
 	spans := make([]span, 0, len(s.StepAdjustments))
+	whole := true
 	for i, a := range s.StepAdjustments {
 		within := at(path, strconv.Itoa(i))
+		before := len(c.problems)
+		c.bound(at(within, "metricIntervalLowerBound"), "metricIntervalLowerBound", a.MetricIntervalLowerBound)
+		c.bound(at(within, "metricIntervalUpperBound"), "metricIntervalUpperBound", a.MetricIntervalUpperBound)
 		low, high := a.Bounds()
+		const bounds = "metricIntervalLowerBound %v and metricIntervalUpperBound %v: "
 		switch {
-		case math.IsNaN(low) || math.IsNaN(high) || low >= high:
-			c.add(within, "give a lower bound below the upper one", "the step from %v to %v is empty", low, high)
+		case len(c.problems) > before: // what follows from a bound that is no number is no second fault
+		case low >= high:
+			c.add(within, "give a lower bound below the upper one", bounds+"the step is empty", low, high)
 		case low < 0 && high > 0:
-			c.add(within, "make two steps of it, one up to 0 and one from 0", "the step from %v to %v lies on both sides of the threshold", low, high)
+			c.add(within, "make two steps of it, one up to 0 and one from 0", bounds+"the step lies on both sides of the threshold", low, high)
 		}
+		whole = whole && len(c.problems) == before
 		c.adjustment(at(within, "scalingAdjustment"), s.AdjustmentType, a.ScalingAdjustment)
 		spans = append(spans, span{low, high})
 	}
-	slices.SortFunc(spans, func(a, b span) int {
-		if a.low < b.low {
-			return -1
-		}
-		return 1
-	})
+	if whole {
+		c.spans(path, spans)
+	}
+}
+
+// span is the interval of a step, relative to the threshold.
+type span struct{ low, high float64 }
+
+// spans checks whole steps against one another.
+func (c *checker) spans(path []string, spans []span) {
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Or(cmp.Compare(a.low, b.low), cmp.Compare(a.high, b.high)) })
 	for i := 1; i < len(spans); i++ {
 		switch before, next := spans[i-1], spans[i]; {
 		case next.low < before.high:
@@ -140,6 +160,19 @@ func (c *checker) steps(path []string, s StepScaling) {
 		case next.low > before.high && (before.high > 0 || next.low < 0):
 			c.add(path, "let each step begin where the one before ends", "between %v and %v there is no step", before.high, next.low)
 		}
+	}
+	if low := spans[0].low; low < 0 && !math.IsInf(low, -1) {
+		c.add(path, "leave out the metricIntervalLowerBound of the lowest step", "below %v there is no step", low)
+	}
+	if high := spans[len(spans)-1].high; high > 0 && !math.IsInf(high, 1) {
+		c.add(path, "leave out the metricIntervalUpperBound of the highest step", "above %v there is no step", high)
+	}
+}
+
+// bound checks a bound of a step, if there is one.
+func (c *checker) bound(path []string, name string, v *float64) {
+	if v != nil {
+		c.finite(path, name, *v, -1e15, 1e15)
 	}
 }
 
@@ -149,7 +182,7 @@ func (c *checker) adjustment(path []string, kind string, n int) {
 		c.add(path, "give a count of tasks from 0 to "+strconv.Itoa(MaxTasks), "scalingAdjustment %d is no count", n)
 	case kind == PercentChangeInCapacity && (n < -100 || n > 10_000):
 		c.add(path, "use -100 to 10000 percent", "scalingAdjustment %d %% is out of range", n)
-	case n < -MaxTasks || n > MaxTasks && kind != PercentChangeInCapacity:
+	case n < -MaxTasks || n > 10_000 || n > MaxTasks && kind == ChangeInCapacity:
 		c.add(path, "use at most "+strconv.Itoa(MaxTasks)+" tasks", "scalingAdjustment %d is out of range", n)
 	}
 }
@@ -186,8 +219,11 @@ func (c *checker) backlog(path []string, b Backlog) {
 	if p := b.ProcessingTime; p != nil && (time.Duration(*p) < time.Millisecond || time.Duration(*p) > 12*time.Hour) {
 		c.add(at(path, "processingTime"), "use 1ms to 12h", "processingTime %s is out of range", *p)
 	}
-	if b.Concurrency < 0 || b.Concurrency > 100_000 || b.Concurrency > 0 && b.ProcessingTime == nil {
-		c.add(at(path, "concurrency"), "use 1 to 100000 with processingTime, or remove it", "concurrency %d is not valid here", b.Concurrency)
+	switch n := b.Concurrency; {
+	case n < 0 || n > 100_000:
+		c.add(at(path, "concurrency"), "use 1 to 100000", "concurrency %d is out of range", n)
+	case n > 0 && b.ProcessingTime == nil:
+		c.add(at(path, "concurrency"), "give processingTime too, or remove it: a learnt rate holds it already", "concurrency goes with processingTime")
 	}
 	if a := b.MaxAge; a != nil && (time.Duration(*a) < time.Second || time.Duration(*a) > 14*24*time.Hour) {
 		c.add(at(path, "maxAge"), "use 1s to 336h", "maxAge %s is out of range", *a)
@@ -201,7 +237,7 @@ func (c *checker) backlogMetrics(path []string, b Backlog) {
 	period := m.Backlog.period()
 	same := func(name string, v Metric) {
 		if v.period() != period {
-			c.add(at(path, name, "period"), "give the metrics of one queue one period", "period %s of %s is not the %s of backlog", Duration(v.period()), name, Duration(period))
+			c.add(at(path, name, "period"), "give the metrics of one queue one period", "period %s of %s is not backlog.period %s", Duration(v.period()), name, Duration(period))
 		}
 	}
 	same("arrivals", m.Arrivals)
@@ -227,11 +263,19 @@ func (c *checker) concurrency(path []string, v Concurrency) {
 		c.add(at(path, "metric", "period"), "use 10s, 20s, 30s or 60s", "period %s is too long for a panic window", Duration(p))
 	}
 	stable, _ := v.Windows()
-	if stable < 6*time.Second || stable > time.Hour {
-		c.add(at(path, "stableWindow"), "use 6s to 1h", "stableWindow %s is out of range", Duration(stable))
+	switch {
+	case stable < 10*time.Second || stable > time.Hour:
+		c.add(at(path, "stableWindow"), "use 10s to 1h", "stableWindow %s is out of range", Duration(stable))
+	case stable < v.Metric.period():
+		c.add(at(path, "stableWindow"), "use at least one period", "stableWindow %s holds no datapoint: metric.period is %s", Duration(stable), Duration(v.Metric.period()))
 	}
-	if w := v.PanicWindow; w != nil && (time.Duration(*w) < time.Second || time.Duration(*w) > stable) {
-		c.add(at(path, "panicWindow"), "use 1s up to the stable window", "panicWindow %s is out of range", *w)
+	if w := v.PanicWindow; w != nil {
+		switch d := time.Duration(*w); {
+		case d < time.Second || d > time.Hour:
+			c.add(at(path, "panicWindow"), "use 1s to 1h", "panicWindow %s is out of range", *w)
+		case d > stable:
+			c.add(at(path, "panicWindow"), "use a shorter one than stableWindow", "panicWindow %s is longer than stableWindow %s", *w, Duration(stable))
+		}
 	}
 	if t := v.PanicThreshold; t != 0 {
 		c.finite(at(path, "panicThreshold"), "panicThreshold", t, 1.1, 10)

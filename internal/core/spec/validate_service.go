@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 func (c *checker) service(path []string, s Service) {
@@ -62,7 +63,7 @@ func (c *checker) names(path []string, s Service) {
 				c.add(at(path, kind, strconv.Itoa(i), "name"), "give each a name of its own", "name %q is given twice", v)
 			}
 			seen[v] = true
-			if len(v) > 64 {
+			if utf8.RuneCountInString(v) > 64 {
 				c.add(at(path, kind, strconv.Itoa(i), "name"), "use 1 to 64 characters", "name %q is too long", v)
 			}
 		}
@@ -135,12 +136,12 @@ func (p Policy) SeesAtZero() bool { return p.sight() == seesAtZero }
 
 func (p Policy) sight() sight {
 	ecs := func(predefined string, m *Metric) bool {
-		return predefined != "" && predefined != ALBRequestCountPerTarget || m != nil && m.Namespace == "AWS/ECS"
+		return predefined != "" && predefined != ALBRequestCountPerTarget || m != nil && m.ofTasks()
 	}
 	switch {
 	case p.Backlog != nil:
 		return seesAtZero
-	case p.Concurrency != nil && p.Concurrency.Metric.Namespace == "AWS/ECS":
+	case p.Concurrency != nil && p.Concurrency.Metric.ofTasks():
 		return onlyService
 	case p.Concurrency != nil:
 		return seesAtZero
@@ -175,7 +176,7 @@ func (c *checker) activation(path []string, s Service) {
 	for i, w := range s.Activation.Wake {
 		within := at(path, "wake", strconv.Itoa(i))
 		c.metric(at(within, "metric"), w.Metric)
-		if w.Metric.Namespace == "AWS/ECS" {
+		if w.Metric.ofTasks() {
 			c.add(at(within, "metric"), "use a metric that is published at zero tasks", "ECS publishes no metric at zero tasks")
 		}
 		c.finite(at(within, "above"), "above", w.Above, 0, 1e15)
@@ -235,15 +236,20 @@ func (v Constraint) Tasks() int { return whole(v.AtMost / v.PerTask) }
 // Tasks gives the most tasks that the service's own cap pays for; capped is
 // false where it has none.
 func (v Spend) Tasks() (n int, capped bool) {
-	if v.AtMostPerHour <= 0 {
+	if !(v.AtMostPerHour > 0) {
 		return 0, false
 	}
 	return whole(v.AtMostPerHour / v.TaskHour), true
 }
 
 // whole rounds down to tasks. The small allowance keeps 0.3/0.1, which is
-// 2.9999999999999996 in binary, at 3.
-func whole(v float64) int { return int(math.Floor(min(max(v, 0), 1<<30) * (1 + 1e-12))) }
+// 2.9999999999999996 in binary, at 3. What is no number allows none.
+func whole(v float64) int {
+	if !(v > 0) {
+		return 0
+	}
+	return int(math.Floor(min(v, 1<<30) * (1 + 1e-12)))
+}
 
 func (c *checker) veto(path []string, v Veto) {
 	c.metric(at(path, "metric"), v.Metric)
@@ -264,19 +270,48 @@ func (c *checker) veto(path []string, v Veto) {
 	}
 }
 
-// reads bounds what CloudWatch bills for one look at the service.
+// reads bounds what CloudWatch bills for one look at the service: every metric,
+// and of metric math every input.
 func (c *checker) reads(path []string, s Service) {
-	n := len(s.Vetoes)
+	n := 0
 	for _, p := range s.Policies {
-		n++
-		if p.Backlog != nil {
-			n += 3
-		}
+		n += p.reads()
+	}
+	for _, v := range s.Vetoes {
+		n += v.Metric.reads()
 	}
 	if s.Activation != nil {
-		n += len(s.Activation.Wake)
+		for _, w := range s.Activation.Wake {
+			n += w.Metric.reads()
+		}
 	}
 	if n > MaxReads {
 		c.add(at(path, "policies"), "CloudWatch bills every metric of every look: keep the ones that matter", "the service would read %d metrics, more than %d", n, MaxReads)
 	}
+}
+
+func (m Metric) reads() int { return max(1, len(m.Metrics)) }
+
+func (p Policy) reads() int {
+	var read []*Metric
+	switch {
+	case p.TargetTracking != nil:
+		read = append(read, p.TargetTracking.Metric)
+	case p.StepScaling != nil:
+		read = append(read, p.StepScaling.Metric)
+	case p.Backlog != nil && p.Backlog.Metrics != nil:
+		m := p.Backlog.Metrics
+		read = append(read, &m.Backlog, &m.Arrivals, m.Completions, m.OldestAge)
+	case p.Backlog != nil:
+		return 4 // the metrics of an SQS queue
+	case p.Concurrency != nil:
+		read = append(read, &p.Concurrency.Metric)
+	}
+	n := 0
+	for _, m := range read {
+		if m != nil {
+			n += m.reads()
+		}
+	}
+	return max(n, 1) // a predefined metric
 }

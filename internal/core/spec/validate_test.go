@@ -87,7 +87,7 @@ func TestValidateDocument(t *testing.T) {
 			problem("mode", `mode "dry-run" is not known`, "write observe or act"),
 		}},
 		{"nothing to size", func(d *spec.Document) { d.Services = nil }, []spec.Problem{
-			problem("services", "the document sizes nothing", "name at least one service with its policies"),
+			problem("services", "the document sizes nothing: it has neither services nor groups", "name at least one service with its policies"),
 		}},
 		{"groups alone", func(d *spec.Document) { d.Services, d.Groups = nil, groups(1) }, nil},
 		{"1000 services", func(d *spec.Document) { d.Services = services(spec.MaxServices) }, nil},
@@ -133,7 +133,7 @@ func TestValidateService(t *testing.T) {
 	t.Parallel()
 	ecsOnly := problem("minCapacity", "minCapacity 0 with only ECS utilisation metrics can never scale out again: ECS publishes none at zero tasks", "set minCapacity to 1 or more")
 	averages := problem("minCapacity", "minCapacity 0 with only averages over the tasks can never scale out again: at zero tasks there is no average",
-		"set minCapacity to 1 or more, or add a policy with targetPerTask")
+		"set minCapacity to 1 or more, or add a policy with targetPerTask, a backlog, or activation.wake")
 	latency := tracking(spec.TargetTracking{Metric: &spec.Metric{Namespace: "App", Name: "Latency"}, TargetValue: 40})
 	bounds := func(low, high int) func(*spec.Service) {
 		return func(s *spec.Service) { s.MinCapacity, s.MaxCapacity = low, high }
@@ -180,13 +180,21 @@ func TestValidateService(t *testing.T) {
 			problem("policies", "11 policies are more than 10", "remove the ones that never bind"),
 		}},
 		{"a policy of no type", func(s *spec.Service) { s.Policies = append(s.Policies, spec.Policy{}) }, []spec.Problem{
-			problem("policies 1", "the policy has no type", "write targetTracking: {predefinedMetric: ECSServiceAverageCPUUtilization, targetValue: 60}"),
+			problem("policies 1", "the policy has no type: targetTracking, stepScaling, backlog and concurrency: exactly one must be set", "write targetTracking: {predefinedMetric: ECSServiceAverageCPUUtilization, targetValue: 60}"),
 		}},
 
 		{"atLeast maxCapacity", func(s *spec.Service) { s.OnMissingData.AtLeast = 60 }, nil},
 		{"atLeast above maxCapacity", func(s *spec.Service) { s.OnMissingData.AtLeast = 61 }, []spec.Problem{
 			problem("onMissingData", "atLeast 61 is above maxCapacity 60", "lower atLeast or raise maxCapacity"),
 		}},
+		{"atLeast maxCapacity for one policy", func(s *spec.Service) { s.Policies[0].OnMissingData = &spec.OnMissing{AtLeast: 60} }, nil},
+		{"atLeast above maxCapacity for one policy", func(s *spec.Service) { s.Policies[0].OnMissingData = &spec.OnMissing{AtLeast: 61} }, []spec.Problem{
+			problem("policies 0 onMissingData", "atLeast 61 is above maxCapacity 60", "lower atLeast or raise maxCapacity"),
+		}},
+		{"no repairs", func(s *spec.Service) { s.RepairsPerHour = new(0) }, nil},
+		{"60 repairs", func(s *spec.Service) { s.RepairsPerHour = new(60) }, nil},
+		{"61 repairs", func(s *spec.Service) { s.RepairsPerHour = new(61) }, []spec.Problem{problem("repairsPerHour", "repairsPerHour 61 is out of range", "use 0 to 60")}},
+		{"fewer than no repairs", func(s *spec.Service) { s.RepairsPerHour = new(-1) }, []spec.Problem{problem("repairsPerHour", "repairsPerHour -1 is out of range", "use 0 to 60")}},
 
 		{"50 alarms", alarms(slices.Repeat([]string{"a"}, spec.MaxAlarms)...), nil},
 		{"51 alarms", alarms(slices.Repeat([]string{"a"}, spec.MaxAlarms+1)...), []spec.Problem{
@@ -221,6 +229,15 @@ func TestValidateTargetTracking(t *testing.T) {
 	out := func(field, message string) spec.Problem {
 		return problem(path+" "+field, message, "use a number above 0")
 	}
+	noLabel := func(l string) spec.Problem {
+		return problem(path+" resourceLabel", fmt.Sprintf("resourceLabel %q does not name a load balancer and a target group", l),
+			"give the ends of the two ARNs, as app/NAME/ID/targetgroup/NAME/ID")
+	}
+	needless := problem(path+" resourceLabel", "resourceLabel goes with predefinedMetric ALBRequestCountPerTarget alone", "remove it")
+	noCeiling := problem(path+" ceiling", "ceiling goes with a metric of your own and targetValue: a total has none, CPU has one by itself", "remove it")
+	requests := func(l string) spec.TargetTracking {
+		return spec.TargetTracking{PredefinedMetric: spec.ALBRequestCountPerTarget, ResourceLabel: l, TargetValue: 600}
+	}
 	tests := []struct {
 		name string
 		t    spec.TargetTracking
@@ -231,12 +248,38 @@ func TestValidateTargetTracking(t *testing.T) {
 		{"own metric, total", spec.TargetTracking{Metric: own, TargetPerTask: 40}, nil},
 		{"nothing", spec.TargetTracking{}, []spec.Problem{one, target}},
 		{"both metrics", spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, Metric: own, TargetValue: 60}, []spec.Problem{one}},
-		{"unknown metric", spec.TargetTracking{PredefinedMetric: "ALBRequestCountPerTarget", TargetValue: 60}, []spec.Problem{
-			problem(path+" predefinedMetric", `predefinedMetric "ALBRequestCountPerTarget" is not known`, "use ECSServiceAverageCPUUtilization or ECSServiceAverageMemoryUtilization"),
+		{"unknown metric", spec.TargetTracking{PredefinedMetric: "EC2SpotFleetRequestAverageCPUUtilization", TargetValue: 60}, []spec.Problem{
+			problem(path+" predefinedMetric", `predefinedMetric "EC2SpotFleetRequestAverageCPUUtilization" is not known`, "use ECSServiceAverageCPUUtilization, "+
+				"ECSServiceAverageMemoryUtilization, ECSServiceAverageCPUUtilizationHighResolution, ECSServiceAverageMemoryUtilizationHighResolution, ALBRequestCountPerTarget"),
 		}},
+		{"CPU every 20 s", spec.TargetTracking{PredefinedMetric: spec.CPUUtilizationHighRes, TargetValue: 60}, nil},
+		{"memory every 20 s", spec.TargetTracking{PredefinedMetric: spec.MemoryUtilizationHighRes, TargetValue: 60}, nil},
+		{"above 100 % memory every 20 s", spec.TargetTracking{PredefinedMetric: spec.MemoryUtilizationHighRes, TargetValue: 101}, []spec.Problem{
+			problem(path+" targetValue", "targetValue 101 is above 100 %", "use a percentage between 1 and 100"),
+		}},
+		{"requests per target", requests(label), nil},
+		{"requests without a label", requests(""), []spec.Problem{noLabel("")}},
+		{"requests of a network load balancer", requests("net/a/b/targetgroup/c/d"), []spec.Problem{noLabel("net/a/b/targetgroup/c/d")}},
+		{"requests of a load balancer alone", requests("app/a/b"), []spec.Problem{noLabel("app/a/b")}},
+		{"requests of a target group by ARN", requests("arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/c/d"), []spec.Problem{noLabel("arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/c/d")}},
+		{"a label and more", requests(label + "/x"), []spec.Problem{noLabel(label + "/x")}},
+		{"a label that CPU has no use for", spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, ResourceLabel: label, TargetValue: 60}, []spec.Problem{needless}},
+		{"a label that a metric of one's own has no use for", spec.TargetTracking{Metric: own, ResourceLabel: label, TargetValue: 60}, []spec.Problem{needless}},
+		{"requests per target as a total", spec.TargetTracking{PredefinedMetric: spec.ALBRequestCountPerTarget, ResourceLabel: label, TargetPerTask: 600}, []spec.Problem{
+			problem(path+" targetPerTask", "a predefined metric has a target for each task: targetValue", "use targetValue"),
+		}},
+		{"requests with a ceiling", spec.TargetTracking{PredefinedMetric: spec.ALBRequestCountPerTarget, ResourceLabel: label, TargetValue: 600, Ceiling: 900}, []spec.Problem{noCeiling}},
+		{"CPU with a ceiling", spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: 60, Ceiling: 99}, []spec.Problem{noCeiling}},
+		{"a total with a ceiling", spec.TargetTracking{Metric: own, TargetPerTask: 60, Ceiling: 99}, []spec.Problem{noCeiling}},
+		{"a ceiling above the target", spec.TargetTracking{Metric: own, TargetValue: 60, Ceiling: 60.5}, nil},
+		{"a ceiling at the target", spec.TargetTracking{Metric: own, TargetValue: 60, Ceiling: 60}, []spec.Problem{
+			problem(path+" ceiling", "ceiling 60 is not above targetValue 60", "give the value at which the metric is pinned"),
+		}},
+		{"a ceiling below zero", spec.TargetTracking{Metric: own, TargetValue: 60, Ceiling: -1}, []spec.Problem{out("ceiling", "ceiling -1 is out of range")}},
+		{"a ceiling too high", spec.TargetTracking{Metric: own, TargetValue: 60, Ceiling: 1.1e15}, []spec.Problem{out("ceiling", "ceiling 1.1e+15 is out of range")}},
 		{"both targets", spec.TargetTracking{Metric: own, TargetValue: 60, TargetPerTask: 40}, []spec.Problem{target}},
 		{"a predefined metric per task", spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetPerTask: 60}, []spec.Problem{
-			problem(path+" targetPerTask", "a predefined metric is an average over the tasks, not a total", "use targetValue, in percent"),
+			problem(path+" targetPerTask", "a predefined metric has a target for each task: targetValue", "use targetValue"),
 		}},
 		{"100 % CPU", spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: 100}, nil},
 		{"above 100 % CPU", spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: 100.5}, []spec.Problem{
@@ -294,6 +337,19 @@ func TestValidateMetric(t *testing.T) {
 		{"a name of 256 characters", func(m *spec.Metric) { m.Name = long }, []spec.Problem{problem(path+" name", fmt.Sprintf("name %q is not valid", long), "give the CloudWatch metric name")}},
 		{"30 dimensions", func(m *spec.Metric) { m.Dimensions = dimensions(30) }, nil},
 		{"31 dimensions", func(m *spec.Metric) { m.Dimensions = dimensions(31) }, []spec.Problem{problem(path+" dimensions", "31 dimensions are more than 30", "CloudWatch allows 30")}},
+		{"a dimension without name", func(m *spec.Metric) { m.Dimensions = map[string]string{"": "v"} }, []spec.Problem{
+			{Path: append(strings.Fields(path), "dimensions", ""), Message: `dimension name "" is not valid`, Remedy: "use 1 to 255 characters"},
+		}},
+		{"a dimension of 256 characters", func(m *spec.Metric) { m.Dimensions = map[string]string{long: "v"} }, []spec.Problem{
+			problem(path+" dimensions "+long, fmt.Sprintf("dimension name %q is not valid", long), "use 1 to 255 characters"),
+		}},
+		{"a dimension without value", func(m *spec.Metric) { m.Dimensions = map[string]string{"Shard": ""} }, []spec.Problem{
+			problem(path+" dimensions Shard", `dimension value "" is not valid`, "use 1 to 1024 characters"),
+		}},
+		{"long dimensions", func(m *spec.Metric) { m.Dimensions = map[string]string{long[1:]: strings.Repeat(long, 4)} }, nil},
+		{"a dimension value of 1025 characters", func(m *spec.Metric) { m.Dimensions = map[string]string{"Shard": strings.Repeat(long, 4) + "x"} }, []spec.Problem{
+			problem(path+" dimensions Shard", fmt.Sprintf("dimension value %q is not valid", strings.Repeat(long, 4)+"x"), "use 1 to 1024 characters"),
+		}},
 		{"statistic Average", statistic("Average"), nil},
 		{"statistic Sum", statistic("Sum"), nil},
 		{"statistic SampleCount", statistic("SampleCount"), nil},
@@ -325,48 +381,6 @@ func TestValidateMetric(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestValidateBehavior(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name string
-		b    spec.Behavior
-		want *spec.Problem // its path follows scaleOut or scaleIn
-	}{
-		{"tolerance 0%", spec.Behavior{Tolerance: new(spec.Percent(0))}, nil},
-		{"tolerance 90%", spec.Behavior{Tolerance: new(spec.Percent(0.9))}, nil},
-		{"tolerance 91%", spec.Behavior{Tolerance: new(spec.Percent(0.91))}, new(problem("tolerance", "tolerance 91% is out of range", "use 0% to 90%"))},
-		{"tolerance below 0%", spec.Behavior{Tolerance: new(spec.Percent(-0.01))}, new(problem("tolerance", "tolerance -1% is out of range", "use 0% to 90%"))},
-		{"cooldown 0s", spec.Behavior{Cooldown: new(spec.Duration(0))}, nil},
-		{"cooldown 24h", spec.Behavior{Cooldown: new(spec.Duration(24 * time.Hour))}, nil},
-		{"cooldown above 24h", spec.Behavior{Cooldown: new(spec.Duration(24*time.Hour + time.Second))}, new(problem("cooldown", "cooldown 24h0m1s is out of range", "use 0s to 24h"))},
-		{"cooldown below 0s", spec.Behavior{Cooldown: new(spec.Duration(-1))}, new(problem("cooldown", "cooldown -1ns is out of range", "use 0s to 24h"))},
-		{"window 0s", spec.Behavior{StabilizationWindow: new(spec.Duration(0))}, nil},
-		{"window 1h", spec.Behavior{StabilizationWindow: new(spec.Duration(time.Hour))}, nil},
-		{"window above 1h", spec.Behavior{StabilizationWindow: new(spec.Duration(61 * time.Minute))}, new(problem("stabilizationWindow", "stabilizationWindow 1h1m is out of range", "use 0s to 1h"))},
-		{"window below 0s", spec.Behavior{StabilizationWindow: new(spec.Duration(-time.Second))}, new(problem("stabilizationWindow", "stabilizationWindow -1s is out of range", "use 0s to 1h"))},
-	}
-	for _, tt := range tests {
-		for _, direction := range []string{"scaleOut", "scaleIn"} {
-			t.Run(tt.name+" "+direction, func(t *testing.T) {
-				t.Parallel()
-				s := service()
-				if direction == "scaleOut" {
-					s.ScaleOut = tt.b
-				} else {
-					s.ScaleIn = tt.b
-				}
-				var want []spec.Problem
-				if tt.want != nil {
-					want = []spec.Problem{{Path: append([]string{direction}, tt.want.Path...), Message: tt.want.Message, Remedy: tt.want.Remedy}}
-				}
-				if diff := cmp.Diff(want, s.Validate()); diff != "" {
-					t.Errorf("(-want +got):\n%s", diff)
-				}
-			})
-		}
 	}
 }
 

@@ -199,7 +199,7 @@ func claimHistory(w *world) {
 	w.must(w.claim(c))
 	got := w.row(row.Target).History
 	w.same(h, got)
-	if last, _ := got.Last(); last.At.Nanosecond() != 999_999_028 || last.At.Location() != time.UTC {
+	if last, _ := got.Last(); last.At.Nanosecond() != 999_999_000+history.MaxOrders+4 || last.At.Location() != time.UTC {
 		w.Fatalf("want the nanoseconds and UTC, got %v", last.At)
 	}
 }

@@ -36,6 +36,7 @@ func contextEnded(w *world) {
 		w.cut(w.pair.Book.Claim(ended, claim))
 		w.cut(w.pair.Book.Claim(ended, claimOf("c2", base(), rows[2])))
 		w.cut(w.pair.Book.Note(ended, noteOf(rows[2], "r")))
+		w.cut(w.pair.Book.Note(ended, learntOf(rows[2], 1)))
 		w.cut(w.pair.Desk.Change(ended, ledger.Change{Cluster: prod, Edits: []ledger.Edit{
 			{Target: rows[0].Target, Generation: 1, Remove: true}, {Target: service("new"), Policy: policyOf(service("new"), 1)},
 		}}))
@@ -71,8 +72,9 @@ func repeatTooLate(w *world) {
 		func() error { return w.claim(claim) },
 		func() error { return w.close(closingOf(claim, base())) },
 		func() error { return w.note(noteOf(rowAt(5), "second")) },
+		func() error { return w.note(learntOf(rowAt(6), 1)) },
 		func() error {
-			return w.change(ledger.Change{Cluster: prod, Edits: []ledger.Edit{{Target: t, Generation: 6, Remove: true}}})
+			return w.change(ledger.Change{Cluster: prod, Edits: []ledger.Edit{{Target: t, Generation: 7, Remove: true}}})
 		},
 	}
 	for i, write := range writes {

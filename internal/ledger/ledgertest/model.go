@@ -91,7 +91,7 @@ func (g *player) some(stored ledger.Cluster) []ledger.Row {
 func (g *player) next(w *world, model *ledger.Memory, stored ledger.Cluster, i int) (name string, onModel, onTested func() error) {
 	at := base().Add(time.Duration(i) * 12 * time.Second) // an intent is free after three calls
 	rows := g.some(stored)
-	switch g.rand.IntN(5) {
+	switch g.rand.IntN(6) {
 	case 0, 1:
 		c := g.change(rows, i)
 		return fmt.Sprintf("change %+v", c), func() error { return model.Change(w.Context(), c) }, func() error { return w.change(c) }
@@ -101,6 +101,9 @@ func (g *player) next(w *world, model *ledger.Memory, stored ledger.Cluster, i i
 	case 3:
 		k := g.closing(stored, rows, at)
 		return fmt.Sprintf("close %+v", k), func() error { return model.Close(w.Context(), k) }, func() error { return w.close(k) }
+	case 4:
+		n := learntOf(rows[0], float64(i+1))
+		return fmt.Sprintf("note what was learnt %+v", n), func() error { return model.Note(w.Context(), n) }, func() error { return w.note(n) }
 	default:
 		n := noteOf(rows[0], fmt.Sprintf("n%d", i))
 		n.Record.At = at

@@ -31,7 +31,7 @@ func (w *world) written(t fleet.Target, at ...time.Time) []ledger.Record {
 		n := noteOf(row, fmt.Sprintf("note %d", i))
 		n.Record.At = a
 		w.must(w.note(n))
-		all = append(all, n.Record)
+		all = append(all, *n.Record)
 		row.Generation++
 	}
 	slices.Reverse(all)
@@ -80,7 +80,7 @@ func recordsPaged(w *world) {
 		n.Record.Input = []byte(`"` + strings.Repeat("x", bytes) + `"`)
 		w.must(w.note(n))
 		row.Generation++
-		all = append(all, n.Record)
+		all = append(all, *n.Record)
 	}
 	slices.Reverse(all)
 	w.same(all, w.records(row.Target, time.Time{}, 100))
@@ -107,7 +107,7 @@ func recordsOutlive(w *world) {
 func recordsNotShared(w *world) {
 	row := w.create(service("web"))[0]
 	n := noteOf(row, "r")
-	want := noteOf(row, "r").Record
+	want := *noteOf(row, "r").Record
 	w.must(w.note(n))
 	n.Record.Decision[2], n.Record.Input[1] = '!', '!'
 	got := w.records(row.Target, time.Time{}, 1)

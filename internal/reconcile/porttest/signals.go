@@ -20,6 +20,10 @@ type SignalsBed struct {
 	// Put publishes samples that sum up to sum within [start, start+period of
 	// the metric). The statistic of the metric does not matter.
 	Put func(t *testing.T, m signal.Metric, start time.Time, sum float64, samples int)
+	// Math is true where metric math of + - * / is answered.
+	Math bool
+	// HighResolution is true where samples of periods below a minute are kept apart.
+	HighResolution bool
 }
 
 // Signals runs the suite of reconcile.Signals.
@@ -38,6 +42,10 @@ func Signals(t *testing.T, open func(*testing.T) SignalsBed) {
 		{"a gap stays a gap", gap},
 		{"samples come beside their values", samples},
 		{"statistics of one metric are told apart", statistics},
+		{"a period of 20 seconds has three datapoints a minute", twentySeconds},
+		{"metric math is computed where every operand has a datapoint", metricMath},
+		{"expressions over different metrics under one id do not mix", sameIDs},
+		{"metric math and metrics are answered in the order of the queries", mathOrder},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -165,6 +173,84 @@ func statistics(w signalsWorld) {
 		want = append(want, signal.Series{Metric: m, Status: signal.Complete, Points: []signal.Point{{Start: at, Value: c.value}}})
 	}
 	compare(w.T, want, fetch(w, queries...))
+}
+
+func twentySeconds(w signalsWorld) {
+	if !w.HighResolution {
+		w.Skip("the bed has no periods below a minute")
+	}
+	at := w.Now.Add(-5 * time.Minute)
+	m := metric("A")
+	m.Period = 20 * time.Second
+	var want []signal.Point
+	for i := range 3 {
+		start := at.Add(time.Duration(i) * m.Period)
+		w.Put(w.T, m, start, float64(100+i), 4)
+		want = append(want, signal.Point{Start: start, Value: signal.Value(100 + i), Samples: 4})
+	}
+	fine := ask(m)
+	fine.Samples = true
+	minute := ask(metric("A"))
+	minute.Samples = true
+	compare(w.T, []signal.Series{
+		{Metric: m, Status: signal.Complete, Points: want},
+		{Metric: metric("A"), Status: signal.Complete, Points: []signal.Point{{Start: at, Value: 303, Samples: 12}}},
+	}, fetch(w, fine, minute))
+}
+
+// over is metric math over metrics of the suite, each under its id.
+func over(expression string, inputs ...signal.Input) signal.Metric {
+	return signal.Metric{Period: time.Minute, Expression: expression, Inputs: inputs}
+}
+
+func input(id, name string) signal.Input { return signal.Input{ID: id, Metric: metric(name)} }
+
+func metricMath(w signalsWorld) {
+	needMath(w)
+	at := w.Now.Add(-5 * time.Minute)
+	w.Put(w.T, metric("A"), at, 30, 1)
+	w.Put(w.T, metric("A"), at.Add(time.Minute), 40, 1)
+	w.Put(w.T, metric("B"), at.Add(time.Minute), 10, 1)
+	w.Put(w.T, metric("B"), at.Add(2*time.Minute), 10, 1)
+	m := over("a / b * 2", input("a", "A"), input("b", "B"))
+	want := []signal.Series{{Metric: m, Status: signal.Complete, Points: []signal.Point{{Start: at.Add(time.Minute), Value: 8}}}}
+	compare(w.T, want, fetch(w, ask(m)))
+}
+
+func sameIDs(w signalsWorld) {
+	needMath(w)
+	at := w.Now.Add(-5 * time.Minute)
+	w.Put(w.T, metric("A"), at, 30, 1)
+	w.Put(w.T, metric("B"), at, 10, 1)
+	// Both have their own m0 and e0, and one is the other's turned round.
+	one, other := over("m0 - e0", input("e0", "B"), input("m0", "A")), over("m0 - e0", input("e0", "A"), input("m0", "B"))
+	want := []signal.Series{
+		{Metric: one, Status: signal.Complete, Points: []signal.Point{{Start: at, Value: 20}}},
+		{Metric: other, Status: signal.Complete, Points: []signal.Point{{Start: at, Value: -20}}},
+	}
+	compare(w.T, want, fetch(w, ask(one), ask(other)))
+}
+
+func mathOrder(w signalsWorld) {
+	needMath(w)
+	at := w.Now.Add(-5 * time.Minute)
+	w.Put(w.T, metric("A"), at, 30, 3)
+	m := over("a * 10", input("a", "A"))
+	sampled := ask(metric("A"))
+	sampled.Samples = true
+	want := []signal.Series{
+		{Metric: m, Status: signal.Complete, Points: []signal.Point{{Start: at, Value: 300}}},
+		{Metric: metric("A"), Status: signal.Complete, Points: []signal.Point{{Start: at, Value: 30, Samples: 3}}},
+		{Metric: m, Status: signal.Complete, Points: []signal.Point{{Start: at, Value: 300}}},
+	}
+	compare(w.T, want, fetch(w, ask(m), sampled, ask(m)))
+}
+
+func needMath(w signalsWorld) {
+	w.Helper()
+	if !w.Math {
+		w.Skip("the bed has no metric math")
+	}
 }
 
 func fetch(w signalsWorld, queries ...signal.Query) []signal.Series {

@@ -106,7 +106,7 @@ func (l *Ledger) Close(ctx context.Context, c ledger.Closing) error {
 	return l.try(ctx, "Close", func() error { return l.book.Close(ctx, c) })
 }
 
-// Note stores a changed hold reason.
+// Note stores a changed hold reason and what was learnt.
 func (l *Ledger) Note(ctx context.Context, n ledger.Note) error {
 	return l.try(ctx, "Note", func() error { return l.book.Note(ctx, n) })
 }

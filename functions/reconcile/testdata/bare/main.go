@@ -10,22 +10,25 @@ import (
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/trimtab-ecs/trimtab/internal/aws/lambdaenv"
 )
 
 func main() {
-	cfg, err := config.LoadDefaultConfig(context.Background())
+	cfg, err := lambdaenv.Load(os.Getenv)
 	if err != nil {
 		os.Exit(1)
 	}
 	services, groups, targets := ecs.NewFromConfig(cfg), autoscaling.NewFromConfig(cfg), applicationautoscaling.NewFromConfig(cfg)
 	metrics, table, bus := cloudwatch.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg), eventbridge.NewFromConfig(cfg)
+	queues := sqs.NewFromConfig(cfg)
 	lambda.Start(func(ctx context.Context, _ json.RawMessage) error {
 		_, err1 := services.DescribeServices(ctx, &ecs.DescribeServicesInput{})
 		_, err2 := groups.DescribeAutoScalingGroups(ctx, &autoscaling.DescribeAutoScalingGroupsInput{})
@@ -33,6 +36,7 @@ func main() {
 		_, err4 := metrics.GetMetricData(ctx, &cloudwatch.GetMetricDataInput{})
 		_, err5 := table.Query(ctx, &dynamodb.QueryInput{})
 		_, err6 := bus.PutEvents(ctx, &eventbridge.PutEventsInput{})
-		return errors.Join(err1, err2, err3, err4, err5, err6)
+		_, err7 := queues.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{})
+		return errors.Join(err1, err2, err3, err4, err5, err6, err7)
 	})
 }

@@ -11,20 +11,22 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/trimtab-ecs/trimtab/internal/aws/asgfleet"
 	"github.com/trimtab-ecs/trimtab/internal/aws/cwsignal"
 	"github.com/trimtab-ecs/trimtab/internal/aws/dynamoledger"
 	"github.com/trimtab-ecs/trimtab/internal/aws/ebnotice"
 	"github.com/trimtab-ecs/trimtab/internal/aws/ecsfleet"
+	"github.com/trimtab-ecs/trimtab/internal/aws/lambdaenv"
 	"github.com/trimtab-ecs/trimtab/internal/aws/nativescaling"
+	"github.com/trimtab-ecs/trimtab/internal/aws/sqssignal"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/event"
@@ -38,7 +40,7 @@ func (panics) SetDesiredCount(context.Context, fleet.ServiceKey, int) error {
 }
 
 func main() {
-	cfg, err := config.LoadDefaultConfig(context.Background())
+	cfg, err := lambdaenv.Load(os.Getenv)
 	if err != nil {
 		panic(err)
 	}
@@ -50,6 +52,7 @@ func main() {
 		Services: panics{ecsfleet.New(services)},
 		Groups:   asgfleet.New(groups),
 		Signals:  cwsignal.New(cloudwatch.NewFromConfig(cfg)),
+		Queues:   sqssignal.New(sqs.NewFromConfig(cfg)),
 		Owners:   nativescaling.New(services, groups, applicationautoscaling.NewFromConfig(cfg), time.Now),
 		Notices:  ebnotice.New(eventbridge.NewFromConfig(cfg), os.Getenv("TRIMTAB_EVENT_BUS")),
 		Log:      lambdacontext.NewLogger(),

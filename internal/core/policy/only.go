@@ -1,0 +1,117 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/core/taskcount"
+)
+
+// Only gives the part of the input that the decision about one service rests
+// on: Decide makes the very same decision about it from the part as from the
+// whole. A record keeps it, where the whole cell of a group, once for each of its
+// services, would be most of the ledger. d is the decision about the whole: what
+// the account's cap leaves a service depends on the ones decided before it.
+func (in Input) Only(service fleet.ServiceName, d Decision) Input {
+	out := in
+	out.Fleet = fleetOf(in.Fleet, service)
+	out.Services = slices.DeleteFunc(slices.Clone(in.Services), func(s ServiceInput) bool { return s.Name != service })
+	out.Group, out.Account, out.Signals, out.Queues = nil, nil, nil, nil
+	for _, s := range out.Services {
+		var asked signal.Set
+		for _, q := range taskcount.Queries(fleet.ServiceKey{Cluster: in.Cell.Cluster, Service: s.Name}, s.Policy) {
+			asked = append(asked, signal.Series{Metric: q.Metric})
+		}
+		for _, v := range in.Signals {
+			if _, ok := asked.Find(v.Metric); ok {
+				out.Signals = append(out.Signals, v)
+			}
+		}
+		names := taskcount.Queues(s.Policy)
+		for _, q := range in.Queues {
+			if slices.Contains(names, q.Name) {
+				out.Queues = append(out.Queues, q)
+			}
+		}
+		if in.Account != nil && s.Policy.Spend != nil {
+			out.Account = &Account{AtMostPerHour: in.spendLeft(s, d)}
+		}
+	}
+	return out
+}
+
+// fleetOf gives what a service's decision looks at of what exists: the service,
+// and on EC2 what tells how many of its tasks fit on instances on the way and
+// whether the instances are well.
+func fleetOf(s fleet.Snapshot, service fleet.ServiceName) fleet.Snapshot {
+	out := fleet.Snapshot{At: s.At}
+	v, _ := s.Service(service)
+	onGroup := v.Compute == fleet.EC2
+	for _, x := range s.Services {
+		if x.Name == service || onGroup && x.Daemon { // a daemon takes room on every instance
+			out.Services = append(out.Services, x)
+		}
+	}
+	if !onGroup || s.Group == nil {
+		return out
+	}
+	g := *s.Group
+	g.InService = nil
+	out.Group = &g
+	for _, i := range s.Instances {
+		if i.Group == g.Name {
+			out.Instances = append(out.Instances, fleet.Instance{
+				ID: i.ID, Group: i.Group, Active: i.Active, Connected: i.Connected, Registered: i.Registered,
+			})
+		}
+	}
+	return out
+}
+
+// spendLeft is what the account's cap leaves for all tasks of one service: less
+// what the others of the cell cost, those decided before it as decided. The
+// order of the sums is that of Decide, since the last bit counts.
+func (in Input) spendLeft(service ServiceInput, d Decision) float64 {
+	cost := func(s ServiceInput, tasks int) float64 {
+		if s.Policy.Spend == nil {
+			return 0
+		}
+		return float64(s.Policy.Spend.TaskHour * float64(tasks)) // converted, so that no processor fuses it with a sum
+	}
+	base := func(s ServiceInput) int {
+		if s.History.Shadow != nil {
+			return *s.History.Shadow
+		}
+		v, _ := in.Fleet.Service(s.Name)
+		return v.Desired
+	}
+	services := slices.Clone(in.Services)
+	slices.SortStableFunc(services, func(a, b ServiceInput) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	sum := 0.0
+	for _, s := range services {
+		sum += cost(s, base(s))
+	}
+	for i, s := range services {
+		if s.Name == service.Name || i >= len(d.Services) {
+			break
+		}
+		sum += cost(s, d.Services[i].Desired) - cost(s, d.Services[i].Base)
+	}
+	return in.Account.AtMostPerHour - in.Account.OthersPerHour - (sum - cost(service, base(service)))
+}
+
+// About gives the part of the decision that is about one target.
+func (d Decision) About(t fleet.Target) Decision {
+	own := Decision{At: d.At, Cell: d.Cell, Services: []ServiceDecision{}}
+	for _, s := range d.Services {
+		if t == (fleet.ServiceKey{Cluster: d.Cell.Cluster, Service: s.Service}.Target()) {
+			own.Services = append(own.Services, s)
+		}
+	}
+	if d.Group != nil && t == fleet.GroupOf(d.Cell.Cluster, d.Group.Group) {
+		own.Group = d.Group
+	}
+	return own
+}

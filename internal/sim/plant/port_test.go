@@ -109,6 +109,31 @@ func TestSignalsPort(t *testing.T) {
 	})
 }
 
+func TestQueuesPort(t *testing.T) {
+	t.Parallel()
+	porttest.Queues(t, func(t *testing.T) porttest.QueuesBed {
+		t.Helper()
+		p, clock := empty(t)
+		must := func(t *testing.T, err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return porttest.QueuesBed{
+			Queues: p.Queues(), Now: clock.Now(),
+			Create: func(t *testing.T, name string) string {
+				t.Helper()
+				must(t, p.AddQueue(plant.Queue{Name: name}))
+				return "https://sqs." + plant.Region + ".amazonaws.com/" + plant.Account + "/" + name
+			},
+			Send:    func(t *testing.T, name string, n int) { t.Helper(); must(t, p.Send(name, n, 0)) },
+			Receive: func(t *testing.T, name string, n int) { t.Helper(); must(t, p.Receive(name, n)) },
+			Delay:   func(t *testing.T, name string, n int) { t.Helper(); must(t, p.Send(name, n, time.Minute)) },
+		}
+	})
+}
+
 func TestOwnersPort(t *testing.T) {
 	t.Parallel()
 	porttest.Owners(t, func(t *testing.T) porttest.OwnersBed {

@@ -13,7 +13,7 @@ import (
 // it off.
 type Queue struct {
 	Name     string
-	Arrivals func(second int) float64 // messages sent in each second
+	Arrivals func(second int) float64 // messages sent in each second; none if nil
 	// Delay is how long a message is delayed before it becomes visible.
 	Delay time.Duration
 	// Processing is the time from the receipt of a message to its deletion: 1 s if zero.
@@ -57,9 +57,13 @@ type queue struct {
 func (p *Plant) AddQueue(c Queue) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, err := p.queue(c.Name); err == nil || c.Name == "" || c.Arrivals == nil {
-		return fmt.Errorf("add queue %q: the name is empty or taken, or there are no arrivals", c.Name)
+	if _, err := p.queue(c.Name); err == nil || c.Name == "" {
+		return fmt.Errorf("add queue %q: the name is empty or taken", c.Name)
 	}
+	if c.Arrivals == nil {
+		c.Arrivals = func(int) float64 { return 0 }
+	}
+	p.sync()
 	for _, d := range []struct {
 		of      *time.Duration
 		instead time.Duration
@@ -112,6 +116,59 @@ func (p *Plant) queue(name string) (*queue, error) {
 	return p.queues[i], nil
 }
 
+// Send puts messages into a queue at once, beside what arrives; with a delay they
+// become visible after it.
+func (p *Plant) Send(name string, messages int, delay time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	q, err := p.queue(name)
+	if err != nil {
+		return fmt.Errorf("send %d messages: %w", messages, err)
+	}
+	p.sync()
+	q.sent += messages
+	b := batch{sent: q.seen, due: q.seen + seconds(delay), n: messages}
+	if delay <= 0 {
+		q.visible = append(q.visible, b)
+		return nil
+	}
+	q.delayed = append(q.delayed, b)
+	slices.SortStableFunc(q.delayed, func(a, b batch) int { return a.due - b.due })
+	return nil
+}
+
+// Receive takes visible messages into flight, as a reader does that never
+// deletes them: after the visibility timeout they are back.
+func (p *Plant) Receive(name string, messages int) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	q, err := p.queue(name)
+	if err != nil {
+		return fmt.Errorf("receive %d messages: %w", messages, err)
+	}
+	p.sync()
+	q.abandoned = append(q.abandoned, q.take(messages, q.seen+seconds(q.cfg.Visibility))...)
+	return nil
+}
+
+// take hands out visible messages, oldest first, that are due at a second.
+func (q *queue) take(most, due int) []batch {
+	var out []batch
+	for most > 0 && len(q.visible) > 0 {
+		b := &q.visible[0]
+		n := min(most, b.n)
+		out = append(out, batch{sent: b.sent, due: due, n: n})
+		most -= n
+		if b.n -= n; b.n == 0 {
+			q.visible = q.visible[1:]
+		}
+	}
+	if len(q.visible) == 0 {
+		q.visible = nil
+	}
+	return out
+}
+
 // integrate lets time pass in a queue that nobody works off.
 func (q *queue) integrate(to int) {
 	for sec := q.seen; sec < to; sec++ {
@@ -158,18 +215,9 @@ func (q *queue) receive(sec int, pace float64) {
 		return
 	}
 	q.room = min(q.room+pace, pace+1)
-	for q.room >= 1-1e-9 && len(q.visible) > 0 {
-		b := &q.visible[0]
-		n := min(int(q.room+1e-9), b.n)
-		q.flying = append(q.flying, batch{sent: b.sent, due: sec + max(seconds(q.cfg.Processing), 1), n: n})
-		q.room -= float64(n)
-		if b.n -= n; b.n == 0 {
-			q.visible = q.visible[1:]
-		}
-	}
-	if len(q.visible) == 0 {
-		q.visible = nil
-	}
+	got := q.take(int(q.room+1e-9), sec+max(seconds(q.cfg.Processing), 1))
+	q.room -= float64(count(got))
+	q.flying = append(q.flying, got...)
 }
 
 // abandon leaves the messages of one of the running tasks, which stops: they

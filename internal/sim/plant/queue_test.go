@@ -171,7 +171,8 @@ func TestQueueFaults(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"queue twice":   b.AddQueue(plant.Queue{Name: "jobs", Arrivals: constant(1)}),
-		"no arrivals":   b.AddQueue(plant.Queue{Name: "x"}),
+		"send nowhere":  b.Send("none", 1, 0),
+		"read nowhere":  b.Receive("none", 1),
 		"two workers":   b.AddService(plant.Service{Name: "x", Queue: "jobs", Capacity: 1}),
 		"load and more": b.AddService(plant.Service{Name: "x", Queue: "jobs", Load: constant(1), Capacity: 1}),
 	} {
@@ -224,6 +225,27 @@ func TestQueueConservation(t *testing.T) {
 			rt.Fatalf("with 200 tasks for long the queue is %+v", v)
 		}
 	})
+}
+
+// What a reader takes and never deletes is back after the visibility timeout, with
+// its age; what is sent with a delay is visible after it.
+func TestQueueSendAndReceive(t *testing.T) {
+	t.Parallel()
+	b := queueBed(t, plant.Options{}, plant.Queue{Visibility: 30 * time.Second}, plant.Service{})
+	b.must(b.Send("jobs", 5, 0))
+	b.must(b.Send("jobs", 3, 20*time.Second))
+	b.must(b.Receive("jobs", 2))
+	if q := b.state(); q.Visible != 3 || q.InFlight != 2 || q.Delayed != 3 {
+		t.Errorf("of 5 sent, 2 received and 3 delayed: %+v", q)
+	}
+	b.to(25 * time.Second)
+	if q := b.state(); q.Visible != 6 || q.InFlight != 2 || q.Delayed != 0 {
+		t.Errorf("after the delay: %+v", q)
+	}
+	b.to(35 * time.Second)
+	if q := b.state(); q.Visible != 8 || q.InFlight != 0 || b.QueueView("jobs").Age != 35*time.Second {
+		t.Errorf("after the visibility timeout: %+v", q)
+	}
 }
 
 func TestQueueIsDeterministic(t *testing.T) {

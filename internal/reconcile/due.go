@@ -45,7 +45,7 @@ func hot(now time.Time, r ledger.Row) bool {
 	if r.Reason == nil || r.Intent != nil || r.Reason.Wanted > r.Reason.Desired || r.Reason.Rule == history.MissingData {
 		return true
 	}
-	if r.Policy != nil && r.Policy.Service != nil && edged(now, *r.Policy.Service) {
+	if r.Policy != nil && r.Policy.Service != nil && (asleep(r) || edged(now, *r.Policy.Service)) {
 		return true
 	}
 	quiet := spec.DefaultInWindow
@@ -62,6 +62,11 @@ func hot(now time.Time, r ledger.Row) bool {
 	}
 	return !calm(r.Reason.Rule) && now.Sub(r.Reason.First) < quiet
 }
+
+// asleep tells whether the service is at zero tasks. Who waits for its first task
+// waits for the next look, and five minutes would be too long; few metrics are
+// read for a service that sleeps, and it costs nothing else.
+func asleep(r ledger.Row) bool { return r.Reason.Desired == 0 }
 
 // edgedFor is how long after the edge of a scheduled window its service is
 // evaluated at every tick: two of them, one of which may be lost.

@@ -472,3 +472,28 @@ func TestWindowsAreHeededAtTheirEdges(t *testing.T) {
 		wantCalls(t, w, "service checkout 8")
 	}
 }
+
+// A service at zero tasks is looked at every minute: its queue fills between two
+// ticks, and the next one starts the first task.
+func TestSleepersAreLookedAtEveryMinute(t *testing.T) {
+	t.Parallel()
+	for offset := range 5 {
+		w := newWorld(t)
+		visible := 0
+		w.stair.Queues = &queueHand{answer: func(qs []string) ([]signal.Queue, error) {
+			return []signal.Queue{{Name: qs[0], At: w.now, Status: signal.Complete, Visible: visible}}, nil
+		}}
+		p := backlogOf("jobs")
+		p.MinCapacity, p.Policies = 0, p.Policies[1:]
+		w.apply(t, "checkout", p)
+		w.services[0] = steady("checkout", 0)
+		arrival := noon.Add(time.Duration(60+offset) * time.Minute)
+		for w.now = noon; w.now.Before(arrival); w.now = w.now.Add(time.Minute) {
+			w.mustRun(t, event.Event{Kind: event.Tick})
+		}
+		wantCalls(t, w)
+		visible, w.now = 3, arrival
+		w.mustRun(t, event.Event{Kind: event.Tick})
+		wantCalls(t, w, "service checkout 1")
+	}
+}

@@ -48,25 +48,29 @@ func sorted(dims []signal.Dimension) []signal.Dimension {
 }
 
 // Put publishes one datapoint of a custom metric, at once and whole: samples
-// that add up to sum in the minute that begins at start. The statistic of the
-// metric does not matter.
+// that add up to sum in the minute that begins at start, or in the shorter period
+// of the metric. Its statistic does not matter.
 func (p *Plant) Put(m signal.Metric, start time.Time, sum float64, samples int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	minute := int(start.Sub(p.start) / time.Minute)
 	if start.Before(p.start) || samples < 1 || m.Namespace == "AWS/ECS" {
 		return fmt.Errorf("put %d samples of %s/%s at %s: a custom metric, a time after the start %s and at least one sample are needed",
 			samples, m.Namespace, m.Name, start, p.start)
 	}
 	x := p.meter(m)
 	if x == nil {
-		x = p.newMeter(signal.Metric{Namespace: m.Namespace, Name: m.Name, Dimensions: slices.Clone(m.Dimensions)}, time.Minute, nil)
+		step := time.Minute
+		if m.Period >= time.Second {
+			step = min(step, m.Period)
+		}
+		x = p.newMeter(signal.Metric{Namespace: m.Namespace, Name: m.Name, Dimensions: slices.Clone(m.Dimensions)}, step, nil)
 		p.addMeter(x)
 	}
-	for len(x.points) <= minute {
+	slot := int(start.Sub(p.start) / x.step)
+	for len(x.points) <= slot {
 		x.points = append(x.points, datapoint{})
 	}
-	x.points[minute] = datapoint{average: sum / float64(samples), samples: samples}
+	x.points[slot] = datapoint{average: sum / float64(samples), samples: samples}
 	return nil
 }
 

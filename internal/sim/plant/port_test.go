@@ -98,7 +98,7 @@ func TestSignalsPort(t *testing.T) {
 		p, clock := empty(t)
 		clock.RunUntil(begin().Add(25 * time.Hour))
 		return porttest.SignalsBed{
-			Signals: p.Signals(), Now: clock.Now(),
+			Signals: p.Signals(), Now: clock.Now(), Math: true, HighResolution: true,
 			Put: func(t *testing.T, m signal.Metric, start time.Time, sum float64, samples int) {
 				t.Helper()
 				if err := p.Put(m, start, sum, samples); err != nil {

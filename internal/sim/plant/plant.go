@@ -1,4 +1,4 @@
-// Package plant gives a simulated ECS, EC2 Auto Scaling and CloudWatch on a
+// Package plant gives a simulated ECS, EC2 Auto Scaling, CloudWatch and SQS on a
 // virtual clock, with their delays and their faults, behind the ports of reconcile.
 //
 // It is a fluid model at one-second grain: demand is measured in tasks' worth

@@ -251,8 +251,8 @@ func TestDeployment(t *testing.T) {
 	}
 }
 
-// However counts are ordered and deployments started, tasks are conserved and
-// the service ends at its desired count.
+// However counts are ordered, deployments started, tasks killed and kept from
+// starting, tasks are conserved and the service ends at its desired count.
 func TestConservation(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -274,7 +274,8 @@ func TestConservation(t *testing.T) {
 			rt.Fatal(err)
 		}
 		for range rapid.IntRange(1, 20).Draw(rt, "steps") {
-			switch rapid.IntRange(0, 3).Draw(rt, "what") {
+			now := clock.Now()
+			switch rapid.IntRange(0, 7).Draw(rt, "what") {
 			case 0, 1:
 				err = p.SetDesired("web", rapid.IntRange(0, 12).Draw(rt, "tasks"))
 			case 2:
@@ -283,6 +284,14 @@ func TestConservation(t *testing.T) {
 				if compute == fleet.EC2 {
 					err = p.Groups().SetDesiredCapacity(t.Context(), "hosts", rapid.IntRange(0, 10).Draw(rt, "instances"))
 				}
+			case 4:
+				err = p.BlueGreen("web", time.Duration(rapid.IntRange(0, 300).Draw(rt, "shift"))*time.Second)
+			case 5:
+				err = p.Crash("web", now.Add(time.Second), rapid.Float64Range(0, 1).Draw(rt, "share"), 30*time.Second)
+			case 6:
+				err = p.FailStarts("web", now, now.Add(time.Duration(rapid.IntRange(0, 200).Draw(rt, "failing"))*time.Second))
+			case 7:
+				p.SetQuota(rapid.IntRange(0, 10).Draw(rt, "quota"))
 			}
 			if err != nil {
 				rt.Fatal(err)
@@ -295,9 +304,10 @@ func TestConservation(t *testing.T) {
 		if compute == fleet.EC2 {
 			err = p.Groups().SetDesiredCapacity(t.Context(), "hosts", 10)
 		}
-		clock.RunUntil(clock.Now().Add(20 * time.Minute))
+		p.SetQuota(0)
+		clock.RunUntil(clock.Now().Add(time.Hour))
 		if v := p.View("web"); err != nil || v.Running != v.Desired || v.Pending+v.Unplaced != 0 || v.Deploying {
-			rt.Fatalf("after 20 quiet minutes: %+v (%v)", v, err)
+			rt.Fatalf("after a quiet hour: %+v (%v)", v, err)
 		}
 	})
 }

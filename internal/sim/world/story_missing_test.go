@@ -85,6 +85,27 @@ func TestH5ScaleInNeedsFreshPoints(t *testing.T) {
 	}
 }
 
+// H5: what was true twenty minutes ago is no proof. From 01:00 on every datapoint
+// comes that late; the load falls at 02:00, and nothing is removed on old news.
+func TestH5StaleIsNoProof(t *testing.T) {
+	t.Parallel()
+	s := distorted(t, t, between(7200, 86400, 90, 30), func(_ signal.Metric, minute int) plant.Distortion {
+		if minute >= 60 && minute < 300 {
+			return plant.Distortion{Late: 20 * time.Minute}
+		}
+		return plant.Distortion{}
+	})
+	s.to(t, 5*time.Hour)
+	if low, _ := s.extent(0, 5*time.Hour); low < 15 {
+		t.Errorf("on datapoints of twenty minutes ago it fell to %d", low)
+	}
+	if v := s.to(t, 8*time.Hour); !settled(v.Desired, 5) {
+		t.Errorf("three hours after they come in time again %+v, want about 5 desired", v)
+	}
+	s.sound(t)
+	s.calm()
+}
+
 // H5: a Sum over five minutes that is read as its last minutes are still on their
 // way is not whole. At a constant demand it must not look like a fall.
 func TestH5UnfinishedSum(t *testing.T) {

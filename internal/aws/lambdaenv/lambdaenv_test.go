@@ -1,6 +1,7 @@
 package lambdaenv_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -12,9 +13,7 @@ import (
 
 func env(more map[string]string) func(string) string {
 	all := map[string]string{"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AK", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"}
-	for k, v := range more {
-		all[k] = v
-	}
+	maps.Copy(all, more)
 	return func(name string) string { return all[name] }
 }
 

@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -169,16 +170,13 @@ func behave(edit func(*spec.Service)) editing {
 func wait(d time.Duration) string { return spec.Duration(d).String() }
 
 func limitsWords(ls []spec.RateLimit) string {
-	out := ""
-	for i, l := range ls {
-		if i > 0 {
-			out += ", "
-		}
+	out := make([]string, 0, len(ls))
+	for _, l := range ls {
 		if l.Tasks > 0 {
-			out += fmt.Sprintf("%d tasks in %s", l.Tasks, l.Period)
+			out = append(out, fmt.Sprintf("%d tasks in %s", l.Tasks, l.Period))
 			continue
 		}
-		out += fmt.Sprintf("%s %% in %s", number(l.Percent), l.Period)
+		out = append(out, fmt.Sprintf("%s %% in %s", number(l.Percent), l.Period))
 	}
-	return out
+	return strings.Join(out, ", ")
 }

@@ -180,7 +180,7 @@ func (m Metric) hash() uint64 {
 	for _, d := range m.Dimensions {
 		h += text(text(17, d.Name), d.Value)
 	}
-	return text(h, m.Statistic) ^ uint64(m.Period) ^ text(7, m.Expression)
+	return text(h, m.Statistic) ^ text(7, m.Expression)
 }
 
 // same tells whether both metrics have one Key, without building it: the cell

@@ -1,6 +1,7 @@
 // Command bare is a handler that links the clients of the reconcile function,
 // makes one request with each and does nothing else: what the function's size
-// and start are compared with.
+// and start are compared with. It takes its configuration from the SDK's loader,
+// as handlers do.
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
@@ -17,12 +19,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-
-	"github.com/trimtab-ecs/trimtab/internal/aws/lambdaenv"
 )
 
 func main() {
-	cfg, err := lambdaenv.Load(os.Getenv)
+	cfg, err := config.LoadDefaultConfig(context.Background())
 	if err != nil {
 		os.Exit(1)
 	}

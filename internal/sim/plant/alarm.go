@@ -10,11 +10,14 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/sim"
 )
 
-// Alarm configures a CloudWatch alarm on the average CPU utilisation of a
-// service, of one-minute datapoints, with missing data treated as missing.
+// Alarm configures a CloudWatch alarm on one-minute datapoints, with missing
+// data treated as missing.
 type Alarm struct {
-	Name      string
-	Service   fleet.ServiceName
+	Name    string
+	Service fleet.ServiceName
+	// Metric is what is watched: the average CPU utilisation of the service if it
+	// has no name. A metric that does not exist yet has no datapoints.
+	Metric    signal.Metric
 	Below     bool    // breaching is below the threshold, not above it
 	Threshold float64 // percent
 	// Periods is how many datapoints are looked at, Breaching how many of them
@@ -65,11 +68,22 @@ func (p *Plant) AddAlarm(c Alarm) error {
 	if c.Periods < 1 || c.Breaching < 1 || c.Breaching > c.Periods {
 		return fmt.Errorf("add alarm %s: %d of %d datapoints: 1 <= breaching <= periods is needed", c.Name, c.Breaching, c.Periods)
 	}
+	c.Metric = c.watched(p.opt.Cluster)
 	a := &alarm{cfg: c, state: event.StateInsufficientData, since: p.clock.Now()}
 	p.alarms = append(p.alarms, a)
 	phase := time.Duration(sim.NewRand(p.opt.Seed, "phase of "+c.Name).IntN(60)) * time.Second
 	p.clock.Every(p.clock.Now().Truncate(time.Minute).Add(time.Minute+phase), time.Minute, sim.Alarms, func() { p.evaluate(a) })
 	return nil
+}
+
+// watched gives the metric of the alarm.
+func (c Alarm) watched(cluster fleet.ClusterName) signal.Metric {
+	if c.Metric.Name != "" {
+		return c.Metric
+	}
+	m := serviceMetric(fleet.ServiceKey{Cluster: cluster, Service: c.Service}, "CPUUtilization")
+	m.Statistic = "Average"
+	return m
 }
 
 // AlarmState gives the state of an alarm; an unknown one has none.
@@ -112,21 +126,20 @@ func (p *Plant) evaluate(a *alarm) {
 // than the periods asked for when the newest have not come, here by the longest
 // lag and two minutes more.
 func (p *Plant) window(a *alarm, now time.Time) []signal.Point {
-	s, err := p.service(a.cfg.Service)
-	if err != nil {
+	m := p.meter(a.cfg.Metric)
+	if m == nil {
 		return nil
 	}
-	newest, _, ok := s.cpu.newest(now)
+	newest, _, ok := m.newest(now, a.cfg.Metric.Statistic)
 	end := p.start.Add(time.Duration(newest+1) * time.Minute)
 	if !ok || now.Sub(end) > p.opt.Lag.High+2*time.Minute {
 		return nil
 	}
 	var pts []signal.Point
 	for i := newest - a.cfg.Periods + 1; i <= newest; i++ {
-		if avg, n, whole := s.cpu.at(i, now, 0); n > 0 && whole {
-			pts = append(pts, signal.Point{
-				Start: p.start.Add(time.Duration(i) * time.Minute), Value: signal.Value(avg), Samples: signal.Value(n),
-			})
+		if v, ok := m.minute(i, now, a.cfg.Metric.Statistic); ok {
+			v.Start = p.start.Add(time.Duration(i) * time.Minute)
+			pts = append(pts, v)
 		}
 	}
 	return pts

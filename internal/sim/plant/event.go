@@ -130,11 +130,13 @@ func (c Change) data() alarmData {
 	d.State = alarmSide{Value: string(c.To), Reason: c.reason(), ReasonData: c.reasonData(), Timestamp: c.At.UTC().Format(awsStamp)}
 	d.PreviousState = alarmSide{Value: string(c.From), Reason: "Unchecked: Initial alarm creation", Timestamp: c.Since.UTC().Format(awsStamp)}
 	d.Configuration.Description = "Wakes Trimtab for " + string(c.Alarm.Service) + "."
-	d.Configuration.Metrics = []alarmQuery{{ID: "cpu", ReturnData: true, MetricStat: alarmMetricStat{
-		Metric: alarmMetric{Namespace: "AWS/ECS", Name: "CPUUtilization", Dimensions: map[string]string{
-			"ClusterName": string(c.Cluster), "ServiceName": string(c.Alarm.Service),
-		}},
-		Period: 60, Stat: "Average",
+	watched, dimensions := c.Alarm.watched(c.Cluster), map[string]string{}
+	for _, v := range watched.Dimensions {
+		dimensions[v.Name] = v.Value
+	}
+	d.Configuration.Metrics = []alarmQuery{{ID: "m1", ReturnData: true, MetricStat: alarmMetricStat{
+		Metric: alarmMetric{Namespace: watched.Namespace, Name: watched.Name, Dimensions: dimensions},
+		Period: 60, Stat: watched.Statistic,
 	}}}
 	return d
 }
@@ -167,7 +169,7 @@ func (c Change) reasonData() string {
 		Recent     []signal.Value `json:"recentDatapoints"`
 		Threshold  float64        `json:"threshold"`
 		Datapoints []evaluated    `json:"evaluatedDatapoints,omitempty"`
-	}{Version: "1.0", QueryDate: c.At.UTC().Format(awsStamp), Statistic: "Average", Period: 60, Recent: []signal.Value{}, Threshold: c.Alarm.Threshold}
+	}{Version: "1.0", QueryDate: c.At.UTC().Format(awsStamp), Statistic: c.Alarm.watched(c.Cluster).Statistic, Period: 60, Recent: []signal.Value{}, Threshold: c.Alarm.Threshold}
 	for i, p := range c.Points {
 		if i == 0 {
 			d.StartDate = p.Start.UTC().Format(awsStamp)
@@ -199,19 +201,14 @@ func (p *Plant) emitDeployment(s *service, name string) {
 	}.bytes(now))
 }
 
-// emitUnplaced tells that a task fits on no instance, at most once a minute
-// for each service.
-func (p *Plant) emitUnplaced(s *service) {
+// emitAction sends an ECS service action of kind ERROR.
+func (p *Plant) emitAction(s *service, name, reason string) {
 	now := p.clock.Now()
-	if !s.complained.IsZero() && now.Sub(s.complained) < time.Minute {
-		return
-	}
-	s.complained = now
 	p.emit(envelope{
 		ID: p.ids.uuid(), DetailType: "ECS Service Action", Source: "aws.ecs",
 		Resources: []string{p.serviceARN(s)}, Detail: map[string]any{
-			"eventType": "ERROR", "eventName": "SERVICE_TASK_PLACEMENT_FAILURE", "clusterArn": arn("ecs", "cluster/"+string(p.opt.Cluster)),
-			"reason": "RESOURCE:CPU", "createdAt": now.UTC().Format(time.RFC3339Nano),
+			"eventType": "ERROR", "eventName": name, "clusterArn": arn("ecs", "cluster/"+string(p.opt.Cluster)),
+			"reason": reason, "createdAt": now.UTC().Format(time.RFC3339Nano),
 		},
 	}.bytes(now))
 }

@@ -17,10 +17,11 @@ var (
 	ErrReplyLost = errors.New("RequestTimeout: the reply was lost")
 	// ErrTransactionConflict: DynamoDB was writing one of the items for another transaction.
 	ErrTransactionConflict error = refusal("TransactionConflictException: Transaction is ongoing for the item")
-	// ErrServiceNotFound, ErrClusterNotFound and ErrGroupNotFound name what does not exist.
+	// ErrServiceNotFound, ErrClusterNotFound, ErrGroupNotFound and ErrQueueNotFound name what does not exist.
 	ErrServiceNotFound error = refusal("ServiceNotFoundException: Service not found")
 	ErrClusterNotFound error = refusal("ClusterNotFoundException: Cluster not found")
 	ErrGroupNotFound   error = refusal("ValidationError: AutoScalingGroup name not found")
+	ErrQueueNotFound   error = refusal("QueueDoesNotExist: The specified queue does not exist")
 )
 
 // refusal is an answer of an API: its code, a colon, its words. A lost reply is
@@ -43,6 +44,7 @@ const (
 	ECS         API = "ecs"
 	AutoScaling API = "autoscaling"
 	CloudWatch  API = "cloudwatch"
+	SQS         API = "sqs"
 	Ownership   API = "applicationautoscaling"
 	EventBridge API = "events"
 	DynamoDB    API = "dynamodb"

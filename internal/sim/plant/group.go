@@ -93,7 +93,7 @@ func (p *Plant) SetSuspended(n fleet.GroupName, suspended bool) error {
 type GroupView struct {
 	Desired    int
 	InService  int
-	Waiting    int // tasks that fit on no instance
+	Waiting    int // tasks that have no instance
 	Activities []Activity
 }
 
@@ -112,10 +112,8 @@ func (p *Plant) GroupView(n fleet.GroupName) GroupView {
 		}
 	}
 	for _, s := range p.services {
-		for _, t := range s.tasks {
-			if s.group == g && t.host == nil {
-				v.Waiting++
-			}
+		if s.group == g {
+			v.Waiting += s.waiting
 		}
 	}
 	return v
@@ -194,9 +192,9 @@ func (p *Plant) terminate(i *instance) {
 }
 
 // place puts a task on the first instance, oldest first, that has CPU and
-// memory left, and starts it after the delay. It is deliberately simpler than
-// core/placement and shares no line with it, so that each checks the other.
-func (p *Plant) place(t *task, delay time.Duration) bool {
+// memory left. It is deliberately simpler than core/placement and shares no line
+// with it, so that each checks the other.
+func (p *Plant) place(t *task) bool {
 	need := t.service.cfg.Size
 	for _, i := range t.service.group.instances {
 		if !i.booted || need.CPU > i.remaining.CPU || need.Memory > i.remaining.Memory {
@@ -206,22 +204,16 @@ func (p *Plant) place(t *task, delay time.Duration) bool {
 		i.tasks++
 		i.remaining.CPU -= need.CPU
 		i.remaining.Memory -= need.Memory
-		p.at(p.clock.Now().Add(delay), func() { p.run(t) })
 		return true
 	}
 	return false
 }
 
-// placeWaiting gives the waiting tasks of a group another try, oldest first.
+// placeWaiting gives the waiting tasks of a group another try, service by service.
 func (p *Plant) placeWaiting(g *group) {
 	for _, s := range p.services {
-		if s.group != g {
-			continue
-		}
-		for _, t := range s.tasks {
-			if t.host == nil {
-				p.place(t, s.cfg.Start.Draw(s.rng))
-			}
+		if s.group == g {
+			p.retry(s)
 		}
 	}
 }

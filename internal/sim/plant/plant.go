@@ -1,4 +1,4 @@
-// Package plant gives a simulated ECS, EC2 Auto Scaling and CloudWatch on a
+// Package plant gives a simulated ECS, EC2 Auto Scaling, CloudWatch and SQS on a
 // virtual clock, with their delays and their faults, behind the ports of reconcile.
 //
 // It is a fluid model at one-second grain: demand is measured in tasks' worth
@@ -16,6 +16,7 @@ import (
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
 	"github.com/trimtab-ecs/trimtab/internal/reconcile"
 	"github.com/trimtab-ecs/trimtab/internal/sim"
 )
@@ -35,11 +36,20 @@ type Options struct {
 	// datapoint: 90 s to 150 s. With it an alarm of three one-minute datapoints
 	// takes 360 s on average from the rise of the load, where AWS measured 363 s.
 	Lag sim.Spread
+	// FastLag is the lag of metrics of less than a minute: 10 s to 22 s. With it
+	// an alarm of three 20-second datapoints takes about AWS's 86 s.
+	FastLag sim.Spread
 	// Partial is how long before it is whole the newest datapoint can be seen
 	// with only some of the tasks in it. It is 0, never, unless set.
 	Partial time.Duration
 	// Fault decides the fate of every call; nil means that all succeed.
 	Fault Fault
+	// Distort decides what becomes of each datapoint; nil leaves them alone. It
+	// must depend on its arguments alone.
+	Distort func(m signal.Metric, start time.Time) Distortion
+	// FargateTasks is how many tasks Fargate runs at once, as an account's quota or
+	// a region without capacity does; 0 is no limit, see SetQuota.
+	FargateTasks int
 	// Emit takes the ECS events of the plant as EventBridge would deliver them; nil drops them.
 	Emit func(raw []byte)
 }
@@ -55,7 +65,9 @@ type Plant struct {
 	mu       sync.Mutex
 	services []*service
 	groups   []*group
+	queues   []*queue
 	meters   []*meter
+	steps    []time.Duration // at which meters are read
 	alarms   []*alarm
 	owners   map[fleet.Target]policy.Owner
 	notices  []reconcile.Notice
@@ -83,6 +95,9 @@ func New(clock *sim.Clock, opt Options) (*Plant, error) {
 	if opt.Lag == (sim.Spread{}) {
 		opt.Lag = sim.Spread{Low: 90 * time.Second, High: 150 * time.Second}
 	}
+	if opt.FastLag == (sim.Spread{}) {
+		opt.FastLag = sim.Spread{Low: 10 * time.Second, High: 22 * time.Second}
+	}
 	if opt.Fault == nil {
 		opt.Fault = func(Call) error { return nil }
 	}
@@ -93,7 +108,7 @@ func New(clock *sim.Clock, opt Options) (*Plant, error) {
 		clock: clock, opt: opt, start: start, ids: idSource{rng: sim.NewRand(opt.Seed, "ids")},
 		owners: map[fleet.Target]policy.Owner{}, calls: map[string]int{},
 	}
-	clock.Every(start.Add(time.Minute), time.Minute, sim.Metrics, p.closeMinute)
+	clock.Every(start.Add(time.Minute), time.Minute, sim.Physics, p.complain)
 	return p, nil
 }
 
@@ -109,6 +124,9 @@ func (p *Plant) sync() {
 	now := p.second()
 	for _, s := range p.services {
 		s.integrate(now)
+	}
+	for _, q := range p.queues {
+		q.integrate(now)
 	}
 }
 
@@ -145,10 +163,21 @@ func (p *Plant) AddService(c Service) error {
 	if _, err := p.service(c.Name); err == nil || c.Name == "" {
 		return fmt.Errorf("add service %q: the name is empty or taken", c.Name)
 	}
-	if c.Load == nil || c.Capacity <= 0 || c.Desired < 0 {
-		return fmt.Errorf("add service %s: load, a capacity above 0 and a desired count of at least 0 are needed", c.Name)
+	if (c.Load == nil) == (c.Queue == "") || c.Capacity <= 0 || c.Desired < 0 {
+		return fmt.Errorf("add service %s: load or a queue, a capacity above 0 and a desired count of at least 0 are needed", c.Name)
 	}
+	p.sync()
 	s := p.newService(c)
+	if c.Queue != "" {
+		q, err := p.queue(c.Queue)
+		if err != nil {
+			return fmt.Errorf("add service %s: %w", c.Name, err)
+		}
+		if q.worker != nil {
+			return fmt.Errorf("add service %s: queue %s is worked off by service %s", c.Name, c.Queue, q.worker.cfg.Name)
+		}
+		q.worker, s.queue = s, q
+	}
 	if s.cfg.Group != "" {
 		g, err := p.group(s.cfg.Group)
 		if err != nil {
@@ -159,7 +188,7 @@ func (p *Plant) AddService(c Service) error {
 	p.services = append(p.services, s)
 	p.settle(s)
 	for _, t := range s.tasks {
-		if t.host != nil || s.group == nil {
+		if !t.waiting {
 			p.run(t)
 		}
 	}
@@ -187,25 +216,6 @@ func (p *Plant) setDesired(n fleet.ServiceName, tasks int) error {
 	}
 	s.activities = append(s.activities, Activity{At: p.clock.Now(), From: s.desired, To: tasks})
 	s.desired = tasks
-	p.settle(s)
-	return nil
-}
-
-// Deploy begins a rolling deployment of a service: new tasks start beside the
-// old ones up to 200 %, each that runs replaces an old one, and the rollout
-// counts as in progress for at least bake, as with deployment alarms.
-func (p *Plant) Deploy(n fleet.ServiceName, bake time.Duration) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s, err := p.service(n)
-	if err != nil {
-		return err
-	}
-	p.sync()
-	now := p.clock.Now()
-	s.revision++
-	s.deployed, s.bakeUntil, s.rolling = now, now.Add(bake), true
-	p.at(s.bakeUntil, func() { p.settle(s) })
 	p.settle(s)
 	return nil
 }
@@ -238,6 +248,7 @@ type View struct {
 	Desired   int
 	Running   int
 	Pending   int
+	Unplaced  int // neither running nor pending
 	Deploying bool
 }
 
@@ -251,7 +262,7 @@ func (p *Plant) View(n fleet.ServiceName) View {
 	}
 	return View{
 		Demand: s.demand(p.second()), Desired: s.desired, Running: s.running,
-		Pending: len(s.tasks) - s.running, Deploying: s.rolling,
+		Pending: len(s.tasks) - s.running - s.waiting, Unplaced: s.waiting, Deploying: s.rolling,
 	}
 }
 
@@ -285,16 +296,19 @@ func (p *Plant) Tally(n fleet.ServiceName) Tally {
 }
 
 // Check tells which of the plant's invariants is broken: counts within their
-// bounds, no task or instance lost, no instance overfull.
+// bounds, no task, instance or message lost, no instance overfull.
 func (p *Plant) Check() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	errs := make([]error, 0, len(p.services)+len(p.groups))
+	errs := make([]error, 0, len(p.services)+len(p.groups)+len(p.queues))
 	for _, s := range p.services {
 		errs = append(errs, s.check())
 	}
 	for _, g := range p.groups {
 		errs = append(errs, g.check(p.services))
+	}
+	for _, q := range p.queues {
+		errs = append(errs, q.check())
 	}
 	return errors.Join(errs...)
 }

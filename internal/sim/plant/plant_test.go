@@ -251,8 +251,8 @@ func TestDeployment(t *testing.T) {
 	}
 }
 
-// However counts are ordered and deployments started, tasks are conserved and
-// the service ends at its desired count.
+// However counts are ordered, deployments started, tasks killed and kept from
+// starting, tasks are conserved and the service ends at its desired count.
 func TestConservation(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -274,7 +274,8 @@ func TestConservation(t *testing.T) {
 			rt.Fatal(err)
 		}
 		for range rapid.IntRange(1, 20).Draw(rt, "steps") {
-			switch rapid.IntRange(0, 3).Draw(rt, "what") {
+			now := clock.Now()
+			switch rapid.IntRange(0, 7).Draw(rt, "what") {
 			case 0, 1:
 				err = p.SetDesired("web", rapid.IntRange(0, 12).Draw(rt, "tasks"))
 			case 2:
@@ -283,6 +284,14 @@ func TestConservation(t *testing.T) {
 				if compute == fleet.EC2 {
 					err = p.Groups().SetDesiredCapacity(t.Context(), "hosts", rapid.IntRange(0, 10).Draw(rt, "instances"))
 				}
+			case 4:
+				err = p.BlueGreen("web", time.Duration(rapid.IntRange(0, 300).Draw(rt, "shift"))*time.Second)
+			case 5:
+				err = p.Crash("web", now.Add(time.Second), rapid.Float64Range(0, 1).Draw(rt, "share"), 30*time.Second)
+			case 6:
+				err = p.FailStarts("web", now, now.Add(time.Duration(rapid.IntRange(0, 200).Draw(rt, "failing"))*time.Second))
+			case 7:
+				p.SetQuota(rapid.IntRange(0, 10).Draw(rt, "quota"))
 			}
 			if err != nil {
 				rt.Fatal(err)
@@ -295,9 +304,10 @@ func TestConservation(t *testing.T) {
 		if compute == fleet.EC2 {
 			err = p.Groups().SetDesiredCapacity(t.Context(), "hosts", 10)
 		}
-		clock.RunUntil(clock.Now().Add(20 * time.Minute))
-		if v := p.View("web"); err != nil || v.Running != v.Desired || v.Pending != 0 || v.Deploying {
-			rt.Fatalf("after 20 quiet minutes: %+v (%v)", v, err)
+		p.SetQuota(0)
+		clock.RunUntil(clock.Now().Add(time.Hour))
+		if v := p.View("web"); err != nil || v.Running != v.Desired || v.Pending+v.Unplaced != 0 || v.Deploying {
+			rt.Fatalf("after a quiet hour: %+v (%v)", v, err)
 		}
 	})
 }
@@ -316,7 +326,7 @@ func TestInstances(t *testing.T) {
 		Load: constant(30), Capacity: 10, Start: sim.Fixed(30 * time.Second),
 	}))
 	b.must(b.SetDesired("web", 6))
-	if v := b.to(time.Minute); v.Running != 4 || v.Pending != 2 || b.GroupView("hosts").Waiting != 2 {
+	if v := b.to(time.Minute); v.Running != 4 || v.Unplaced != 2 || b.GroupView("hosts").Waiting != 2 {
 		t.Errorf("with one instance: %+v, want 4 running and 2 waiting for room", v)
 	}
 	b.must(p.Groups().SetDesiredCapacity(t.Context(), "hosts", 2))
@@ -336,7 +346,7 @@ func TestInstances(t *testing.T) {
 	}
 	// The oldest instance goes with its four tasks; two of them fit on the other.
 	b.must(p.Groups().SetDesiredCapacity(t.Context(), "hosts", 1))
-	if v := b.to(5 * time.Minute); v.Running != 4 || v.Pending != 2 {
+	if v := b.to(5 * time.Minute); v.Running != 4 || v.Unplaced != 2 {
 		t.Errorf("after losing an instance: %+v, want 4 running and 2 waiting", v)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -20,6 +21,9 @@ func (p *Plant) Groups() reconcile.Groups { return autoscaling{p} }
 
 // Signals gives the plant's CloudWatch.
 func (p *Plant) Signals() reconcile.Signals { return cloudwatch{p} }
+
+// Queues gives the plant's SQS.
+func (p *Plant) Queues() reconcile.Queues { return sqs{p} }
 
 // Owners gives the plant's other writers, as SetOwner left them.
 func (p *Plant) Owners() reconcile.Owners { return owners{p} }
@@ -127,11 +131,12 @@ func (p *Plant) known(c fleet.ClusterName, op string) error {
 func (p *Plant) show(s *service) fleet.Service {
 	out := fleet.Service{
 		Name: s.cfg.Name, ARN: p.serviceARN(s), Compute: s.cfg.Compute, Group: s.cfg.Group, Provider: string(s.cfg.Group),
-		Active: true, Controller: "ECS", Desired: s.desired, Running: s.running, Pending: len(s.tasks) - s.running,
-		TaskSize: s.cfg.Size,
+		Active: true, Controller: "ECS", Desired: s.desired, Running: s.running,
+		Pending: len(s.tasks) - s.running - s.waiting, TaskSize: s.cfg.Size, Troubles: slices.Clone(s.troubles), Stack: s.cfg.Stack,
+		CPUSeconds: s.cfg.CPUSeconds, MemorySeconds: s.cfg.MemorySeconds,
 	}
 	primary := fleet.Deployment{
-		ID: fmt.Sprintf("ecs-svc/%019d", s.revision), Primary: true, RolloutState: "COMPLETED", Desired: s.desired, CreatedAt: s.deployed,
+		ID: fmt.Sprintf("ecs-svc/%019d", s.revision), Primary: true, RolloutState: "COMPLETED", Desired: s.desired, Failed: s.failed, CreatedAt: s.deployed,
 	}
 	if s.rolling {
 		primary.RolloutState = "IN_PROGRESS"
@@ -141,11 +146,16 @@ func (p *Plant) show(s *service) fleet.Service {
 		switch {
 		case t.revision != s.revision:
 			old.Desired++
-			if t.running {
+			switch {
+			case t.running:
 				old.Running++
+			case !t.waiting:
+				old.Pending++
 			}
 		case t.running:
 			primary.Running++
+		case !t.waiting:
+			primary.Pending++
 		}
 	}
 	out.Deployments = []fleet.Deployment{primary}
@@ -215,6 +225,33 @@ func (c cloudwatch) Fetch(ctx context.Context, now time.Time, queries []signal.Q
 			continue
 		}
 		out[i] = c.series(now, q)
+	}
+	return out, nil
+}
+
+type sqs struct{ *Plant }
+
+// States answers every queue, by name or URL, with its true counts: unlike the
+// metrics they are there however long nothing happened.
+func (q sqs) States(ctx context.Context, now time.Time, queues []string) ([]signal.Queue, error) {
+	leave, err := q.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	q.sync()
+	out := make([]signal.Queue, len(queues))
+	for i, n := range queues {
+		out[i] = signal.Queue{Name: n, At: now, Status: signal.Failed}
+		x, err := q.queue(n[strings.LastIndexByte(n, '/')+1:])
+		if err == nil {
+			err = q.fate(SQS, "GetQueueAttributes", x.cfg.Name)
+		}
+		if err != nil {
+			out[i].Why = fmt.Sprintf("GetQueueAttributes: %v", err)
+			continue
+		}
+		out[i].Status, out[i].Visible, out[i].InFlight, out[i].Delayed = signal.Complete, count(x.visible), count(x.flying)+count(x.abandoned), count(x.delayed)
 	}
 	return out, nil
 }

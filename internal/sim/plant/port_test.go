@@ -98,13 +98,38 @@ func TestSignalsPort(t *testing.T) {
 		p, clock := empty(t)
 		clock.RunUntil(begin().Add(25 * time.Hour))
 		return porttest.SignalsBed{
-			Signals: p.Signals(), Now: clock.Now(),
+			Signals: p.Signals(), Now: clock.Now(), Math: true, HighResolution: true,
 			Put: func(t *testing.T, m signal.Metric, start time.Time, sum float64, samples int) {
 				t.Helper()
 				if err := p.Put(m, start, sum, samples); err != nil {
 					t.Fatal(err)
 				}
 			},
+		}
+	})
+}
+
+func TestQueuesPort(t *testing.T) {
+	t.Parallel()
+	porttest.Queues(t, func(t *testing.T) porttest.QueuesBed {
+		t.Helper()
+		p, clock := empty(t)
+		must := func(t *testing.T, err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return porttest.QueuesBed{
+			Queues: p.Queues(), Now: clock.Now(),
+			Create: func(t *testing.T, name string) string {
+				t.Helper()
+				must(t, p.AddQueue(plant.Queue{Name: name}))
+				return "https://sqs." + plant.Region + ".amazonaws.com/" + plant.Account + "/" + name
+			},
+			Send:    func(t *testing.T, name string, n int) { t.Helper(); must(t, p.Send(name, n, 0)) },
+			Receive: func(t *testing.T, name string, n int) { t.Helper(); must(t, p.Receive(name, n)) },
+			Delay:   func(t *testing.T, name string, n int) { t.Helper(); must(t, p.Send(name, n, time.Minute)) },
 		}
 	})
 }

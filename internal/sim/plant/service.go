@@ -1,11 +1,8 @@
 package plant
 
 import (
-	"cmp"
-	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -26,6 +23,18 @@ type Service struct {
 	// carries a second at 100 % CPU, in the same unit.
 	Load     func(second int) float64
 	Capacity float64
+	// Queue names a queue, added before, that the tasks work off instead of a
+	// Load: Capacity is then the messages that one task takes a second.
+	Queue string
+	// CPUSeconds and MemorySeconds are the resolution of the metrics, 60 if zero or
+	// 20: a minute then holds three samples of each task.
+	CPUSeconds, MemorySeconds int
+	// Measures are the metrics that the application publishes of itself, Latency
+	// the time of a request on an idle task: 100 ms if zero.
+	Measures []Measure
+	Latency  time.Duration
+	// Stack is the CloudFormation stack whose tag the service bears.
+	Stack string
 	// Start is the time from the order of a task to its running: 30 s to 40 s if
 	// zero (Fargate, about AWS's 23 s between trigger and provisioned plus the
 	// image pull). On EC2 it begins once the task is placed.
@@ -40,10 +49,11 @@ type Service struct {
 // at 80 % a queue is about four times as long as at 50 %.
 const HotShare = 0.8
 
-// Tally is what a service has cost and failed to carry so far.
+// Tally is what a service has cost and failed to carry so far. What a queue
+// could not hand out in its second counts as failed, though it only waits.
 type Tally struct {
 	Seconds     int     // integrated
-	TaskSeconds float64 // from the order of each task: pulling the image is paid for
+	TaskSeconds float64 // from the placement of each task: pulling the image is paid for
 	Demand      float64 // task-seconds
 	Unserved    float64 // task-seconds of demand beyond the running tasks
 	Short       int     // seconds in which demand was above the running tasks
@@ -60,31 +70,42 @@ type service struct {
 	desired  int
 	tasks    []*task // ordered and not stopped, oldest first
 	running  int
+	waiting  int // tasks that ECS has not placed: neither running nor pending
 	revision int
 
 	rolling   bool
 	deployed  time.Time // of the newest deployment
 	bakeUntil time.Time
+	blueUntil time.Time // until then the old tasks stay beside the new ones
 
 	seen       int     // seconds integrated
-	minute     int     // second at which the open minute began
-	used       float64 // utilisation summed over the seconds of this minute, each 0 to 1 or above on EC2
+	opened     int     // second at which the open step of the CPU metric began
+	used       float64 // utilisation summed over the seconds of this step, each 0 to 1 or above on EC2
 	cpu, mem   *meter
+	queue      *queue
+	measures   []*measure
+	stalls     []stall
 	tally      Tally
 	activities []Activity
-	complained time.Time // when a placement failure was last reported
+
+	troubles  []fleet.Trouble // the newest of each kind
+	failing   []span          // times in which no task starts
+	failed    int             // of the newest deployment
+	failedRow int             // starts that failed since one succeeded
+	holdUntil time.Time       // ECS starts nothing before
 }
 
 type task struct {
 	service  *service
 	revision int
 	host     *instance // nil on Fargate and while no instance has room
+	waiting  bool
 	running  bool
 	stopped  bool
-	// What the service had used when the task began to run in this minute, and
-	// the second of the minute; both 0 if it ran before.
-	usedBefore float64
+	// The second at which the task began to run, and what the service had used in
+	// that step before it; 0 once the step has closed.
 	began      int
+	usedBefore float64
 }
 
 func (p *Plant) newService(c Service) *service {
@@ -97,19 +118,41 @@ func (p *Plant) newService(c Service) *service {
 	if c.Memory == 0 {
 		c.Memory = 30
 	}
+	if c.Latency == 0 {
+		c.Latency = 100 * time.Millisecond
+	}
 	s := &service{
-		cfg: c, desired: c.Desired, seen: p.second(), minute: p.second() / 60 * 60, deployed: p.clock.Now(),
+		cfg: c, desired: c.Desired, seen: p.second(), deployed: p.clock.Now(),
 		rng: sim.NewRand(p.opt.Seed, "tasks of "+string(c.Name)),
 	}
 	key := fleet.ServiceKey{Cluster: p.opt.Cluster, Service: c.Name}
-	s.cpu, s.mem = p.serviceMeter(key, "CPUUtilization"), p.serviceMeter(key, "MemoryUtilization")
-	p.meters = append(p.meters, s.cpu, s.mem)
+	s.cpu = p.newMeter(serviceMetric(key, "CPUUtilization"), resolution(c.CPUSeconds), s.closeCPU)
+	s.mem = p.newMeter(serviceMetric(key, "MemoryUtilization"), resolution(c.MemorySeconds), s.closeMemory)
+	s.opened = len(s.cpu.points) * int(s.cpu.step/time.Second)
+	for _, m := range []*meter{s.cpu, s.mem} {
+		m.service = c.Name
+		p.addMeter(m)
+	}
+	for _, m := range c.Measures {
+		p.measure(s, m)
+	}
 	return s
+}
+
+func resolution(seconds int) time.Duration {
+	if seconds == 20 {
+		return 20 * time.Second
+	}
+	return time.Minute
 }
 
 // demand gives the load of a second in tasks.
 func (s *service) demand(second int) float64 {
-	d := s.cfg.Load(second) / s.cfg.Capacity
+	load := s.cfg.Load
+	if s.queue != nil {
+		load = s.queue.cfg.Arrivals
+	}
+	d := load(second) / s.cfg.Capacity
 	if math.IsNaN(d) || d < 0 {
 		return 0
 	}
@@ -137,158 +180,51 @@ func (s *service) integrate(to int) {
 			s.tally.Short++
 			s.tally.Unserved += d - n
 		}
+		if s.queue != nil {
+			d = s.queue.step(sec, s.running, s.cfg.Capacity) / s.cfg.Capacity
+		}
+		x := s.stalled(sec)
 		if s.running > 0 {
-			s.used += min(d/n, ceiling)
+			s.used += min(d/n, ceiling) * x.cpu
+		}
+		for _, m := range s.measures {
+			m.add(s, d, x)
 		}
 	}
 	span := to - s.seen
 	s.tally.Seconds += span
-	s.tally.TaskSeconds += float64(len(s.tasks) * span)
+	s.tally.TaskSeconds += float64((len(s.tasks) - s.waiting) * span)
 	s.seen = to
 }
 
-// closeMinute gives the CPU datapoint of the minute that has just ended: one
-// sample of each task RUNNING at its end, the task's average over the part of
-// the minute in which it ran. A task that joined late weighs like the others,
-// so the Sum of a minute in which tasks joined is more than the demand was.
-// With no task ECS publishes nothing, which is not the same as no load.
-func (s *service) closeMinute() datapoint {
+// closeCPU gives the CPU datapoint of the step that has just ended: one sample
+// of each task RUNNING at its end, the task's average over the part of the step
+// in which it ran. A task that joined late weighs like the others, so the Sum of
+// a step in which tasks joined is more than the demand was. With no task ECS
+// publishes nothing, which is not the same as no load.
+func (s *service) closeCPU(now int) datapoint {
 	d, sum := datapoint{}, 0.0
 	for _, t := range s.tasks {
-		if t.running && t.began < 60 {
+		if t.running && t.began < now {
 			d.samples++
-			sum += 100 * (s.used - t.usedBefore) / float64(60-t.began)
+			sum += 100 * (s.used - t.usedBefore) / float64(now-max(t.began, s.opened))
 		}
-		t.usedBefore, t.began = 0, 0
+		t.usedBefore = 0
 	}
 	if d.samples > 0 {
 		d.average = sum / float64(d.samples)
 	}
-	s.used = 0
-	s.minute += 60
+	s.used, s.opened = 0, now
 	return d
 }
 
-// settle moves a service towards its desired count as the ECS scheduler does:
-// during a deployment new tasks come first, up to 200 % of the desired count,
-// and an old one goes for each that is more than enough.
-func (p *Plant) settle(s *service) {
-	for s.count(true) > s.desired {
-		p.stop(s.victim(true))
-	}
-	for s.count(false) > 0 && (s.running > s.desired || s.desired == 0) {
-		p.stop(s.victim(false))
-	}
-	for s.count(true) < s.desired && len(s.tasks) < 2*s.desired {
-		p.launch(s)
-	}
-	if s.rolling && s.count(false) == 0 && s.running == s.desired && !p.clock.Now().Before(s.bakeUntil) {
-		s.rolling = false
-		p.emitDeployment(s, "SERVICE_DEPLOYMENT_COMPLETED")
-	}
-}
-
-// count gives the tasks of the newest revision, or of the ones before it.
-func (s *service) count(newest bool) int {
-	n := 0
+// closeMemory gives the memory datapoint, of the same tasks.
+func (s *service) closeMemory(now int) datapoint {
+	d := datapoint{average: s.cfg.Memory}
 	for _, t := range s.tasks {
-		if (t.revision == s.revision) == newest {
-			n++
+		if t.running && t.began < now {
+			d.samples++
 		}
 	}
-	return n
-}
-
-// victim picks the task to stop: one that does not run yet, else on EC2 one on
-// the instance with the most free CPU (what binpack leaves), else the newest.
-func (s *service) victim(newest bool) *task {
-	var pick *task
-	for _, t := range s.tasks {
-		if (t.revision == s.revision) != newest {
-			continue
-		}
-		if pick == nil || worse(t, pick) >= 0 {
-			pick = t
-		}
-	}
-	return pick
-}
-
-// worse compares which of two tasks is rather stopped; of equal ones the later.
-func worse(a, b *task) int {
-	if a.running != b.running {
-		if b.running {
-			return 1
-		}
-		return -1
-	}
-	return cmp.Compare(a.free(), b.free())
-}
-
-func (t *task) free() int {
-	if t.host == nil {
-		return 0
-	}
-	return t.host.remaining.CPU
-}
-
-// launch orders one task.
-func (p *Plant) launch(s *service) {
-	t := &task{service: s, revision: s.revision}
-	s.tasks = append(s.tasks, t)
-	s.tally.Started++
-	delay := s.cfg.Start.Draw(s.rng)
-	if s.group == nil {
-		p.at(p.clock.Now().Add(delay), func() { p.run(t) })
-		return
-	}
-	if !p.place(t, delay) {
-		p.emitUnplaced(s)
-	}
-}
-
-// run makes a task RUNNING, unless it was stopped meanwhile.
-func (p *Plant) run(t *task) {
-	if t.stopped || t.running {
-		return
-	}
-	t.running = true
-	t.usedBefore, t.began = t.service.used, p.second()-t.service.minute
-	t.service.running++
-	p.settle(t.service)
-}
-
-// stop ends a task at once: scale-in frees what it used in the same second.
-func (p *Plant) stop(t *task) {
-	s := t.service
-	t.stopped = true
-	if t.running {
-		s.running--
-	}
-	s.tally.Stopped++
-	s.tasks = slices.DeleteFunc(s.tasks, func(x *task) bool { return x == t })
-	if t.host != nil {
-		t.host.release(s.cfg.Size)
-		p.placeWaiting(t.host.group)
-	}
-}
-
-func (s *service) check() error {
-	running := 0
-	for _, t := range s.tasks {
-		if t.running {
-			running++
-		}
-	}
-	switch {
-	case running != s.running:
-		return fmt.Errorf("service %s counts %d running tasks and has %d", s.cfg.Name, s.running, running)
-	case s.tally.Started-s.tally.Stopped != len(s.tasks):
-		return fmt.Errorf("service %s started %d tasks, stopped %d and has %d", s.cfg.Name, s.tally.Started, s.tally.Stopped, len(s.tasks))
-	case !s.rolling && len(s.tasks) != s.desired:
-		return fmt.Errorf("service %s has %d tasks with desired count %d and no deployment", s.cfg.Name, len(s.tasks), s.desired)
-	case s.cfg.Max > 0 && (s.desired < s.cfg.Min || s.desired > s.cfg.Max):
-		return fmt.Errorf("service %s has desired count %d outside %d to %d", s.cfg.Name, s.desired, s.cfg.Min, s.cfg.Max)
-	}
-	return nil
+	return d
 }

@@ -14,21 +14,10 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/sim/world"
 )
 
-// noisy is a constant demand with noise: each minute's load is the mean times
-// 1 + 0.15 x a normal number, cut at three deviations.
-func noisy(seed uint64, mean float64) func(int) float64 {
-	minutes := make([]float64, 24*60+1)
-	rng := sim.NewRand(seed, "noise")
-	for i := range minutes {
-		minutes[i] = mean * (1 + 0.15*min(max(rng.NormFloat64(), -3), 3))
-	}
-	return func(s int) float64 { return minutes[min(s/60, len(minutes)-1)] }
-}
-
 func noise(t *testing.T, to tb, seed uint64, mean float64, length time.Duration) []plant.Activity {
 	t.Helper()
 	s := tellTo(t, to, world.Options{Seed: seed, Plant: plant.Options{Lag: sim.Fixed(150 * time.Second)}},
-		plant.Service{Load: noisy(seed, mean), Desired: int(math.Ceil(mean / 6))})
+		plant.Service{Load: noisy(seed, mean, 0.15), Desired: int(math.Ceil(mean / 6))})
 	s.highAlarm()
 	s.to(t, length)
 	s.calm()

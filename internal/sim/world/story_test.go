@@ -19,112 +19,6 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/sim/world"
 )
 
-func begin() time.Time { return time.Date(1998, 6, 23, 0, 0, 0, 0, time.UTC) }
-
-func at(d time.Duration) time.Time { return begin().Add(d) }
-
-func constant(v float64) func(int) float64 { return func(int) float64 { return v } }
-
-// between is a load of high within [from, to) seconds and of low around it.
-func between(from, to int, low, high float64) func(int) float64 {
-	return func(s int) float64 {
-		if s >= from && s < to {
-			return high
-		}
-		return low
-	}
-}
-
-// tb is what the stories need of a test; rapid's T has it too.
-type tb interface {
-	Helper()
-	Fatal(args ...any)
-	Fatalf(format string, args ...any)
-	Errorf(format string, args ...any)
-}
-
-// story is a world with one service named web of 10 units a task, tracked at
-// 60 % CPU between 2 and 40 tasks.
-type story struct {
-	tb
-	*world.World
-}
-
-func target() fleet.Target { return fleet.ServiceKey{Cluster: "demo", Service: "web"}.Target() }
-
-func tracking() spec.Document {
-	return spec.Document{Cluster: "demo", Mode: spec.Act, Services: map[fleet.ServiceName]spec.Service{"web": {
-		MinCapacity: 2, MaxCapacity: 40,
-		Policies: []spec.Policy{{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: 60}}},
-	}}}
-}
-
-func tell(t *testing.T, o world.Options, s plant.Service) story {
-	t.Helper()
-	return tellTo(t, t, o, s)
-}
-
-func tellTo(t *testing.T, to tb, o world.Options, s plant.Service) story {
-	t.Helper()
-	to.Helper()
-	o.Start = begin()
-	if o.Mode == "" {
-		o.Mode = spec.Act
-	}
-	w, err := world.New(o)
-	st := story{tb: to, World: w}
-	st.must(err)
-	s.Name, s.Min, s.Max = "web", 2, 40
-	if s.Capacity == 0 {
-		s.Capacity = 10
-	}
-	st.must(w.Plant.AddService(s))
-	st.must(w.Apply(t.Context(), tracking(), "the story"))
-	return st
-}
-
-func (s story) must(err error) {
-	s.Helper()
-	if err != nil {
-		s.Fatal(err)
-	}
-}
-
-// to lets time pass, checking the plant's invariants at every step.
-func (s story) to(t *testing.T, d time.Duration) plant.View {
-	t.Helper()
-	s.must(s.Run(t.Context(), at(d)))
-	return s.Plant.View("web")
-}
-
-// about tells whether a count is enough for a load, and no more than a scale-out
-// may overshoot: the datapoint of a minute in which tasks joined overstates.
-func about(count, need int) bool { return count >= need && 5*count <= 6*need }
-
-// calm fails the story if an invocation failed.
-func (s story) calm() {
-	s.Helper()
-	if s.Count().Failures != 0 {
-		s.Errorf("%+v: %v", s.Count(), s.Failures())
-	}
-}
-
-func (s story) highAlarm() {
-	s.Helper()
-	s.must(s.Wake(plant.Alarm{Name: "web-cpu-high", Service: "web", Threshold: 65, Periods: 1, Breaching: 1}))
-}
-
-func (s story) records(t *testing.T) []ledger.Record {
-	t.Helper()
-	rs, err := s.Records(t.Context(), target())
-	s.must(err)
-	return rs
-}
-
-func ordered(rs []ledger.Record) []ledger.Record {
-	return slices.DeleteFunc(slices.Clone(rs), func(r ledger.Record) bool { return r.Kind != ledger.Ordered })
-}
-
 // The load doubles at 01:00. With its alarm Trimtab reacts at once; the alarm
 // lost, the tick does it no more than five minutes later, since a calm target
 // is looked at every fifth tick.
@@ -196,9 +90,8 @@ func TestShuffledEvents(t *testing.T) {
 	_, _, undisturbed := run(1, plant.Delivery{})
 	for seed := range uint64(8) {
 		peak, end, orders := run(seed, plant.Delivery{Duplicate: 0.5, Delay: sim.Spread{High: 3 * time.Minute}})
-		// 16 tasks at the peak are within the tolerance of 10 % of the 15 needed.
-		if peak < 15 || peak > 16 || end != 5 || orders > undisturbed+2 {
-			t.Errorf("seed %d: %d tasks at the peak, %d at the end in %d orders; want 15 or 16, 5, about %d", seed, peak, end, orders, undisturbed)
+		if !settled(peak, 15) || !settled(end, 5) || orders > undisturbed+2 {
+			t.Errorf("seed %d: %d tasks at the peak, %d at the end in %d orders; want about 15, 5 and %d", seed, peak, end, orders, undisturbed)
 		}
 	}
 }
@@ -293,8 +186,8 @@ func TestLedgerFaultsAreRiddenOut(t *testing.T) {
 	if v := s.to(t, 2*time.Hour); !about(v.Desired, 15) {
 		t.Errorf("an hour after the rise %+v, want about 15 desired", v)
 	}
-	if v := s.to(t, 5*time.Hour); v.Desired != 5 {
-		t.Errorf("two hours after the fall %+v, want 5 desired", v)
+	if v := s.to(t, 5*time.Hour); !settled(v.Desired, 5) {
+		t.Errorf("two hours after the fall %+v, want about 5 desired", v)
 	}
 }
 
@@ -333,33 +226,6 @@ func TestOrderReplyLost(t *testing.T) {
 	}
 }
 
-// During a deployment nothing scales in; scale-out passes.
-func TestDeployment(t *testing.T) {
-	t.Parallel()
-	load := func(s int) float64 { return map[bool]float64{true: 120, false: 30}[s >= 5*3600 && s < 6*3600] }
-	s := tell(t, world.Options{}, plant.Service{Load: load, Desired: 12})
-	s.highAlarm()
-	s.to(t, time.Minute)
-	s.must(s.Plant.Deploy("web", 8*time.Hour))
-	if v := s.to(t, 5*time.Hour); v.Desired != 12 || !v.Deploying {
-		t.Errorf("four hours at a quarter of the load, deploying: %+v, want 12 desired", v)
-	}
-	if !slices.ContainsFunc(s.records(t), func(r ledger.Record) bool { return r.Rule == history.DeploymentInProgress }) {
-		t.Errorf("no record names the deployment: %+v", s.records(t))
-	}
-	peak := s.to(t, 5*time.Hour+20*time.Minute)
-	if !about(peak.Desired, 20) || !peak.Deploying {
-		t.Errorf("twenty minutes after the rise, deploying: %+v, want about 20 desired", peak)
-	}
-	if v := s.to(t, 8*time.Hour); v.Desired != peak.Desired {
-		t.Errorf("after the fall, deploying: %+v, want %d desired", v, peak.Desired)
-	}
-	if v := s.to(t, 9*time.Hour+30*time.Minute); v.Desired != 5 || v.Deploying {
-		t.Errorf("after the deployment: %+v, want 5 desired", v)
-	}
-	s.calm()
-}
-
 // Observe mode changes nothing, and its shadow count records what it would do.
 func TestObserveMode(t *testing.T) {
 	t.Parallel()
@@ -377,8 +243,8 @@ func TestObserveMode(t *testing.T) {
 		}
 		shadow = append(shadow, r.Desired)
 	}
-	if len(shadow) < 3 || shadow[len(shadow)-1] != 5 || !slices.Contains(shadow, 15) {
-		t.Errorf("the shadow count went %v, want down, up to 15 and down to 5", shadow)
+	if len(shadow) < 3 || !settled(shadow[len(shadow)-1], 5) || !slices.Contains(shadow, 15) {
+		t.Errorf("the shadow count went %v, want down, up to 15 and down to about 5", shadow)
 	}
 }
 
@@ -401,20 +267,14 @@ func TestOwnedService(t *testing.T) {
 // tasks wait.
 func TestGroupIsRaisedInTheSameDecision(t *testing.T) {
 	t.Parallel()
-	w, err := world.New(world.Options{Start: begin(), Mode: spec.Act})
-	s := story{tb: t, World: w}
-	s.must(err)
-	s.must(w.Plant.AddGroup(plant.Group{
-		Name: "hosts", Min: 1, Max: 20, Desired: 2, Size: fleet.Resources{CPU: 2048, Memory: 3900}, Type: "m7g.large",
-		Zones: []string{"us-east-1a", "us-east-1b"},
-	}))
-	s.must(w.Plant.AddService(plant.Service{
-		Name: "web", Compute: fleet.EC2, Group: "hosts", Size: fleet.Resources{CPU: 512, Memory: 900}, Desired: 5, Min: 2, Max: 40,
-		Load: between(3600, 86400, 30, 120), Capacity: 10,
-	}))
-	d := tracking()
-	d.Groups = map[fleet.GroupName]spec.Group{"hosts": {}}
-	s.must(w.Apply(t.Context(), d, "the story"))
+	s := play(t, t, plot{
+		Group: &plant.Group{
+			Name: "hosts", Min: 1, Max: 20, Desired: 2, Size: fleet.Resources{CPU: 2048, Memory: 3900}, Type: "m7g.large",
+			Zones: []string{"us-east-1a", "us-east-1b"},
+		},
+		Service: plant.Service{Compute: fleet.EC2, Group: "hosts", Size: fleet.Resources{CPU: 512, Memory: 900}, Desired: 5, Load: between(3600, 86400, 30, 120)},
+	})
+	w := s.World
 	s.highAlarm()
 	s.to(t, 61*time.Minute)
 	v := s.to(t, 90*time.Minute)

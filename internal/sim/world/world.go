@@ -34,6 +34,9 @@ type Options struct {
 	Ledger plant.Fault
 	// Delivery is how events travel.
 	Delivery plant.Delivery
+	// Skew is how far the function's clock is ahead of the true time, nil for not
+	// at all. Datapoints bear the true time.
+	Skew func(at time.Time) time.Duration
 	// NoTick leaves the one-minute schedule out.
 	NoTick bool
 	// Mode is the ceiling of every target's mode; observe if empty.
@@ -89,9 +92,14 @@ func New(o Options) (*World, error) {
 	w.Plant = p
 	w.Ledger = plant.NewLedger(ledger.NewMemory(), o.Ledger, w.Clock.Now)
 	claims, ticks := sim.NewRand(o.Seed, "claims"), sim.NewRand(o.Seed, "ticks")
+	now := w.Clock.Now
+	if o.Skew != nil {
+		now = func() time.Time { return w.Clock.Now().Add(o.Skew(w.Clock.Now())) }
+	}
 	w.stair = &reconcile.Stair{
-		Book: w.Ledger, Desk: w.Ledger, Services: p.Services(), Groups: p.Groups(), Signals: p.Signals(), Owners: p.Owners(), Notices: p.Notices(),
-		Log: o.Log, Now: w.Clock.Now, NewID: func() string { return fmt.Sprintf("sim-%016x", claims.Uint64()) }, Mode: o.Mode,
+		Book: w.Ledger, Desk: w.Ledger, Services: p.Services(), Groups: p.Groups(), Signals: p.Signals(), Queues: p.Queues(),
+		Owners: p.Owners(), Notices: p.Notices(), Mode: o.Mode,
+		Log: o.Log, Now: now, NewID: func() string { return fmt.Sprintf("sim-%016x", claims.Uint64()) },
 	}
 	if !o.NoTick {
 		w.Clock.Every(o.Start, time.Minute, sim.Events, func() {

@@ -1,0 +1,107 @@
+package plant
+
+import (
+	"math"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+)
+
+// MeasureKind is what an application or its load balancer tells of a service.
+type MeasureKind string
+
+// The kinds. Each is one sample a step, over the whole service.
+const (
+	Requests MeasureKind = "requests" // arrived in the step, a sum
+	// Errors are the requests that failed in the step, a sum. As of a load
+	// balancer's 5xx counts there is no datapoint where there were none.
+	Errors    MeasureKind = "errors"
+	Latency   MeasureKind = "latency"   // the slowest percent's, in seconds; none without requests
+	InFlight  MeasureKind = "inFlight"  // requests at work, the mean of the step
+	Unhealthy MeasureKind = "unhealthy" // running tasks whose health checks fail, the most in the step
+)
+
+// Measure configures a metric that a service's application publishes of it.
+type Measure struct {
+	Kind MeasureKind
+	// Metric is its name; its period is the resolution: 10 s, 20 s or, if zero, 60 s.
+	Metric signal.Metric
+}
+
+// measure is a Measure with what the open step holds so far.
+type measure struct {
+	kind      MeasureKind
+	sum, peak float64
+	seconds   int
+	any       bool // there was a request
+}
+
+func (p *Plant) measure(s *service, c Measure) {
+	step := c.Metric.Period
+	if step <= 0 || step%time.Second != 0 || time.Minute%step != 0 {
+		step = time.Minute
+	}
+	c.Metric.Dimensions = sorted(c.Metric.Dimensions)
+	m := &measure{kind: c.Kind}
+	s.measures = append(s.measures, m)
+	x := p.newMeter(c.Metric, step, m.close)
+	x.service = s.cfg.Name
+	p.addMeter(x)
+}
+
+// add counts one second: demand in tasks, and the stall it falls in.
+func (m *measure) add(s *service, demand float64, x effect) {
+	load := demand * s.cfg.Capacity
+	served := min(demand, float64(s.running)) * s.cfg.Capacity * (1 - x.errors)
+	m.seconds++
+	m.any = m.any || load > 0
+	value := 0.0
+	switch m.kind {
+	case Requests:
+		value = load
+	case Errors:
+		value = load - served
+	case Latency:
+		value = s.latency(demand) * x.latency
+	case InFlight:
+		value = min(demand, float64(s.running)) * s.cfg.Capacity * s.latency(demand) * x.latency
+	case Unhealthy:
+		value = math.Ceil(x.unhealthy*float64(s.running) - 1e-9)
+	}
+	m.sum += value
+	m.peak = max(m.peak, value)
+}
+
+// latency gives the time of a request in seconds: flat while there is room and
+// steep near the end, 1.8 times the idle one at 70 % and 48 times at 98 %, where
+// clients give up.
+func (s *service) latency(demand float64) float64 {
+	u := 0.98
+	if s.running > 0 {
+		u = min(u, demand/float64(s.running))
+	}
+	return s.cfg.Latency.Seconds() * (1 + u*u*u*u/(1-u))
+}
+
+// close gives the datapoint of the step that has just ended.
+func (m *measure) close(int) datapoint {
+	d := datapoint{average: m.sum, samples: 1}
+	switch m.kind {
+	case Requests:
+	case Errors:
+		if m.sum <= 1e-9 {
+			d.samples = 0
+		}
+	case Latency:
+		d.average = m.peak
+		if !m.any {
+			d.samples = 0
+		}
+	case InFlight:
+		d.average = m.sum / float64(max(m.seconds, 1))
+	case Unhealthy:
+		d.average = m.peak
+	}
+	*m = measure{kind: m.kind}
+	return d
+}

@@ -1,0 +1,232 @@
+package plant
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+)
+
+// Deploy begins a rolling deployment of a service: new tasks start beside the
+// old ones up to 200 %, each that runs replaces an old one, and the rollout
+// counts as in progress for at least bake, as with deployment alarms. A bake of
+// days is a deployment that somebody paused and forgot.
+func (p *Plant) Deploy(n fleet.ServiceName, bake time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.deploy(n, 0, bake)
+}
+
+// BlueGreen begins a blue/green deployment: a second set of tasks starts beside
+// the first, both run until shift is over, and the first goes at once.
+func (p *Plant) BlueGreen(n fleet.ServiceName, shift time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.deploy(n, shift, shift)
+}
+
+// UpdateStack does what an update of the CloudFormation stack does that has a
+// desired count written in it: it orders that count, whatever ran, with a new
+// deployment.
+func (p *Plant) UpdateStack(n fleet.ServiceName, tasks int) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s, err := p.service(n); err == nil && s.cfg.Stack == "" {
+		return fmt.Errorf("update stack of service %s: no stack made it", n)
+	}
+	return errors.Join(p.setDesired(n, tasks), p.deploy(n, 0, 0))
+}
+
+func (p *Plant) deploy(n fleet.ServiceName, shift, bake time.Duration) error {
+	s, err := p.service(n)
+	if err != nil {
+		return err
+	}
+	p.sync()
+	now := p.clock.Now()
+	s.revision++
+	s.failed, s.failedRow, s.holdUntil = 0, 0, time.Time{} // another task definition starts without pauses
+	s.deployed, s.blueUntil, s.bakeUntil, s.rolling = now, now.Add(shift), now.Add(bake), true
+	p.at(s.bakeUntil, func() { p.settle(s) })
+	p.settle(s)
+	return nil
+}
+
+// settle moves a service towards its desired count as the ECS scheduler does:
+// during a deployment new tasks come first, up to 200 % of the desired count,
+// and an old one goes for each that is more than enough, unless the deployment
+// is blue/green and not yet shifted.
+func (p *Plant) settle(s *service) {
+	for s.count(true) > s.desired {
+		p.stop(s.victim(true))
+	}
+	shifted := !p.clock.Now().Before(s.blueUntil)
+	for shifted && s.count(false) > 0 && (s.running > s.desired || s.desired == 0) {
+		p.stop(s.victim(false))
+	}
+	for s.count(true) < s.desired && len(s.tasks) < 2*s.desired {
+		p.launch(s)
+	}
+	if s.rolling && s.count(false) == 0 && s.running == s.desired && !p.clock.Now().Before(s.bakeUntil) {
+		s.rolling = false
+		p.emitDeployment(s, "SERVICE_DEPLOYMENT_COMPLETED")
+	}
+}
+
+// count gives the tasks of the newest revision, or of the ones before it.
+func (s *service) count(newest bool) int {
+	n := 0
+	for _, t := range s.tasks {
+		if (t.revision == s.revision) == newest {
+			n++
+		}
+	}
+	return n
+}
+
+// victim picks the task to stop: one that is not placed, else one that does not
+// run yet, else on EC2 one on
+// the instance with the most free CPU (what binpack leaves), else the newest.
+func (s *service) victim(newest bool) *task {
+	var pick *task
+	for _, t := range s.tasks {
+		if (t.revision == s.revision) != newest {
+			continue
+		}
+		if pick == nil || worse(t, pick) >= 0 {
+			pick = t
+		}
+	}
+	return pick
+}
+
+// worse compares which of two tasks is rather stopped; of equal ones the later.
+func worse(a, b *task) int {
+	if a.running != b.running {
+		if b.running {
+			return 1
+		}
+		return -1
+	}
+	if a.waiting != b.waiting {
+		if a.waiting {
+			return 1
+		}
+		return -1
+	}
+	return cmp.Compare(a.free(), b.free())
+}
+
+func (t *task) free() int {
+	if t.host == nil {
+		return 0
+	}
+	return t.host.remaining.CPU
+}
+
+// launch orders one task.
+func (p *Plant) launch(s *service) {
+	t := &task{service: s, revision: s.revision, waiting: true}
+	s.tasks = append(s.tasks, t)
+	s.waiting++
+	s.tally.Started++
+	p.provision(t)
+}
+
+// provision starts a task that waits, and tells whether it could: not while its
+// starts are held back, nor beyond the quota of Fargate, nor without an instance.
+// Without managed scaling, which would be a second writer of the group, a task
+// that has no instance is not pending either: ECS tries again and reports it.
+func (p *Plant) provision(t *task) bool {
+	s := t.service
+	delay := s.cfg.Start.Draw(s.rng)
+	switch {
+	case p.clock.Now().Before(s.holdUntil):
+		p.at(s.holdUntil, func() { p.retry(s) })
+		return false
+	case s.group == nil && p.full(), s.group != nil && !p.place(t):
+		p.unplaced(s)
+		return false
+	}
+	t.waiting = false
+	s.waiting--
+	p.at(p.clock.Now().Add(delay), func() { p.run(t) })
+	return true
+}
+
+// retry provisions what waits, oldest first, until one cannot be.
+func (p *Plant) retry(s *service) {
+	for _, t := range s.tasks {
+		if t.waiting && !p.provision(t) {
+			return
+		}
+	}
+}
+
+// run makes a task RUNNING, unless it was stopped meanwhile or cannot start.
+func (p *Plant) run(t *task) {
+	s := t.service
+	if t.stopped || t.running {
+		return
+	}
+	if s.failsNow(p.clock.Now()) {
+		p.failStart(t)
+		return
+	}
+	t.running, s.failedRow = true, 0
+	t.usedBefore, t.began = s.used, p.second()
+	s.running++
+	p.settle(s)
+}
+
+// stop ends a task at once: scale-in frees what it used in the same second.
+func (p *Plant) stop(t *task) {
+	s := t.service
+	t.stopped = true
+	if t.running {
+		if s.queue != nil {
+			s.queue.abandon(s.running)
+		}
+		s.running--
+	}
+	if t.waiting {
+		s.waiting--
+	}
+	s.tally.Stopped++
+	s.tasks = slices.DeleteFunc(s.tasks, func(x *task) bool { return x == t })
+	switch {
+	case t.host != nil:
+		t.host.release(s.cfg.Size)
+		p.placeWaiting(t.host.group)
+	case p.opt.FargateTasks > 0 && !t.waiting:
+		p.retryFargate()
+	}
+}
+
+func (s *service) check() error {
+	running, waiting := 0, 0
+	for _, t := range s.tasks {
+		if t.running {
+			running++
+		}
+		if t.waiting {
+			waiting++
+		}
+	}
+	switch {
+	case waiting != s.waiting:
+		return fmt.Errorf("service %s counts %d waiting tasks and has %d", s.cfg.Name, s.waiting, waiting)
+	case running != s.running:
+		return fmt.Errorf("service %s counts %d running tasks and has %d", s.cfg.Name, s.running, running)
+	case s.tally.Started-s.tally.Stopped != len(s.tasks):
+		return fmt.Errorf("service %s started %d tasks, stopped %d and has %d", s.cfg.Name, s.tally.Started, s.tally.Stopped, len(s.tasks))
+	case !s.rolling && len(s.tasks) != s.desired:
+		return fmt.Errorf("service %s has %d tasks with desired count %d and no deployment", s.cfg.Name, len(s.tasks), s.desired)
+	case s.cfg.Max > 0 && (s.desired < s.cfg.Min || s.desired > s.cfg.Max):
+		return fmt.Errorf("service %s has desired count %d outside %d to %d", s.cfg.Name, s.desired, s.cfg.Min, s.cfg.Max)
+	}
+	return nil
+}

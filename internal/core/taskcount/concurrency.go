@@ -34,7 +34,7 @@ func (e *eyes) concurrency(p spec.Policy, c spec.Concurrency) view {
 	m := c.Metric.CloudWatch("Sum")
 	series := e.read(m)
 	t := twoWindows{eyes: e, c: c, points: series.Closed(e.now), period: m.Period, target: c.TargetPerTask * spec.DefaultUtilization, threshold: spec.DefaultPanicThreshold, up: spec.DefaultMaxUpRate, down: spec.DefaultMaxDownRate}
-	t.stable, t.short = c.Windows()
+	t.stable, t.short = windows(c)
 	if c.TargetUtilization != nil {
 		t.target = c.TargetPerTask * float64(*c.TargetUtilization)
 	}
@@ -61,38 +61,52 @@ func (e *eyes) concurrency(p spec.Policy, c spec.Concurrency) view {
 	return v
 }
 
+// windows gives the stable and the panic window, each at least a period: a mean
+// over less would be one over nothing.
+func windows(c spec.Concurrency) (stable, short time.Duration) {
+	stable, short = c.Windows()
+	period := c.Metric.CloudWatch("Sum").Period
+	return max(stable, period), max(short, period)
+}
+
 // walk goes over the datapoints and keeps the panic.
 func (t twoWindows) walk(v *view) {
 	var panicAt time.Time // end of the last datapoint that asked for a panic
 	most := 0             // asked for in this panic
 	r := &v.rec
+	v.asks = make([]ask, 0, len(t.points))
 	for i, p := range t.points {
 		end := p.Start.Add(t.period)
-		s, q := t.mean(i, t.stable), t.mean(i, t.short)
+		s, whole := t.mean(i, t.stable)
+		q, _ := t.mean(i, t.short)
 		ready := float64(max(1, t.countAt(end)))
 		if math.Ceil(q/t.target-1e-9)/ready >= t.threshold {
 			panicAt = end
 		} else if !panicAt.IsZero() && end.Sub(panicAt) > t.stable {
 			panicAt, most = time.Time{}, 0
 		}
-		a := ask{start: p.Start, need: s / t.target}
+		a := ask{start: p.Start, need: capped(s / t.target), busy: s != 0 || p.Value != 0}
 		calm := t.clamped(a.need, ready)
 		a.count = t.tolerated(calm)
+		if !whole {
+			// What is missing of the mean may have been the highest of it.
+			a.count = max(a.count, t.in.Base)
+		}
 		if !panicAt.IsZero() {
 			most = max(most, ceil(calm), ceil(t.clamped(q/t.target, ready)))
-			a.count, a.need = max(t.in.Base, most), max(a.need, q/t.target)
+			a.count, a.need = max(t.in.Base, most), max(a.need, capped(q/t.target))
 		}
 		v.asks = append(v.asks, a)
 		r.Demand, r.Need = signal.Value(s), a.need
 	}
 	last := v.asks[len(v.asks)-1]
 	r.Count, r.Panicking = last.count, !panicAt.IsZero()
-	r.Idle = r.Demand == 0 && t.points[len(t.points)-1].Value == 0
+	r.Idle = !last.busy
 	r.verdict(t.in.Base)
 	r.Because = fmt.Sprintf("a mean of %s over %s needs %.2f tasks at %s each", number(float64(r.Demand)), spec.Duration(t.stable), float64(r.Demand)/t.target, number(t.target))
 	switch {
 	case r.Panicking:
-		q := t.mean(len(t.points)-1, t.short)
+		q, _ := t.mean(len(t.points)-1, t.short)
 		r.Demand = signal.Value(max(float64(r.Demand), q))
 		r.Because += fmt.Sprintf("; in panic since the last %s asked for %s times the tasks: at least %d", spec.Duration(t.short), number(t.threshold), most)
 	case r.Verdict == Steady:
@@ -105,14 +119,20 @@ func (t twoWindows) clamped(need, ready float64) float64 {
 	return min(max(need, math.Floor(ready/t.down)), math.Ceil(t.up*ready))
 }
 
-// mean gives the mean over the window that ends with the datapoint at i. It is
-// summed anew each time: what a running sum leaves of zeros is not zero.
-func (t twoWindows) mean(i int, window time.Duration) float64 {
-	since := t.points[i].Start.Add(t.period - window)
-	sum, n := 0.0, 0
+// mean gives the mean over the window that ends with the datapoint at i, and
+// whether each of its minutes (or longer periods) holds a datapoint. It is summed
+// anew each time: what a running sum leaves of zeros is not zero.
+func (t twoWindows) mean(i int, window time.Duration) (mean float64, whole bool) {
+	newest, step := t.points[i].Start, max(t.period, time.Minute)
+	since := newest.Add(t.period - window)
+	sum, n, minutes, last := 0.0, 0, 0, -1
 	for k := i; k >= 0 && !t.points[k].Start.Before(since); k-- {
 		sum += max(0, float64(t.points[k].Value))
 		n++
+		if ago := int(newest.Sub(t.points[k].Start) / step); ago != last {
+			minutes, last = minutes+1, ago
+		}
 	}
-	return sum / float64(n)
+	fits := window / t.period * t.period // the datapoints that fit into it
+	return sum / float64(n), minutes >= int((fits+step-1)/step)
 }

@@ -11,10 +11,12 @@ import (
 )
 
 // Queries gives the metrics that the policies of a service need, each once,
-// over a window that covers the stabilization windows, the flap guard's hour and
-// the publishing lag. CloudWatch bills a metric, not its datapoints.
+// over a window that covers the stabilization windows, the flap guard's hour, the
+// datapoints that a scale-in needs and the publishing lag. CloudWatch bills a
+// metric, not its datapoints.
 func Queries(k fleet.ServiceKey, s spec.Service) []signal.Query {
-	q := queries{look: max(s.In().StabilizationWindow, s.Out().StabilizationWindow, flapLookback)}
+	in := s.In()
+	q := queries{look: max(in.StabilizationWindow, s.Out().StabilizationWindow, flapLookback), datapoints: in.Datapoints}
 	for _, p := range s.Policies {
 		q.policy(k, p)
 	}
@@ -23,7 +25,7 @@ func Queries(k fleet.ServiceKey, s spec.Service) []signal.Query {
 	}
 	if s.Activation != nil {
 		for _, w := range s.Activation.Wake {
-			q.add(signal.Query{Metric: w.Metric.CloudWatch("Sum"), Window: s.Activation.CoolOffTime()})
+			q.add(signal.Query{Metric: w.Metric.CloudWatch("Sum"), Window: min(s.Activation.CoolOffTime(), flapLookback)})
 		}
 	}
 	return q.all
@@ -42,38 +44,55 @@ func Queues(s spec.Service) []string {
 }
 
 type queries struct {
-	look time.Duration
-	all  []signal.Query
+	look       time.Duration
+	datapoints int // that must ask for less before a scale-in
+	all        []signal.Query
+}
+
+// window is what is looked back at over a metric. The datapoints of a long
+// period reach further than the hour: 20 of 5 minutes are 100. One more than
+// those, since a newest one that may still grow does not stand alone.
+func (q *queries) window(m signal.Metric) time.Duration {
+	return max(q.look, time.Duration(max(q.datapoints, 1)+1)*max(m.Period, time.Minute))
 }
 
 func (q *queries) policy(k fleet.ServiceKey, p spec.Policy) {
 	counted := false // the policy needs the running tasks of each minute
+	var main signal.Metric
+	var back time.Duration
 	switch {
 	case p.TargetTracking != nil:
 		src := p.TargetTracking.CloudWatch(k)
-		q.add(signal.Query{Metric: src.Metric, Samples: src.Samples, Window: q.look})
+		main, back = src.Metric, q.window(src.Metric)
+		q.add(signal.Query{Metric: main, Samples: src.Samples, Window: back})
 		counted = !src.Samples && !src.Total
 	case p.StepScaling != nil:
 		src := p.StepScaling.CloudWatch(k)
-		q.add(signal.Query{Metric: src.Metric, Samples: src.Samples, Window: q.look})
+		// The oldest datapoint that counts needs its evaluation periods before it.
+		main, back = src.Metric, q.window(src.Metric)+time.Duration(p.StepScaling.EvaluationPeriods)*src.Metric.Period
+		q.add(signal.Query{Metric: main, Samples: src.Samples, Window: back})
 		counted = !src.Samples
 	case p.Backlog != nil:
 		src := p.Backlog.CloudWatch()
-		q.add(signal.Query{Metric: src.Backlog, Window: q.look})
-		q.add(signal.Query{Metric: src.Arrivals, Window: q.look})
+		main, back = src.Backlog, q.window(src.Backlog)
+		q.add(signal.Query{Metric: main, Window: back})
+		q.add(signal.Query{Metric: src.Arrivals, Window: back})
 		if src.OldestAge != nil {
-			q.add(signal.Query{Metric: *src.OldestAge, Window: q.look})
+			q.add(signal.Query{Metric: *src.OldestAge, Window: back})
 		}
 		if counted = p.Backlog.ProcessingTime == nil; counted && src.Completions != nil {
-			q.add(signal.Query{Metric: *src.Completions, Window: q.look})
+			q.add(signal.Query{Metric: *src.Completions, Window: back})
 		}
 	case p.Concurrency != nil:
-		stable, _ := p.Concurrency.Windows()
-		// Whether it is a panic depends on a stable window before the oldest datapoint.
-		q.add(signal.Query{Metric: p.Concurrency.Metric.CloudWatch("Sum"), Window: q.look + 2*stable})
+		m := p.Concurrency.Metric.CloudWatch("Sum")
+		stable, _ := windows(*p.Concurrency)
+		// Whether it is a panic depends on a stable window before the oldest datapoint,
+		// and that one's mean on another.
+		q.add(signal.Query{Metric: m, Window: q.window(m) + 2*stable})
 	}
 	if counted {
-		q.add(signal.Query{Metric: runningTasks(k), Window: q.look})
+		// The newest datapoint may be as old as its period allows.
+		q.add(signal.Query{Metric: runningTasks(k), Window: back + signal.StaleAfter(main.Period) + main.Period})
 	}
 }
 
@@ -172,17 +191,18 @@ func samplesPerTask(period time.Duration, seconds int) float64 {
 
 // loads turns what was read for a policy into load over the whole service:
 // Value is the total in the metric's unit, Samples the tasks that produced it (0
-// where a total does not say). A datapoint without its count is left out, since
-// its demand is not known: the same minute cannot be guessed from now. The
-// points are the closed ones, oldest first.
-func (e *eyes) loads(src spec.Source) signal.Series {
+// beside a total, unless the tasks are to be counted). A datapoint without its
+// count is left out, since its demand is not known: the same minute cannot be
+// guessed from now. The points are the closed ones, oldest first.
+func (e *eyes) loads(src spec.Source, counted bool) signal.Series {
 	out := e.read(src.Metric)
 	if src.Metric.Period == 0 { // a policy that names no metric: Validate says so
 		return signal.Series{Metric: src.Metric, Status: signal.Failed, Why: "it is not named"}
 	}
 	points := out.Closed(e.now)
 	var tasks tally
-	if !src.Samples && !src.Total {
+	counted = counted || !src.Total
+	if !src.Samples && counted {
 		tasks = e.running()
 		if out.Status == signal.Complete && tasks.series.Status != signal.Complete {
 			out.Status, out.Why = tasks.series.Status, "the running task count: "+tasks.series.Why
@@ -201,17 +221,18 @@ func (e *eyes) loads(src spec.Source) signal.Series {
 			p.Value, p.Samples = p.Value/signal.Value(each), p.Samples/signal.Value(each)
 			read = p
 			p = carried(p, before, src.Metric.Period)
-		case src.Total:
+		case !counted:
 			p.Samples = 0
 		default:
-			n := tasks.at(p.Start, src.Metric.Period)
-			p.Value, p.Samples = signal.Value(float64(p.Value)*n), signal.Value(n)
+			p.Samples = signal.Value(tasks.at(p.Start, src.Metric.Period))
+			if !src.Total {
+				p.Value *= p.Samples
+			}
 		}
-		if !src.Total && p.Samples <= 0 {
+		if counted && p.Samples <= 0 {
 			continue
 		}
 		before = read
-		p.Value = max(p.Value, 0)
 		kept = append(kept, p)
 	}
 	out.Points = kept
@@ -239,6 +260,10 @@ const maxCount = 1 << 30
 // ceil rounds a need up to whole tasks. The small allowance keeps a need of
 // 6.0000000001, the residue of adding floats, at 6.
 func ceil(need float64) int {
-	need = min(need, maxCount) // before the allowance, which makes NaN of an infinite need
+	need = capped(need) // before the allowance, which makes NaN of an infinite need
 	return int(math.Ceil(need - 1e-9*max(1, need)))
 }
+
+// capped keeps a need finite: a decision with an infinite one could not be
+// written as JSON.
+func capped(need float64) float64 { return min(need, maxCount) }

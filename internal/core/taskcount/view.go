@@ -1,6 +1,7 @@
 package taskcount
 
 import (
+	"slices"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
@@ -14,6 +15,8 @@ type ask struct {
 	// need is the tasks needed before rounding, 0 where the policy has no such
 	// number: a step knows a direction, not a need.
 	need float64
+	// busy is true where the datapoint says that there was something to do.
+	busy bool
 }
 
 // view is what one policy asks for, datapoint by datapoint.
@@ -27,9 +30,8 @@ type view struct {
 	// silent is true where a source that reports real zeros says that nothing
 	// happens although its metrics have stopped: no datapoint is then no gap.
 	silent bool
-	// spotted is true where the want rests on a queue's state and not on the
-	// newest datapoint.
-	spotted bool
+	// datapoints are how many must ask for less before a scale-in.
+	datapoints int
 	// learnt is the service rate of a backlog policy as far as it is known.
 	learnt history.Rate
 }
@@ -64,7 +66,8 @@ type peak struct {
 // highestOver is the highest ask over the window, and how many of the window's
 // minutes (or longer periods) hold no datapoint: a scale-in must have seen them
 // all. A newest datapoint that may still grow does not stand alone: the one
-// before it is looked at too.
+// before it is looked at too. Where the period is below a minute, the window must
+// hold the least number of datapoints beside: one in a minute is not three.
 func (v view) highestOver(window time.Duration) peak {
 	high := peak{count: v.rec.Count, need: v.rec.Need}
 	if v.silent {
@@ -77,21 +80,44 @@ func (v view) highestOver(window time.Duration) peak {
 	}
 	end := v.rec.Datapoint.Add(v.period)
 	high.of = int((window + step - 1) / step)
-	seen := make([]bool, high.of)
-	for _, a := range v.asks {
+	minutes, points, last := 0, 0, -1
+	for _, a := range slices.Backward(v.asks) {
 		ago := int(end.Sub(a.start.Add(v.period)) / step)
-		if a.start.After(v.rec.Datapoint) || ago >= high.of {
+		if a.start.After(v.rec.Datapoint) {
 			continue
 		}
+		if ago >= high.of {
+			break
+		}
 		high.count, high.need = max(high.count, a.count), max(high.need, a.need)
-		seen[ago] = true
-	}
-	for _, s := range seen {
-		if !s {
-			high.absent++
+		points++
+		if ago != last {
+			minutes, last = minutes+1, ago
 		}
 	}
+	high.absent = high.of - minutes
+	if v.period < step && points < v.datapoints && v.datapoints-points > high.absent {
+		high.absent, high.of = v.datapoints-points, v.datapoints
+	}
 	return high
+}
+
+// stirred tells whether something was to do since a time, or whether that is not
+// known: at most an hour back, since earlier looks have seen what was before.
+func (v view) stirred(since time.Time) (words string, stirred bool) {
+	if v.silent || since.IsZero() {
+		return "", false
+	}
+	for _, a := range slices.Backward(v.asks) {
+		if end := a.start.Add(v.period); end.After(since) && a.busy {
+			return "had something to do at " + clock(a.start), true
+		}
+	}
+	window := min(v.rec.Datapoint.Add(v.period).Sub(since), flapLookback)
+	if v.period < window && v.highestOver(window).absent > 0 {
+		return "lacks datapoints since " + clock(since), true
+	}
+	return "", false
 }
 
 // tolerated gives the count for a need: tolerance is judged on the unrounded
@@ -125,7 +151,7 @@ func (r *Recommendation) verdict(base int) {
 
 // look gives what a policy asks for.
 func (e *eyes) look(p spec.Policy) view {
-	var v view
+	v := view{rec: Recommendation{Verdict: Unusable, Count: e.in.Base, Because: "the policy has no type"}}
 	switch {
 	case p.TargetTracking != nil:
 		v = e.track(p, *p.TargetTracking)
@@ -136,8 +162,13 @@ func (e *eyes) look(p spec.Policy) view {
 	case p.Concurrency != nil:
 		v = e.concurrency(p, *p.Concurrency)
 	}
-	v.policy, v.now = p, e.now
+	v.policy, v.now, v.datapoints = p, e.now, e.sc.Datapoints
 	v.rec.Policy = p.Label()
+	if e.in.Base == 0 && !p.SeesAtZero() {
+		// What only running tasks publish is not missing while none runs: taken for
+		// that, onMissingData would wake the service as soon as it sleeps.
+		v.policy.OnMissingData = nil
+	}
 	return v
 }
 

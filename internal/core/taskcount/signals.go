@@ -50,10 +50,9 @@ type queries struct {
 }
 
 // window is what is looked back at over a metric. The datapoints of a long
-// period reach further than the hour: 20 of 5 minutes are 100. One more than
-// those, since a newest one that may still grow does not stand alone.
+// period reach further than the hour: 20 of 5 minutes are 100 minutes.
 func (q *queries) window(m signal.Metric) time.Duration {
-	return max(q.look, time.Duration(max(q.datapoints, 1)+1)*max(m.Period, time.Minute))
+	return max(q.look, time.Duration(q.datapoints)*m.Period)
 }
 
 func (q *queries) policy(k fleet.ServiceKey, p spec.Policy) {

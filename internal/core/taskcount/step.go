@@ -44,13 +44,12 @@ func (e *eyes) step(p spec.Policy, s spec.StepScaling) view {
 }
 
 func (e *eyes) stepWords(s spec.StepScaling, p signal.Point, value float64, unit string, count int) string {
-	d := distance(value, s.Threshold)
-	side := "above"
+	d, side := value-s.Threshold, "above"
 	if d < 0 {
 		side = "below"
 	}
 	words := fmt.Sprintf("%s is %s %s the threshold of %s", amount(value, unit), amount(math.Abs(d), unit), side, amount(s.Threshold, unit))
-	a, ok := stepOf(s, d)
+	a, ok := stepOf(s, distance(value, s.Threshold))
 	switch {
 	case !ok:
 		return words + ", where there is no step"

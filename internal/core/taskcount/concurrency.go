@@ -133,6 +133,6 @@ func (t twoWindows) mean(i int, window time.Duration) (mean float64, whole bool)
 			minutes, last = minutes+1, ago
 		}
 	}
-	fits := window / t.period * t.period // the datapoints that fit into it
-	return sum / float64(n), minutes >= int((fits+step-1)/step)
+	fits := int(window / t.period) // datapoints
+	return sum / float64(n), minutes >= int((time.Duration(fits)*t.period+step-1)/step)
 }

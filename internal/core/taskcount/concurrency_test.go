@@ -62,6 +62,7 @@ func TestConcurrency(t *testing.T) {
 		{"and ends after it", flight(), 10, history.History{}, append([]float64{200}, repeat(20, 7)...), 5, false},
 		{"a second surge prolongs it", flight(), 10, history.History{}, append([]float64{200, 20, 20, 20, 210}, repeat(20, 6)...), 21, true},
 		{"and it ends a stable window after that", flight(), 10, history.History{}, append([]float64{200, 20, 20, 20, 210}, repeat(20, 7)...), 5, false},
+		{"a new panic does not know the old one", flight(), 10, history.History{}, append(append([]float64{300}, repeat(20, 7)...), 200), 20, true},
 		{"in it the count does not fall from the highest", flight(), 10, history.History{}, []float64{100, 100, 300, 200, 200, 200}, 30, true},
 		{"nor below the base", flight(), 40, orders([3]int{15, 10, 40}), append([]float64{300}, repeat(20, 4)...), 40, true},
 		{"tasks that were ordered count in the threshold", flight(), 20, orders([3]int{25, 10, 20}), []float64{100, 100, 100, 200, 200, 200}, 15, false},

@@ -42,8 +42,20 @@ func TestStepBounds(t *testing.T) {
 		cpu  float64
 		want int
 	}{
-		{0, 6}, {29.9, 6}, {30, 6}, {30.1, 8}, {39.9, 8}, {40, 8}, {40.1, 10}, {49.9, 10}, {50, 10}, {59.9, 10},
-		{60, 11}, {69.9, 11}, {70, 13}, {1000, 13},
+		{0, 6},
+		{29.9, 6},
+		{30, 6},
+		{30.1, 8},
+		{39.9, 8},
+		{40, 8},
+		{40.1, 10},
+		{49.9, 10},
+		{50, 10},
+		{59.9, 10},
+		{60, 11},
+		{69.9, 11},
+		{70, 13},
+		{1000, 13},
 	} {
 		in := given(10, p, cpu(10, settledLag, tt.cpu)...)
 		in.Service.Compute = fleet.EC2
@@ -61,8 +73,17 @@ func TestStepBoundsOfFractions(t *testing.T) {
 		value, threshold float64
 		want             int
 	}{
-		{0.3, 0.1, 9}, {0.299999, 0.1, 8}, {0.1, 0.1, 8}, {0.0999999, 0.1, 7}, {-0.1, 0.1, 6}, {-0.0999999, 0.1, 7},
-		{-5, -5, 8}, {-5.1, -5, 7}, {-4.8, -5, 9},
+		{0.3, 0.1, 9},
+		{0.299999, 0.1, 8},
+		{0.1, 0.1, 8},
+		{0.0999999, 0.1, 7},
+		{-0.1, 0.1, 6},
+		{-0.0999999, 0.1, 7},
+		{0.1, 0.3, 6},
+		{0.100001, 0.3, 7},
+		{-5, -5, 8},
+		{-5.1, -5, 7},
+		{-4.8, -5, 9},
 	} {
 		p := cpuStep(spec.ChangeInCapacity, tt.threshold, stepAt(math.Inf(-1), -0.2, -1), stepAt(-0.2, 0, 0), stepAt(0, 0.2, 1), stepAt(0.2, math.Inf(1), 2))
 		p.StepScaling.PredefinedMetric, p.StepScaling.Metric = "", ownMetric("Headroom", time.Minute)

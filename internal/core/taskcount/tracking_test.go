@@ -73,6 +73,8 @@ func TestTargetTracking(t *testing.T) {
 	t.Parallel()
 	pool := average(ownMetric("BusyPercent", time.Minute), 70)
 	pool.TargetTracking.Ceiling = 100
+	share := average(ownMetric("BusyShare", time.Minute), 0.5)
+	share.TargetTracking.Ceiling = 0.7
 	sum := total(ownMetric("InFlight", time.Minute), 40)
 	memory := spec.Policy{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.MemoryUtilization, TargetValue: 70}}
 	requests := spec.Policy{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.ALBRequestCountPerTarget, ResourceLabel: albLabel, TargetValue: 1000}}
@@ -98,6 +100,7 @@ func TestTargetTracking(t *testing.T) {
 		{"a pool just below its ceiling", pool, []signal.Series{series(read(pool), settledLag, 99.9), counts(settledLag, 10)}, 15, 99.9 * 10 / 70},
 		{"a pool at its ceiling needs twice the tasks", pool, []signal.Series{series(read(pool), settledLag, 100), counts(settledLag, 10)}, 20, 20},
 		{"a pool at its ceiling over a mean of 3 tasks", pool, []signal.Series{series(read(pool), settledLag, 100), counts(settledLag, 3)}, 10, 6},
+		{"at its ceiling, although 0.7 x 3 / 3 is less than 0.7", share, []signal.Series{series(read(share), settledLag, 0.7), counts(settledLag, 3)}, 10, 6},
 		{"12,000 requests a minute at 1,000 a task", requests, []signal.Series{series(read(requests), settledLag, 12_000)}, 12, 12},
 		{"CPU of Fargate just below 99 %", cpuPolicy(60), []signal.Series{ecs(cpuPolicy(60), 98.9)}, 17, 98.9 / 6},
 		{"CPU of Fargate at 99 % is pinned", cpuPolicy(60), []signal.Series{ecs(cpuPolicy(60), 99)}, 20, 20},
@@ -386,5 +389,18 @@ func TestShadowCountsTheLiveTasks(t *testing.T) {
 	in.History.Shadow = new(15)
 	if got := decide(noon, in); got.Desired != 15 {
 		t.Errorf("20 tasks at 75 %%, 10 of them of an old deployment: got %d (%s), want 15", got.Desired, got.Because)
+	}
+}
+
+// The guards' metrics are read beside those of the policies, a wake signal over
+// no more than the hour that is looked back at.
+func TestQueriesOfGuards(t *testing.T) {
+	t.Parallel()
+	s := alone(cpuPolicy(60))
+	s.Vetoes = []spec.Veto{{Name: "errors", Metric: *ownMetric("5xx", time.Minute), Above: new(1.0), Lookback: new(spec.Duration(20 * time.Minute))}}
+	s.Activation = &spec.Activation{CoolOff: new(spec.Duration(24 * time.Hour)), Wake: []spec.Wake{{Metric: *ownMetric("503", time.Minute)}}}
+	got := taskcount.Queries(key, s)
+	if len(got) != 3 || got[1].Window != 26*time.Minute || got[2].Window != 66*time.Minute {
+		t.Errorf("queries %+v, want CPU, the veto over 26 minutes and the wake signal over 66", got)
 	}
 }

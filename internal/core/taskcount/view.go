@@ -83,9 +83,6 @@ func (v view) highestOver(window time.Duration) peak {
 	minutes, points, last := 0, 0, -1
 	for _, a := range slices.Backward(v.asks) {
 		ago := int(end.Sub(a.start.Add(v.period)) / step)
-		if a.start.After(v.rec.Datapoint) {
-			continue
-		}
 		if ago >= high.of {
 			break
 		}

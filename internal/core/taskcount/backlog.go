@@ -53,10 +53,10 @@ func (e *eyes) backlog(p spec.Policy, b spec.Backlog) view {
 	if w.backlog.Status == signal.Complete && arrivals.Status != signal.Complete {
 		w.backlog.Status, w.backlog.Why = arrivals.Status, "the arrivals: "+arrivals.Why
 	}
-	w.waiting, w.arrived = w.backlog.Closed(e.now), arrivals.Closed(e.now)
+	w.waiting, w.arrived = e.closed(w.backlog), e.closed(arrivals)
 	if w.sources.OldestAge != nil {
 		ages := e.read(*w.sources.OldestAge)
-		w.oldest, w.ageless = ages.Closed(e.now), ages.Status != signal.Complete
+		w.oldest, w.ageless = e.closed(ages), ages.Status != signal.Complete
 	}
 	v := view{key: w.sources.Backlog.Key(), period: w.period, learnt: w.learn()}
 	w.rate = believed(v.learnt)
@@ -88,7 +88,7 @@ func (w worker) see(v *view) {
 	r := &v.rec
 	both := make([]signal.Point, 0, len(w.waiting))
 	for _, p := range w.waiting {
-		if a, ok := pointAt(w.arrived, p.Start); ok {
+		if a, ok := w.at(w.arrived, p.Start); ok {
 			p.Samples = a.Value / signal.Value(w.period.Seconds())
 			both = append(both, p) // Value is what waits, Samples the arrivals a second; negative ones count as none
 		}
@@ -101,8 +101,11 @@ func (w worker) see(v *view) {
 		r.Because = reading.Because
 		return
 	}
+	v.asks = make([]ask, 0, len(both))
 	for _, p := range both {
-		v.asks = append(v.asks, w.ask(p))
+		a := w.ask(p)
+		a.ago = r.Datapoint.Sub(p.Start)
+		v.asks = append(v.asks, a)
 	}
 	last := v.asks[len(v.asks)-1]
 	r.Count, r.Need = last.count, last.need
@@ -149,7 +152,7 @@ func (w worker) age(p signal.Point) (seconds float64, known bool) {
 	if w.sources.OldestAge == nil {
 		return 0, true
 	}
-	if age, ok := pointAt(w.oldest, p.Start); ok {
+	if age, ok := w.at(w.oldest, p.Start); ok {
 		return max(0, float64(age.Value)), true
 	}
 	return 0, !w.ageless && p.Value <= 0
@@ -160,7 +163,7 @@ func (w worker) age(p signal.Point) (seconds float64, known bool) {
 // its age is not known, nothing goes.
 func (w worker) ask(p signal.Point) ask {
 	waiting, arrivals := max(0, float64(p.Value)), max(0, float64(p.Samples))
-	a := ask{start: p.Start, count: w.in.Base, busy: p.Value != 0 || p.Samples != 0}
+	a := ask{count: w.in.Base, busy: p.Value != 0 || p.Samples != 0}
 	switch {
 	case w.rate.PerTask > 0:
 		a.need = capped((arrivals + waiting/time.Duration(w.b.AcceptableLatency).Seconds()) / w.rate.PerTask)
@@ -253,14 +256,14 @@ func (w worker) learn() history.Rate {
 	if w.sources.Completions == nil {
 		return rate
 	}
-	done, tasks := w.read(*w.sources.Completions).Closed(w.now), w.running()
+	done, tasks := w.closed(w.read(*w.sources.Completions)), w.running()
 	worked := 0.0 // seconds of tasks since the last message was finished
 	for i := 1; i < len(w.waiting); i++ {
 		p := w.waiting[i]
 		if !p.Start.After(rate.At) {
 			continue
 		}
-		finished, ok := pointAt(done, p.Start)
+		finished, ok := w.at(done, p.Start)
 		n, full := w.full(w.waiting[i-1], p, tasks)
 		if !ok || !full || w.now.Sub(p.Start.Add(w.period)) < settled {
 			worked = 0
@@ -278,7 +281,7 @@ func (w worker) learn() history.Rate {
 // full gives the tasks of a period, and whether each had a message to work on at
 // its begin and its end, and none joined in it.
 func (w worker) full(before, p signal.Point, tasks tally) (n float64, full bool) {
-	if !before.Start.Equal(p.Start.Add(-w.period)) {
+	if p.Value <= 0 || before.Value <= 0 || !before.Start.Equal(p.Start.Add(-w.period)) {
 		return 0, false
 	}
 	was, n := tasks.at(before.Start, w.period), tasks.at(p.Start, w.period)
@@ -297,8 +300,14 @@ func learnt(rate history.Rate, at time.Time, each float64) history.Rate {
 	return rate
 }
 
-// pointAt finds the point of a start among points in order.
-func pointAt(points []signal.Point, start time.Time) (signal.Point, bool) {
+// at finds the point of a start among points in order. Where none is missing it
+// lies as many periods before the newest as its start does.
+func (w worker) at(points []signal.Point, start time.Time) (signal.Point, bool) {
+	if n := len(points); n > 0 {
+		if i := n - 1 - int(points[n-1].Start.Sub(start)/w.period); i >= 0 && i < n && points[i].Start.Equal(start) {
+			return points[i], true
+		}
+	}
 	i, ok := slices.BinarySearchFunc(points, start, func(p signal.Point, t time.Time) int { return p.Start.Compare(t) })
 	if !ok {
 		return signal.Point{}, false

@@ -16,7 +16,7 @@ type twoWindows struct {
 	c             spec.Concurrency
 	points        []signal.Point
 	period        time.Duration
-	stable, short time.Duration
+	stable, short window
 	target        float64 // what one task is planned for
 	threshold     float64
 	up, down      float64
@@ -33,8 +33,9 @@ type twoWindows struct {
 func (e *eyes) concurrency(p spec.Policy, c spec.Concurrency) view {
 	m := c.Metric.CloudWatch("Sum")
 	series := e.read(m)
-	t := twoWindows{eyes: e, c: c, points: series.Closed(e.now), period: m.Period, target: c.TargetPerTask * spec.DefaultUtilization, threshold: spec.DefaultPanicThreshold, up: spec.DefaultMaxUpRate, down: spec.DefaultMaxDownRate}
-	t.stable, t.short = windows(c)
+	t := twoWindows{eyes: e, c: c, points: e.closed(series), period: m.Period, target: c.TargetPerTask * spec.DefaultUtilization, threshold: spec.DefaultPanicThreshold, up: spec.DefaultMaxUpRate, down: spec.DefaultMaxDownRate}
+	stable, short := windows(c)
+	t.stable, t.short = window{length: stable, period: m.Period, points: t.points}, window{length: short, period: m.Period, points: t.points}
 	if c.TargetUtilization != nil {
 		t.target = c.TargetPerTask * float64(*c.TargetUtilization)
 	}
@@ -70,22 +71,23 @@ func windows(c spec.Concurrency) (stable, short time.Duration) {
 }
 
 // walk goes over the datapoints and keeps the panic.
-func (t twoWindows) walk(v *view) {
+func (t *twoWindows) walk(v *view) {
 	var panicAt time.Time // end of the last datapoint that asked for a panic
 	most := 0             // asked for in this panic
+	short := 0.0          // the mean over the short window
 	r := &v.rec
 	v.asks = make([]ask, 0, len(t.points))
 	for i, p := range t.points {
 		end := p.Start.Add(t.period)
-		s, whole := t.mean(i, t.stable)
-		q, _ := t.mean(i, t.short)
+		s, whole := t.stable.mean(i)
+		q, _ := t.short.mean(i)
 		ready := float64(max(1, t.countAt(end)))
 		if math.Ceil(q/t.target-1e-9)/ready >= t.threshold {
 			panicAt = end
-		} else if !panicAt.IsZero() && end.Sub(panicAt) > t.stable {
+		} else if !panicAt.IsZero() && end.Sub(panicAt) > t.stable.length {
 			panicAt, most = time.Time{}, 0
 		}
-		a := ask{start: p.Start, need: capped(s / t.target), busy: s != 0 || p.Value != 0}
+		a := ask{ago: r.Datapoint.Sub(p.Start), need: capped(s / t.target), busy: s != 0 || p.Value != 0}
 		calm := t.clamped(a.need, ready)
 		a.count = t.tolerated(calm)
 		if !whole {
@@ -97,18 +99,17 @@ func (t twoWindows) walk(v *view) {
 			a.count, a.need = max(t.in.Base, most), max(a.need, capped(q/t.target))
 		}
 		v.asks = append(v.asks, a)
-		r.Demand, r.Need = signal.Value(s), a.need
+		r.Demand, r.Need, short = signal.Value(s), a.need, q
 	}
 	last := v.asks[len(v.asks)-1]
 	r.Count, r.Panicking = last.count, !panicAt.IsZero()
 	r.Idle = !last.busy
 	r.verdict(t.in.Base)
-	r.Because = fmt.Sprintf("a mean of %s over %s needs %.2f tasks at %s each", number(float64(r.Demand)), spec.Duration(t.stable), float64(r.Demand)/t.target, number(t.target))
+	r.Because = fmt.Sprintf("a mean of %s over %s needs %.2f tasks at %s each", number(float64(r.Demand)), spec.Duration(t.stable.length), float64(r.Demand)/t.target, number(t.target))
 	switch {
 	case r.Panicking:
-		q, _ := t.mean(len(t.points)-1, t.short)
-		r.Demand = signal.Value(max(float64(r.Demand), q))
-		r.Because += fmt.Sprintf("; in panic since the last %s asked for %s times the tasks: at least %d", spec.Duration(t.short), number(t.threshold), most)
+		r.Demand = signal.Value(max(float64(r.Demand), short))
+		r.Because += fmt.Sprintf("; in panic since the last %s asked for %s times the tasks: at least %d", spec.Duration(t.short.length), number(t.threshold), most)
 	case r.Verdict == Steady:
 		r.Because += fmt.Sprintf(", within tolerance of %d", t.in.Base)
 	}
@@ -119,20 +120,45 @@ func (t twoWindows) clamped(need, ready float64) float64 {
 	return min(max(need, math.Floor(ready/t.down)), math.Ceil(t.up*ready))
 }
 
-// mean gives the mean over the window that ends with the datapoint at i, and
-// whether each of its minutes (or longer periods) holds a datapoint. It is summed
-// anew each time: what a running sum leaves of zeros is not zero.
-func (t twoWindows) mean(i int, window time.Duration) (mean float64, whole bool) {
-	newest, step := t.points[i].Start, max(t.period, time.Minute)
-	since := newest.Add(t.period - window)
-	sum, n, minutes, last := 0.0, 0, 0, -1
-	for k := i; k >= 0 && !t.points[k].Start.Before(since); k-- {
-		sum += max(0, float64(t.points[k].Value))
-		n++
-		if ago := int(newest.Sub(t.points[k].Start) / step); ago != last {
-			minutes, last = minutes+1, ago
+// window is a stretch of time that slides over the points.
+type window struct {
+	length, period time.Duration
+	points         []signal.Point
+	first          int // the first point that was in it last
+}
+
+// mean gives the mean over the window that ends with the datapoint at i, which
+// is not before that of the last call, and whether each of its minutes (or longer
+// periods) holds a datapoint. It is summed anew each time: what a running sum
+// leaves of zeros is not zero.
+func (w *window) mean(i int) (mean float64, whole bool) {
+	since := w.points[i].Start.Add(w.period - w.length)
+	for w.points[w.first].Start.Before(since) {
+		w.first++
+	}
+	sum, inside := 0.0, w.points[w.first:i+1]
+	for _, p := range inside {
+		sum += max(0, float64(p.Value))
+	}
+	fits := int(w.length / w.period) // datapoints
+	return sum / float64(len(inside)), len(inside) >= fits || minutes(inside, w.period) >= minutesOf(fits, w.period)
+}
+
+// minutesOf gives how many minutes, or longer periods, some datapoints take.
+func minutesOf(datapoints int, period time.Duration) int {
+	step := max(period, time.Minute)
+	return int((time.Duration(datapoints)*period + step - 1) / step)
+}
+
+// minutes gives how many minutes, or longer periods, back from the last of the
+// points hold one.
+func minutes(points []signal.Point, period time.Duration) int {
+	newest, step := points[len(points)-1].Start, max(period, time.Minute)
+	n, last := 0, -1
+	for _, p := range points {
+		if ago := int(newest.Sub(p.Start) / step); ago != last {
+			n, last = n+1, ago
 		}
 	}
-	fits := int(window / t.period) // datapoints
-	return sum / float64(n), minutes >= int((time.Duration(fits)*t.period+step-1)/step)
+	return n
 }

@@ -181,6 +181,7 @@ func TestOrderAndRepetitionDoNotMatterToAnyType(t *testing.T) {
 			r.Shuffle(len(s.Points), func(i, k int) { s.Points[i], s.Points[k] = s.Points[k], s.Points[i] })
 		})
 		r.Shuffle(len(other.Signals), func(i, k int) { other.Signals[i], other.Signals[k] = other.Signals[k], other.Signals[i] })
+		other.Index = other.Signals.Index() // which finds them as the set does
 		got, again := taskcount.Decide(noon, other)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("shuffled and repeated samples decide otherwise:\n%s", diff)

@@ -120,10 +120,11 @@ type eyes struct {
 	tasks   *tally
 }
 
-// tally is the running tasks minute by minute.
+// tally is the running tasks minute by minute; each task counts as so many.
 type tally struct {
 	series signal.Series
 	points []signal.Point
+	each   float64
 }
 
 // read gives the series of a metric; one that is not there failed.
@@ -142,16 +143,26 @@ func (in Input) find(m signal.Metric) (signal.Series, bool) {
 	return in.Signals.Find(m)
 }
 
+// closed gives the closed points of a series, oldest first, for reading only:
+// those that came in order and whole, as they nearly always do, are not copied.
+func (e *eyes) closed(s signal.Series) []signal.Point {
+	n := 0
+	for i, p := range s.Points {
+		if !p.Value.OK() || !p.Samples.OK() || i > 0 && !p.Start.After(s.Points[i-1].Start) {
+			return s.Closed(e.now)
+		}
+		if !p.Start.Add(s.Metric.Period).After(e.now) {
+			n++
+		}
+	}
+	return s.Points[:n:n]
+}
+
 // running gives the running tasks of each minute.
 func (e *eyes) running() tally {
 	if e.tasks == nil {
 		s := e.read(runningTasks(e.in.Key))
-		t := tally{series: s, points: s.Closed(e.now)}
-		each := samplesPerTask(s.Metric.Period, e.in.Service.CPUSeconds)
-		for i := range t.points {
-			t.points[i].Value /= signal.Value(each)
-		}
-		e.tasks = &t
+		e.tasks = &tally{series: s, points: e.closed(s), each: samplesPerTask(s.Metric.Period, e.in.Service.CPUSeconds)}
 	}
 	return *e.tasks
 }
@@ -175,7 +186,7 @@ func (t tally) at(start time.Time, period time.Duration) float64 {
 	if n == 0 || n < float64(period/max(step, 1)) {
 		return 0
 	}
-	return sum / n
+	return sum / n / t.each
 }
 
 // samplesPerTask is how many samples each task has in a period: with
@@ -198,7 +209,7 @@ func (e *eyes) loads(src spec.Source, counted bool) signal.Series {
 	if src.Metric.Period == 0 { // a policy that names no metric: Validate says so
 		return signal.Series{Metric: src.Metric, Status: signal.Failed, Why: "it is not named"}
 	}
-	points := out.Closed(e.now)
+	points := e.closed(out)
 	var tasks tally
 	counted = counted || !src.Total
 	if !src.Samples && counted {
@@ -211,7 +222,11 @@ func (e *eyes) loads(src spec.Source, counted bool) signal.Series {
 	if src.Metric.Name == "MemoryUtilization" {
 		each = samplesPerTask(src.Metric.Period, e.in.Service.MemorySeconds)
 	}
-	kept := points[:0]
+	if !counted && !slices.ContainsFunc(points, func(p signal.Point) bool { return p.Samples != 0 }) {
+		out.Points = points
+		return out
+	}
+	kept := make([]signal.Point, 0, len(points))
 	var before signal.Point
 	for _, p := range points {
 		read := p

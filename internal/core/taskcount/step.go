@@ -30,7 +30,7 @@ func (e *eyes) step(p spec.Policy, s spec.StepScaling) view {
 	}
 	outAt := outThreshold(s)
 	for i, p := range loads.Points {
-		a := ask{start: p.Start, count: e.stepped(s, loads, i, value), busy: p.Value != 0}
+		a := ask{ago: r.Datapoint.Sub(p.Start), count: e.stepped(s, loads, i, value), busy: p.Value != 0}
 		if (src.Samples || src.Total) && outAt > 0 {
 			a.need = capped(max(0, float64(p.Value)) / outAt)
 		}

@@ -35,7 +35,9 @@ func (e *eyes) track(p spec.Policy, target spec.TargetTracking) view {
 		return v
 	}
 	for _, p := range loads.Points {
-		v.asks = append(v.asks, t.ask(p))
+		a := t.ask(p)
+		a.ago = r.Datapoint.Sub(p.Start)
+		v.asks = append(v.asks, a)
 	}
 	last := v.asks[len(v.asks)-1]
 	r.Count, r.Need, r.Saturated = last.count, last.need, t.pinned(reading.Point)
@@ -81,10 +83,10 @@ func (t tracker) ask(p signal.Point) ask {
 	if t.pinned(p) {
 		// At least twice the tasks that were pinned, and never fewer than there are.
 		n := max(t.in.Base, ceil(need), ceil(2*float64(p.Samples)))
-		return ask{start: p.Start, count: n, need: max(need, 2*float64(p.Samples)), busy: true}
+		return ask{count: n, need: max(need, 2*float64(p.Samples)), busy: true}
 	}
 	need = t.single(need, p)
-	return ask{start: p.Start, count: t.tolerated(need), need: need, busy: p.Value != 0}
+	return ask{count: t.tolerated(need), need: need, busy: p.Value != 0}
 }
 
 // single takes the second set of tasks out of a need. While a deployment runs

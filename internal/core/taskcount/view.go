@@ -10,8 +10,8 @@ import (
 
 // ask is what one closed datapoint asks for.
 type ask struct {
-	start time.Time
-	count int // tasks; the base where the datapoint asks for no change
+	ago   time.Duration // how long before the newest datapoint
+	count int           // tasks; the base where the datapoint asks for no change
 	// need is the tasks needed before rounding, 0 where the policy has no such
 	// number: a step knows a direction, not a need.
 	need float64
@@ -44,7 +44,7 @@ func (v view) votes() bool { return !v.policy.DisableScaleIn }
 func (v view) lowestOver(window time.Duration) int {
 	low := v.rec.Count
 	for _, a := range v.asks {
-		if a.start.After(v.rec.Datapoint.Add(-window)) {
+		if a.ago < window {
 			low = min(low, a.count)
 		}
 	}
@@ -78,11 +78,10 @@ func (v view) highestOver(window time.Duration) peak {
 	if v.now.Sub(v.rec.Datapoint.Add(v.period)) < settled {
 		window = max(window, 2*step)
 	}
-	end := v.rec.Datapoint.Add(v.period)
 	high.of = int((window + step - 1) / step)
 	minutes, points, last := 0, 0, -1
 	for _, a := range slices.Backward(v.asks) {
-		ago := int(end.Sub(a.start.Add(v.period)) / step)
+		ago := int(a.ago / step)
 		if ago >= high.of {
 			break
 		}
@@ -105,12 +104,13 @@ func (v view) stirred(since time.Time) (words string, stirred bool) {
 	if v.silent || since.IsZero() {
 		return "", false
 	}
+	window := v.rec.Datapoint.Add(v.period).Sub(since)
 	for _, a := range slices.Backward(v.asks) {
-		if end := a.start.Add(v.period); end.After(since) && a.busy {
-			return "had something to do at " + clock(a.start), true
+		if a.ago < window && a.busy {
+			return "had something to do at " + clock(v.rec.Datapoint.Add(-a.ago)), true
 		}
 	}
-	window := min(v.rec.Datapoint.Add(v.period).Sub(since), flapLookback)
+	window = min(window, flapLookback)
 	if v.period < window && v.highestOver(window).absent > 0 {
 		return "lacks datapoints since " + clock(since), true
 	}

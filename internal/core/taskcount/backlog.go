@@ -88,7 +88,7 @@ func (w worker) see(v *view) {
 	r := &v.rec
 	both := make([]signal.Point, 0, len(w.waiting))
 	for _, p := range w.waiting {
-		if a, ok := w.at(w.arrived, p.Start); ok {
+		if a, ok := pointAt(w.arrived, p.Start, w.period); ok {
 			p.Samples = a.Value / signal.Value(w.period.Seconds())
 			both = append(both, p) // Value is what waits, Samples the arrivals a second; negative ones count as none
 		}
@@ -101,13 +101,9 @@ func (w worker) see(v *view) {
 		r.Because = reading.Because
 		return
 	}
-	v.asks = make([]ask, 0, len(both))
-	for _, p := range both {
-		a := w.ask(p)
-		a.ago = r.Datapoint.Sub(p.Start)
-		v.asks = append(v.asks, a)
-	}
-	last := v.asks[len(v.asks)-1]
+	newest := reading.Point.Start
+	v.points, v.ask = len(both), func(i int) ask { return w.ask(both[i], newest) }
+	last := v.ask(v.points - 1)
 	r.Count, r.Need = last.count, last.need
 	age, known := w.age(reading.Point)
 	r.OldestSeconds = age
@@ -152,7 +148,7 @@ func (w worker) age(p signal.Point) (seconds float64, known bool) {
 	if w.sources.OldestAge == nil {
 		return 0, true
 	}
-	if age, ok := w.at(w.oldest, p.Start); ok {
+	if age, ok := pointAt(w.oldest, p.Start, w.period); ok {
 		return max(0, float64(age.Value)), true
 	}
 	return 0, !w.ageless && p.Value <= 0
@@ -161,9 +157,9 @@ func (w worker) age(p signal.Point) (seconds float64, known bool) {
 // ask is what one closed datapoint asks for. While the rate is not known the
 // count stays, but for the first task. While the oldest message is too old, or
 // its age is not known, nothing goes.
-func (w worker) ask(p signal.Point) ask {
+func (w worker) ask(p signal.Point, newest time.Time) ask {
 	waiting, arrivals := max(0, float64(p.Value)), max(0, float64(p.Samples))
-	a := ask{count: w.in.Base, busy: p.Value != 0 || p.Samples != 0}
+	a := ask{ago: newest.Sub(p.Start), count: w.in.Base, busy: p.Value != 0 || p.Samples != 0}
 	switch {
 	case w.rate.PerTask > 0:
 		a.need = capped((arrivals + waiting/time.Duration(w.b.AcceptableLatency).Seconds()) / w.rate.PerTask)
@@ -258,14 +254,18 @@ func (w worker) learn() history.Rate {
 	}
 	done, tasks := w.closed(w.read(*w.sources.Completions)), w.running()
 	worked := 0.0 // seconds of tasks since the last message was finished
-	for i := 1; i < len(w.waiting); i++ {
+	first, known := slices.BinarySearchFunc(w.waiting, rate.At, startOf)
+	if known {
+		first++
+	}
+	for i := max(1, first); i < len(w.waiting); i++ {
 		p := w.waiting[i]
-		if !p.Start.After(rate.At) {
-			continue
+		if w.now.Sub(p.Start.Add(w.period)) < settled {
+			break
 		}
-		finished, ok := w.at(done, p.Start)
 		n, full := w.full(w.waiting[i-1], p, tasks)
-		if !ok || !full || w.now.Sub(p.Start.Add(w.period)) < settled {
+		finished, ok := pointAt(done, p.Start, w.period)
+		if !full || !ok {
 			worked = 0
 			continue
 		}
@@ -298,21 +298,6 @@ func learnt(rate history.Rate, at time.Time, each float64) history.Rate {
 	}
 	rate.At, rate.Periods = at, min(rate.Periods+1, history.MaxPeriods)
 	return rate
-}
-
-// at finds the point of a start among points in order. Where none is missing it
-// lies as many periods before the newest as its start does.
-func (w worker) at(points []signal.Point, start time.Time) (signal.Point, bool) {
-	if n := len(points); n > 0 {
-		if i := n - 1 - int(points[n-1].Start.Sub(start)/w.period); i >= 0 && i < n && points[i].Start.Equal(start) {
-			return points[i], true
-		}
-	}
-	i, ok := slices.BinarySearchFunc(points, start, func(p signal.Point, t time.Time) int { return p.Start.Compare(t) })
-	if !ok {
-		return signal.Point{}, false
-	}
-	return points[i], true
 }
 
 // believed gives the rate where it rests on enough periods.

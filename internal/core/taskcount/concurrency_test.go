@@ -2,8 +2,12 @@ package taskcount_test
 
 import (
 	"math"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
@@ -141,4 +145,77 @@ func TestConcurrencyWords(t *testing.T) {
 	if got := decide(noon, given(10, spec.Policy{Concurrency: &c})); got.Desired != 10 || got.Reason != history.MissingData {
 		t.Errorf("not read: got %d (%s), want a hold", got.Desired, got.Because)
 	}
+}
+
+// walked is the plain walk over ten-second datapoints from the oldest on, keeping
+// the panic as Knative does in memory: what each asks for with a base and no orders.
+func walked(values []float64, base int, c spec.Concurrency) []int {
+	stable, short := c.Windows()
+	mean := func(i int, w time.Duration) float64 {
+		from := max(0, i+1-int(w/(10*time.Second)))
+		sum := 0.0
+		for _, v := range values[from : i+1] {
+			sum += v
+		}
+		return sum / float64(i+1-from)
+	}
+	ready := float64(max(1, base))
+	clamp := func(need float64) int {
+		return int(min(max(math.Ceil(need-1e-9), math.Floor(ready/2)), 1000*ready))
+	}
+	out := make([]int, len(values))
+	panicAt, most := -1, 0
+	for i := range values {
+		s, q := mean(i, stable)/c.TargetPerTask, mean(i, short)/c.TargetPerTask
+		if panicAt >= 0 && time.Duration(i-panicAt)*10*time.Second > stable {
+			panicAt, most = -1, 0
+		}
+		if math.Ceil(q-1e-9)/ready >= 2 {
+			panicAt = i
+		}
+		if out[i] = clamp(s); panicAt >= 0 {
+			most = max(most, clamp(s), clamp(q))
+			out[i] = max(base, most)
+		}
+	}
+	return out
+}
+
+// The panics are found as far back as they are asked for: that changes nothing.
+func TestPanicsAreThoseOfAWalk(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		c := flight()
+		c.StableWindow = new(spec.Duration(time.Duration(rapid.IntRange(1, 12).Draw(t, "stable")) * 10 * time.Second))
+		base := rapid.IntRange(1, 6).Draw(t, "base")
+		odds := rapid.IntRange(2, 40).Draw(t, "a surge in")
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 5))
+		values := make([]float64, 400)
+		for i := range values {
+			if values[i] = float64(r.IntN(10 * base)); r.IntN(odds) == 0 {
+				values[i] = float64(r.IntN(60 * base))
+			}
+		}
+		in := given(base, spec.Policy{Concurrency: &c}, flightSeries(c, settledLag, values...))
+		in.Policy.ScaleOut.Tolerance, in.Policy.ScaleIn.Tolerance = new(spec.Percent(0)), new(spec.Percent(0))
+		minutes := rapid.IntRange(1, 30).Draw(t, "window")
+		in.Policy.ScaleIn.StabilizationWindow = new(spec.Duration(time.Duration(minutes) * time.Minute))
+		want := walked(values, base, c)
+		got := decide(noon, in)
+		if newest := want[len(want)-1]; got.Policies[0].Count != newest {
+			t.Fatalf("the newest datapoint asks for %d (%s), walked it is %d", got.Policies[0].Count, got.Policies[0].Because, newest)
+		}
+		if got.Wanted >= base {
+			return
+		}
+		high := min(base, slices.Max(want[len(want)-6*minutes:]))
+		for _, clause := range got.Clauses {
+			if clause.Rule == history.StabilizationWindow && clause.After != high || clause.Rule == history.AnticipatedFlapping && clause.Before != high {
+				t.Fatalf("the window asks for %d (%s), walked it is %d", clause.After, clause.Because, high)
+			}
+		}
+		if got.Desired < high {
+			t.Fatalf("%d tasks, walked the window asks for %d", got.Desired, high)
+		}
+	})
 }

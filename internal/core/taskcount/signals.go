@@ -146,14 +146,14 @@ func (in Input) find(m signal.Metric) (signal.Series, bool) {
 // closed gives the closed points of a series, oldest first, for reading only:
 // those that came in order and whole, as they nearly always do, are not copied.
 func (e *eyes) closed(s signal.Series) []signal.Point {
-	n := 0
 	for i, p := range s.Points {
 		if !p.Value.OK() || !p.Samples.OK() || i > 0 && !p.Start.After(s.Points[i-1].Start) {
 			return s.Closed(e.now)
 		}
-		if !p.Start.Add(s.Metric.Period).After(e.now) {
-			n++
-		}
+	}
+	n := len(s.Points)
+	for n > 0 && s.Points[n-1].Start.Add(s.Metric.Period).After(e.now) {
+		n--
 	}
 	return s.Points[:n:n]
 }
@@ -172,7 +172,10 @@ func (e *eyes) running() tally {
 // since after a scale-out the minutes still to come are the larger ones.
 func (t tally) at(start time.Time, period time.Duration) float64 {
 	step := t.series.Metric.Period
-	from, _ := slices.BinarySearchFunc(t.points, start.Add(-step), func(p signal.Point, t time.Time) int { return p.Start.Compare(t) })
+	if p, ok := pointAt(t.points, start, step); ok && period <= step {
+		return float64(p.Value) / t.each
+	}
+	from, _ := slices.BinarySearchFunc(t.points, start.Add(-step), startOf)
 	var sum, n float64
 	for _, c := range t.points[from:] {
 		if !c.Start.Before(start.Add(period)) {
@@ -188,6 +191,23 @@ func (t tally) at(start time.Time, period time.Duration) float64 {
 	}
 	return sum / n / t.each
 }
+
+// pointAt finds the point of a start among points in order. Where none is missing
+// it lies as many periods before the newest as its start does.
+func pointAt(points []signal.Point, start time.Time, period time.Duration) (signal.Point, bool) {
+	if n := len(points); n > 0 && period > 0 {
+		if i := n - 1 - int(points[n-1].Start.Sub(start)/period); i >= 0 && i < n && points[i].Start.Equal(start) {
+			return points[i], true
+		}
+	}
+	i, ok := slices.BinarySearchFunc(points, start, startOf)
+	if !ok {
+		return signal.Point{}, false
+	}
+	return points[i], true
+}
+
+func startOf(p signal.Point, t time.Time) int { return p.Start.Compare(t) }
 
 // samplesPerTask is how many samples each task has in a period: with
 // high-resolution monitoring a task sends one every 20 s, and the Sum of a minute

@@ -17,7 +17,7 @@ import (
 func (e *eyes) step(p spec.Policy, s spec.StepScaling) view {
 	src := s.CloudWatch(e.in.Key)
 	loads := e.loads(src, true)
-	v := view{key: loads.Metric.Key(), period: loads.Metric.Period, asks: make([]ask, 0, len(loads.Points))}
+	v := view{key: loads.Metric.Key(), period: loads.Metric.Period}
 	v.rec = Recommendation{Policy: p.Label(), Type: history.StepScaling, Verdict: Unusable, Count: e.in.Base, Target: s.Threshold, Unit: unitOf(s.PredefinedMetric)}
 	value := func(p signal.Point) float64 { return float64(p.Value / p.Samples) }
 	r, reading := &v.rec, loads.Judge(e.now, loads.Points)
@@ -28,15 +28,16 @@ func (e *eyes) step(p spec.Policy, s spec.StepScaling) view {
 		r.Because = reading.Because
 		return v
 	}
-	outAt := outThreshold(s)
-	for i, p := range loads.Points {
-		a := ask{ago: r.Datapoint.Sub(p.Start), count: e.stepped(s, loads, i, value), busy: p.Value != 0}
+	outAt, newest := outThreshold(s), reading.Point.Start
+	v.points, v.ask = len(loads.Points), func(i int) ask {
+		p := loads.Points[i]
+		a := ask{ago: newest.Sub(p.Start), count: e.stepped(s, loads, i, value), busy: p.Value != 0}
 		if (src.Samples || src.Total) && outAt > 0 {
 			a.need = capped(max(0, float64(p.Value)) / outAt)
 		}
-		v.asks = append(v.asks, a)
+		return a
 	}
-	last := v.asks[len(v.asks)-1]
+	last := v.ask(v.points - 1)
 	r.Count, r.Need = last.count, last.need
 	r.verdict(e.in.Base)
 	r.Because = e.stepWords(s, reading.Point, value(reading.Point), r.Unit, r.Count)

@@ -1,7 +1,7 @@
 package taskcount
 
 import (
-	"slices"
+	"iter"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
@@ -25,7 +25,12 @@ type view struct {
 	key    string // of its metric, in marks
 	period time.Duration
 	now    time.Time
-	asks   []ask // of the closed datapoints, oldest first
+	// points is the number of datapoints that can be used, and ask gives what the
+	// one at i asks for, oldest first. Most of them are never asked: a hold looks at
+	// the newest alone, a scale-in at its window, and only one that follows a
+	// scale-out at the hour.
+	points int
+	ask    func(i int) ask
 	rec    Recommendation
 	// silent is true where a source that reports real zeros says that nothing
 	// happens although its metrics have stopped: no datapoint is then no gap.
@@ -43,12 +48,21 @@ func (v view) votes() bool { return !v.policy.DisableScaleIn }
 // newest datapoint; a window of 0 is that datapoint alone.
 func (v view) lowestOver(window time.Duration) int {
 	low := v.rec.Count
-	for _, a := range v.asks {
-		if a.ago < window {
-			low = min(low, a.count)
-		}
+	for a := range v.back(window) {
+		low = min(low, a.count)
 	}
 	return low
+}
+
+// back gives the asks of less than so long before the newest datapoint, newest first.
+func (v view) back(window time.Duration) iter.Seq[ask] {
+	return func(yield func(ask) bool) {
+		for i := v.points - 1; i >= 0; i-- {
+			if a := v.ask(i); a.ago >= window || !yield(a) {
+				return
+			}
+		}
+	}
 }
 
 // settled is how long after its end a datapoint may still grow: ECS publishes
@@ -80,14 +94,10 @@ func (v view) highestOver(window time.Duration) peak {
 	}
 	high.of = int((window + step - 1) / step)
 	minutes, points, last := 0, 0, -1
-	for _, a := range slices.Backward(v.asks) {
-		ago := int(a.ago / step)
-		if ago >= high.of {
-			break
-		}
+	for a := range v.back(time.Duration(high.of) * step) {
 		high.count, high.need = max(high.count, a.count), max(high.need, a.need)
 		points++
-		if ago != last {
+		if ago := int(a.ago / step); ago != last {
 			minutes, last = minutes+1, ago
 		}
 	}
@@ -105,8 +115,8 @@ func (v view) stirred(since time.Time) (words string, stirred bool) {
 		return "", false
 	}
 	window := v.rec.Datapoint.Add(v.period).Sub(since)
-	for _, a := range slices.Backward(v.asks) {
-		if a.ago < window && a.busy {
+	for a := range v.back(window) {
+		if a.busy {
 			return "had something to do at " + clock(v.rec.Datapoint.Add(-a.ago)), true
 		}
 	}

@@ -85,14 +85,7 @@ func (e *eyes) queue(name string) signal.Queue {
 
 // see fills in what the metrics say.
 func (w worker) see(v *view) {
-	r := &v.rec
-	both := make([]signal.Point, 0, len(w.waiting))
-	for _, p := range w.waiting {
-		if a, ok := pointAt(w.arrived, p.Start, w.period); ok {
-			p.Samples = a.Value / signal.Value(w.period.Seconds())
-			both = append(both, p) // Value is what waits, Samples the arrivals a second; negative ones count as none
-		}
-	}
+	r, both := &v.rec, w.both()
 	reading := w.backlog.Judge(w.now, both)
 	if reading.Freshness != signal.Missing {
 		r.Datapoint, r.Demand, r.Waiting = reading.Point.Start, reading.Point.Samples, float64(reading.Point.Value)
@@ -112,6 +105,22 @@ func (w worker) see(v *view) {
 	r.Idle = w.queue.Idle() || w.b.Queue == "" && reading.Point.Value == 0 && reading.Point.Samples == 0
 	r.verdict(w.in.Base)
 	r.Because = w.words(*r, known)
+}
+
+// both gives the datapoints of which the backlog and the arrivals are known:
+// Value is what waits, Samples the arrivals a second.
+func (w worker) both() []signal.Point {
+	out, rest := make([]signal.Point, 0, len(w.waiting)), w.arrived
+	for _, p := range w.waiting {
+		for len(rest) > 0 && rest[0].Start.Before(p.Start) {
+			rest = rest[1:]
+		}
+		if len(rest) > 0 && rest[0].Start.Equal(p.Start) {
+			p.Samples = rest[0].Value / signal.Value(w.period.Seconds())
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 func (w worker) words(r Recommendation, ageKnown bool) string {

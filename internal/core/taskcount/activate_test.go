@@ -31,7 +31,7 @@ func idleFor(d time.Duration) history.History { return history.History{IdleSince
 
 func TestFromZeroTo(t *testing.T) {
 	t.Parallel()
-	sum := total(ownMetric("InFlight", time.Minute), 40)
+	sum := totalOf(ownMetric("InFlight", time.Minute), 40)
 	busy := flight()
 	tests := []struct {
 		name   string
@@ -92,7 +92,7 @@ func TestFromZeroTo(t *testing.T) {
 func TestToZero(t *testing.T) {
 	t.Parallel()
 	const off = 5 * time.Minute
-	sum := total(ownMetric("InFlight", time.Minute), 40)
+	sum := totalOf(ownMetric("InFlight", time.Minute), 40)
 	withSum := func(in *taskcount.Input, s signal.Series) {
 		in.Policy.Policies = append(in.Policy.Policies, sum)
 		in.Signals = append(in.Signals, s)

@@ -60,7 +60,7 @@ func average(m *spec.Metric, target float64) spec.Policy {
 	return spec.Policy{TargetTracking: &spec.TargetTracking{Metric: m, TargetValue: target}}
 }
 
-func total(m *spec.Metric, perTask float64) spec.Policy {
+func totalOf(m *spec.Metric, perTask float64) spec.Policy {
 	return spec.Policy{TargetTracking: &spec.TargetTracking{Metric: m, TargetPerTask: perTask}}
 }
 
@@ -75,7 +75,7 @@ func TestTargetTracking(t *testing.T) {
 	pool.TargetTracking.Ceiling = 100
 	share := average(ownMetric("BusyShare", time.Minute), 0.5)
 	share.TargetTracking.Ceiling = 0.7
-	sum := total(ownMetric("InFlight", time.Minute), 40)
+	sum := totalOf(ownMetric("InFlight", time.Minute), 40)
 	memory := spec.Policy{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.MemoryUtilization, TargetValue: 70}}
 	requests := spec.Policy{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.ALBRequestCountPerTarget, ResourceLabel: albLabel, TargetValue: 1000}}
 	ecs := func(p spec.Policy, mean float64) signal.Series {
@@ -168,7 +168,7 @@ func TestResolutions(t *testing.T) {
 func TestNeedsAreFinite(t *testing.T) {
 	t.Parallel()
 	tiny := spec.Duration(time.Second)
-	sum := total(ownMetric("InFlight", time.Minute), 1e-300)
+	sum := totalOf(ownMetric("InFlight", time.Minute), 1e-300)
 	step := cpuStep(spec.ChangeInCapacity, 1e-300, stepAt(0, math.Inf(1), 1))
 	queue := queuePolicy(spec.Backlog{AcceptableLatency: tiny, ProcessingTime: new(spec.Duration(12 * time.Hour))})
 	flight := spec.Policy{Concurrency: &spec.Concurrency{Metric: *ownMetric("InFlight", time.Minute), TargetPerTask: 1e-300}}
@@ -201,7 +201,7 @@ func TestQueriesAskForEnough(t *testing.T) {
 		var p spec.Policy
 		switch rapid.IntRange(0, 4).Draw(t, "type") {
 		case 0:
-			p = total(m, 40)
+			p = totalOf(m, 40)
 		case 1:
 			p = average(m, 40)
 		case 2:
@@ -286,7 +286,7 @@ func TestPolicyWithoutTypeIsUnusable(t *testing.T) {
 // One datapoint of ten seconds in a minute is not the three that a scale-in needs.
 func TestShortPeriodsNeedTheirDatapoints(t *testing.T) {
 	t.Parallel()
-	p := total(ownMetric("InFlight", 10*time.Second), 40)
+	p := totalOf(ownMetric("InFlight", 10*time.Second), 40)
 	for lost := range 6 {
 		t.Run(fmt.Sprint(lost), func(t *testing.T) {
 			t.Parallel()
@@ -327,7 +327,7 @@ func TestOnePolicyWithoutData(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			in := given(10, cpuPolicy(60), tt.set...)
-			sum := total(ownMetric("InFlight", time.Minute), 40)
+			sum := totalOf(ownMetric("InFlight", time.Minute), 40)
 			sum.OnMissingData, sum.DisableScaleIn = tt.missing, tt.disable
 			in.Policy.Policies = append(in.Policy.Policies, sum)
 			got := decide(noon, in)
@@ -342,7 +342,7 @@ func TestOnePolicyWithoutData(t *testing.T) {
 // scales out like any other.
 func TestDisableScaleIn(t *testing.T) {
 	t.Parallel()
-	sum := total(ownMetric("InFlight", time.Minute), 40)
+	sum := totalOf(ownMetric("InFlight", time.Minute), 40)
 	sum.DisableScaleIn = true
 	for _, tt := range []struct {
 		name       string
@@ -371,7 +371,7 @@ func TestDisableScaleIn(t *testing.T) {
 // Metric math is read as one series, and the words name the expression.
 func TestMetricMath(t *testing.T) {
 	t.Parallel()
-	p := total(&spec.Metric{Expression: "visible + hidden", Metrics: map[string]spec.MathInput{
+	p := totalOf(&spec.Metric{Expression: "visible + hidden", Metrics: map[string]spec.MathInput{
 		"visible": {Namespace: "App", Name: "Visible"}, "hidden": {Namespace: "App", Name: "Hidden"},
 	}}, 40)
 	got := decide(noon, given(10, p, series(read(p), settledLag, 600)))

@@ -40,7 +40,7 @@ func shape(t *rapid.T, short bool) spec.Policy {
 		p.TargetTracking.Ceiling = 100
 		return p
 	case "total":
-		return total(ownMetric("InFlight", period), 40)
+		return totalOf(ownMetric("InFlight", period), 40)
 	case "requests":
 		return spec.Policy{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.ALBRequestCountPerTarget, ResourceLabel: albLabel, TargetValue: 60}}
 	case "step":

@@ -66,7 +66,7 @@ func (d *decider) proof() (words string, proved bool) {
 		if !v.rec.Idle {
 			return v.rec.Policy + " does not report that nothing is to do", false
 		}
-		if words, stirred := v.stirred(since); stirred {
+		if words, stirred := v.stirred(since, d.in.Policy.Activation.CoolOffTime()); stirred {
 			return v.rec.Policy + " " + words, false
 		}
 		if v.votes() {

@@ -38,7 +38,6 @@ type worker struct {
 	waiting []signal.Point
 	arrived []signal.Point
 	oldest  []signal.Point
-	ageless bool         // the age of the oldest message was not read, or not whole
 	rate    history.Rate // of one task, PerTask 0 where it is not known
 	queue   signal.Queue
 }
@@ -55,8 +54,7 @@ func (e *eyes) backlog(p spec.Policy, b spec.Backlog) view {
 	}
 	w.waiting, w.arrived = e.closed(w.backlog), e.closed(arrivals)
 	if w.sources.OldestAge != nil {
-		ages := e.read(*w.sources.OldestAge)
-		w.oldest, w.ageless = e.closed(ages), ages.Status != signal.Complete
+		w.oldest = e.closed(e.read(*w.sources.OldestAge))
 	}
 	v := view{key: w.sources.Backlog.Key(), period: w.period, learnt: w.learn()}
 	w.rate = believed(v.learnt)
@@ -150,17 +148,17 @@ func (w worker) maxAge() time.Duration {
 	return 2 * time.Duration(w.b.AcceptableLatency)
 }
 
-// age gives the age of the oldest message in seconds. It is not known where a
-// message waits and no age was published, or where the ages were not read; SQS
-// publishes none while the queue is empty.
+// age gives the age of the oldest message in seconds, 0 while none waits: SQS
+// publishes none of an empty queue, and one that is in flight alone is worked on.
+// It is not known where a message waits and no age was read.
 func (w worker) age(p signal.Point) (seconds float64, known bool) {
-	if w.sources.OldestAge == nil {
+	if w.sources.OldestAge == nil || p.Value <= 0 {
 		return 0, true
 	}
 	if age, ok := pointAt(w.oldest, p.Start, w.period); ok {
 		return max(0, float64(age.Value)), true
 	}
-	return 0, !w.ageless && p.Value <= 0
+	return 0, false
 }
 
 // ask is what one closed datapoint asks for. While the rate is not known the
@@ -284,6 +282,11 @@ func (w worker) learn() history.Rate {
 		rate = learnt(rate, p.Start, float64(finished.Value)/worked)
 		worked = 0
 	}
+	if rate.At.IsZero() {
+		return rate
+	}
+	// As the history keeps it, so that the next look finds the same.
+	rate, _ = w.in.History.WithRate(rate).Rate(key)
 	return rate
 }
 

@@ -133,6 +133,7 @@ func TestBacklogAgeGuard(t *testing.T) {
 		{"an age that is not known holds", row{waiting: 600, arrivals: 600, age: missing}, 0, 10},
 		{"an age that is not known does not stop an out", row{waiting: 2400, arrivals: 2400, age: missing}, 0, 20},
 		{"SQS has no age of an empty queue", row{waiting: 0, arrivals: 600, age: missing}, 0, 3},
+		{"a message in flight alone holds nothing", row{waiting: 0, arrivals: 600, age: 1e6}, 0, 3},
 		{"a negative age is none", row{waiting: 600, arrivals: 600, age: -1}, 0, 5},
 	}
 	for _, tt := range tests {
@@ -150,12 +151,11 @@ func TestBacklogAgeGuard(t *testing.T) {
 	}
 }
 
-// Ages that were not read, or not whole, hold even where no message waits: one
-// that is in flight may be old.
+// Ages that were not read, or not whole, hold while a message waits.
 func TestBacklogWithoutAges(t *testing.T) {
 	t.Parallel()
 	for _, status := range []signal.Status{signal.Failed, signal.Partial, ""} {
-		set := queueSeries(jobs(), settledLag, rows{{arrivals: 600, age: missing}})
+		set := queueSeries(jobs(), settledLag, rows{{waiting: 1, arrivals: 600, age: missing}})
 		set[2].Status = status
 		got := decide(noon, given(10, jobs(), set...))
 		if got.Desired != 10 || !strings.Contains(got.Policies[0].Because, "age of the oldest is not known") {
@@ -268,7 +268,7 @@ func TestLearning(t *testing.T) {
 			in.Signals = append(in.Signals, counts(tt.lag, tt.tasks...))
 			_, m := taskcount.Decide(noon, in)
 			got, known := m.History.Rate(p.Backlog.CloudWatch().Backlog.Key())
-			if known != (tt.rate > 0) || math.Abs(got.PerTask-tt.rate) > 1e-9 || got.Periods != tt.periods {
+			if known != (tt.rate > 0) || math.Abs(got.PerTask-tt.rate) > 1e-4 || got.Periods != tt.periods {
 				t.Errorf("learnt %v from %d periods, want %v from %d", got.PerTask, got.Periods, tt.rate, tt.periods)
 			}
 		})
@@ -338,7 +338,7 @@ func TestLearningLaws(t *testing.T) {
 		switch {
 		case periods == 0 && got != before:
 			t.Fatalf("learnt %+v without a period with a backlog at both ends", got)
-		case known && (got.PerTask < low-1e-9 || got.PerTask > high+1e-9 || got.PerTask <= 0):
+		case known && (got.PerTask < low*(1-1e-4) || got.PerTask > high*(1+1e-4) || got.PerTask <= 0):
 			t.Fatalf("rate %v is outside %v to %v", got.PerTask, low, high)
 		case got.Periods > before.Periods+periods:
 			t.Fatalf("learnt from %d periods of %d", got.Periods-before.Periods, periods)

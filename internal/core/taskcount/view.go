@@ -109,8 +109,9 @@ func (v view) highestOver(window time.Duration) peak {
 }
 
 // stirred tells whether something was to do since a time, or whether that is not
-// known: at most an hour back, since earlier looks have seen what was before.
-func (v view) stirred(since time.Time) (words string, stirred bool) {
+// known of the cool-off: earlier looks have seen what was before, and no query
+// reaches further back than the hour.
+func (v view) stirred(since time.Time, coolOff time.Duration) (words string, stirred bool) {
 	if v.silent || since.IsZero() {
 		return "", false
 	}
@@ -120,9 +121,9 @@ func (v view) stirred(since time.Time) (words string, stirred bool) {
 			return "had something to do at " + clock(v.rec.Datapoint.Add(-a.ago)), true
 		}
 	}
-	window = min(window, flapLookback)
+	window = min(window, coolOff, flapLookback)
 	if v.period < window && v.highestOver(window).absent > 0 {
-		return "lacks datapoints since " + clock(since), true
+		return "lacks datapoints of the last " + spec.Duration(window).String(), true
 	}
 	return "", false
 }

@@ -66,7 +66,7 @@ func otherTypes() []policy.Input {
 			},
 		}},
 		spec.Policy{Backlog: jobs},
-		spec.Policy{Concurrency: &spec.Concurrency{Metric: spec.Metric{Namespace: "App", Name: "InFlight", Period: spec.Duration(10 * time.Second)}, TargetPerTask: 40}})
+		spec.Policy{Concurrency: &spec.Concurrency{Metric: spec.Metric{Namespace: "App", Name: "InFlight", Period: spec.Duration(10 * time.Second)}, TargetPerTask: 100}})
 	for i := range out { // a rate is written every 15 minutes
 		h := &out[i].Services[0].History
 		*h = h.WithRate(history.Rate{Policy: jobs.CloudWatch().Backlog.Key(), PerTask: 4, At: noon.Add(-15 * time.Minute), Periods: 100})
@@ -93,6 +93,8 @@ func withPolicies(policies ...spec.Policy) []policy.Input {
 					v.Samples = 10
 				case q.Metric.Statistic == "SampleCount":
 					v.Value = 10
+				case q.Metric.Namespace == "AWS/SQS":
+					v.Value = signal.Value((i*7 + p*3) % 150)
 				}
 				s.Points = append(s.Points, v)
 			}

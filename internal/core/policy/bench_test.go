@@ -11,6 +11,8 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+	"github.com/trimtab-ecs/trimtab/internal/core/taskcount"
 )
 
 // A cluster of 500 services with one CPU policy each, read over the flap
@@ -39,6 +41,65 @@ func cells() []policy.Input {
 			in.Services[0].History = in.Services[0].History.With(history.Order{At: noon.Add(time.Duration(k-100) * time.Hour), From: 8 + k%2, To: 9 - k%2}, nil)
 		}
 		out[i] = in
+	}
+	return out
+}
+
+// threePolicies gives the same cells with CPU, memory and a total of their own.
+func threePolicies() []policy.Input {
+	sum := &spec.TargetTracking{Metric: &spec.Metric{Namespace: "App", Name: "InFlight"}, TargetPerTask: 40}
+	return withPolicies(
+		spec.Policy{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: 60}},
+		spec.Policy{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.MemoryUtilization, TargetValue: 70}},
+		spec.Policy{TargetTracking: sum})
+}
+
+// otherTypes gives the same cells with a step, a backlog whose rate is learnt and
+// a concurrency policy on datapoints of ten seconds.
+func otherTypes() []policy.Input {
+	jobs := &spec.Backlog{Queue: "jobs", AcceptableLatency: spec.Duration(time.Minute)}
+	out := withPolicies(
+		spec.Policy{StepScaling: &spec.StepScaling{
+			PredefinedMetric: spec.CPUUtilization, Threshold: 50, AdjustmentType: spec.PercentChangeInCapacity, EvaluationPeriods: 3,
+			StepAdjustments: []spec.StepAdjustment{
+				{MetricIntervalLowerBound: new(10.0), ScalingAdjustment: 10}, {MetricIntervalUpperBound: new(0.0), ScalingAdjustment: -10},
+			},
+		}},
+		spec.Policy{Backlog: jobs},
+		spec.Policy{Concurrency: &spec.Concurrency{Metric: spec.Metric{Namespace: "App", Name: "InFlight", Period: spec.Duration(10 * time.Second)}, TargetPerTask: 100}})
+	for i := range out { // a rate is written every 15 minutes
+		h := &out[i].Services[0].History
+		*h = h.WithRate(history.Rate{Policy: jobs.CloudWatch().Backlog.Key(), PerTask: 4, At: noon.Add(-15 * time.Minute), Periods: 100})
+	}
+	return out
+}
+
+// withPolicies gives the cells with these policies and all that they ask for, each
+// metric over the window of its query.
+func withPolicies(policies ...spec.Policy) []policy.Input {
+	out := cells()
+	for i := range out {
+		in := &out[i]
+		in.Services[0].Policy.Policies = policies
+		in.Queues = []signal.Queue{{Name: "jobs", At: noon, Visible: i % 3, Status: signal.Complete}}
+		in.Signals = nil
+		for k, q := range taskcount.Queries(fleet.ServiceKey{Cluster: "prod", Service: in.Services[0].Name}, in.Services[0].Policy) {
+			s := signal.Series{Metric: q.Metric, Status: signal.Complete}
+			n := int(q.Window / q.Metric.Period)
+			for p := range n {
+				v := signal.Point{Start: noon.Add(-time.Duration(n-p) * q.Metric.Period), Value: signal.Value(200 + (i*7+k*13+p*3)%400)}
+				switch {
+				case q.Samples:
+					v.Samples = 10
+				case q.Metric.Statistic == "SampleCount":
+					v.Value = 10
+				case q.Metric.Namespace == "AWS/SQS":
+					v.Value = signal.Value((i*7 + p*3) % 150)
+				}
+				s.Points = append(s.Points, v)
+			}
+			in.Signals = append(in.Signals, s)
+		}
 	}
 	return out
 }
@@ -82,6 +143,19 @@ func BenchmarkDecide500Cells(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/manyServices, "ns/service")
 }
 
+// Issue 3 asks for 25 ms and 20 MB.
+func BenchmarkDecide500CellsOf3Policies(b *testing.B) {
+	for name, ins := range map[string][]policy.Input{"tracking": threePolicies(), "step, backlog, concurrency": otherTypes()} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				decideAll(ins)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/manyServices, "ns/service")
+		})
+	}
+}
+
 func BenchmarkDecide500ServicesInOneCell(b *testing.B) {
 	in := oneCell()
 	b.ReportAllocs()
@@ -99,12 +173,14 @@ func TestDecide500ServicesInTime(t *testing.T) {
 		t.Skip("timed, so neither under -short nor with the race detector")
 	}
 	const ceiling = 250 * time.Millisecond
-	ins, in := cells(), oneCell()
+	ins, three, others, in := cells(), threePolicies(), otherTypes(), oneCell()
 	tests := []struct {
 		name   string
 		decide func() int
 	}{
 		{"500 cells", func() int { return decideAll(ins) }},
+		{"500 cells of 3 tracking policies", func() int { return decideAll(three) }},
+		{"500 cells of a step, a backlog and a concurrency policy", func() int { return decideAll(others) }},
 		{"one cell", func() int {
 			n := 0
 			for _, s := range policy.Decide(noon, in).Services {

@@ -2,7 +2,6 @@ package taskcount
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -53,9 +52,12 @@ func (d *decider) sleep(proof string, proved bool) {
 }
 
 // proof tells whether every policy that sees demand at zero tasks reports real
-// zeros, there being one at least, and whether no wake signal has spoken. What
-// policies that are blind at zero say is no proof of either.
+// zeros and has done so since idleness was first seen, there being one at least
+// that may scale in, and whether no wake signal has spoken since. What policies
+// that are blind at zero say is no proof of either, and what could not be read is
+// no proof of anything.
 func (d *decider) proof() (words string, proved bool) {
+	since := d.in.History.IdleSince
 	var idle []string
 	for _, v := range d.views {
 		if !v.policy.SeesAtZero() {
@@ -64,44 +66,66 @@ func (d *decider) proof() (words string, proved bool) {
 		if !v.rec.Idle {
 			return v.rec.Policy + " does not report that nothing is to do", false
 		}
-		if !v.silent && d.busyWithin(v, d.in.Policy.Activation.CoolOffTime()) {
-			return v.rec.Policy + " had something to do within the cool-off", false
+		if words, stirred := v.stirred(since, d.in.Policy.Activation.CoolOffTime()); stirred {
+			return v.rec.Policy + " " + words, false
 		}
-		idle = append(idle, v.rec.Policy+" reports zero")
+		if v.votes() {
+			idle = append(idle, v.rec.Policy+" reports zero")
+		}
 	}
-	if words, awake := d.woken(); awake {
+	if words, quiet := d.quiet(since); !quiet {
 		return words, false
 	}
 	if len(idle) == 0 {
-		return "no policy reports real zeros", false
+		return "no policy that may scale in reports real zeros", false
 	}
 	return strings.Join(idle, "; "), true
-}
-
-// busyWithin tells whether a datapoint of the window asked for tasks.
-func (d *decider) busyWithin(v view, window time.Duration) bool {
-	return slices.ContainsFunc(v.asks, func(a ask) bool {
-		return a.start.Add(v.period).After(d.now.Add(-window)) && (a.need > 0 || a.count > 0 && d.in.Base == 0)
-	})
 }
 
 // woken tells whether a wake signal is above its value. One that publishes
 // nothing, as a counter of errors does while there are none, is quiet.
 func (d *decider) woken() (words string, awake bool) {
-	a := d.in.Policy.Activation
-	if a == nil {
-		return "", false
-	}
-	for _, w := range a.Wake {
-		m := w.Metric.CloudWatch("Sum")
-		s, ok := d.in.find(m)
+	for _, w := range d.wakes() {
+		s, ok := d.in.find(w.Metric.CloudWatch("Sum"))
 		if !ok {
 			continue
 		}
 		r := s.Newest(d.now)
 		if r.Freshness == signal.Fresh && float64(r.Point.Value) > w.Above {
-			return fmt.Sprintf("the wake signal %s is %s at %s, above %s", w.Metric.Label(), number(float64(r.Point.Value)), clock(r.Point.Start), number(w.Above)), true
+			return wakeWords(w, r.Point), true
 		}
 	}
 	return "", false
+}
+
+// quiet tells whether no wake signal has been above its value since a time: that
+// must be known, so one that could not be read is not quiet.
+func (d *decider) quiet(since time.Time) (words string, quiet bool) {
+	if words, awake := d.woken(); awake {
+		return words, false
+	}
+	for _, w := range d.wakes() {
+		m := w.Metric.CloudWatch("Sum")
+		s, ok := d.in.find(m)
+		if !ok || s.Status != signal.Complete {
+			return "the wake signal " + w.Metric.Label() + " could not be read", false
+		}
+		for _, p := range s.Closed(d.now) {
+			if !since.IsZero() && p.Start.Add(m.Period).After(since) && float64(p.Value) > w.Above {
+				return wakeWords(w, p), false
+			}
+		}
+	}
+	return "", true
+}
+
+func (d *decider) wakes() []spec.Wake {
+	if d.in.Policy.Activation == nil {
+		return nil
+	}
+	return d.in.Policy.Activation.Wake
+}
+
+func wakeWords(w spec.Wake, p signal.Point) string {
+	return fmt.Sprintf("the wake signal %s is %s at %s, above %s", w.Metric.Label(), number(float64(p.Value)), clock(p.Start), number(w.Above))
 }

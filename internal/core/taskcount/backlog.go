@@ -3,6 +3,7 @@ package taskcount
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
@@ -17,6 +18,14 @@ const (
 	ratePeriods    = 3
 	rateNoteEvery  = 15 * time.Minute
 	maxPoisonShare = 2.0
+)
+
+// How far a queue's state is believed. It is read anew at each look, so one of
+// minutes ago was left over; and a queue that wakes up publishes metrics after up
+// to 15 minutes, until when their silence says nothing.
+const (
+	queueBelieved = 2 * time.Minute
+	metricsWakeUp = 15 * time.Minute
 )
 
 // worker is one backlog policy with what was read of its queue.
@@ -43,25 +52,29 @@ func (e *eyes) backlog(p spec.Policy, b spec.Backlog) view {
 	if w.backlog.Status == signal.Complete && arrivals.Status != signal.Complete {
 		w.backlog.Status, w.backlog.Why = arrivals.Status, "the arrivals: "+arrivals.Why
 	}
-	w.waiting, w.arrived = w.backlog.Closed(e.now), arrivals.Closed(e.now)
+	w.waiting, w.arrived = e.closed(w.backlog), e.closed(arrivals)
 	if w.sources.OldestAge != nil {
-		w.oldest = e.read(*w.sources.OldestAge).Closed(e.now)
+		w.oldest = e.closed(e.read(*w.sources.OldestAge))
 	}
 	v := view{key: w.sources.Backlog.Key(), period: w.period, learnt: w.learn()}
 	w.rate = believed(v.learnt)
 	v.rec = Recommendation{
 		Policy: p.Label(), Type: history.Backlog, Verdict: Unusable, Count: e.in.Base, Target: w.rate.PerTask,
-		Unit: " messages a second", Learnt: b.ProcessingTime == nil, Idle: w.queue.Idle(),
+		Unit: " messages a second", Learnt: b.ProcessingTime == nil,
 	}
 	w.see(&v)
 	w.spot(&v)
 	return v
 }
 
-// queue gives the state of a queue; one that was not read failed.
+// queue gives the state of a queue; one that was not read just now failed.
 func (e *eyes) queue(name string) signal.Queue {
 	for _, q := range e.in.Queues {
-		if q.Name == name {
+		switch {
+		case q.Name != name:
+		case q.Known() && e.now.Sub(q.At) > queueBelieved:
+			return signal.Queue{Name: name, Status: signal.Failed, Why: "it was read at " + clock(q.At)}
+		default:
 			return q
 		}
 	}
@@ -70,14 +83,7 @@ func (e *eyes) queue(name string) signal.Queue {
 
 // see fills in what the metrics say.
 func (w worker) see(v *view) {
-	r := &v.rec
-	both := make([]signal.Point, 0, len(w.waiting))
-	for _, p := range w.waiting {
-		if a, ok := pointAt(w.arrived, p.Start); ok {
-			p.Samples = a.Value / signal.Value(w.period.Seconds())
-			both = append(both, p) // Value is what waits, Samples the arrivals a second
-		}
-	}
+	r, both := &v.rec, w.both()
 	reading := w.backlog.Judge(w.now, both)
 	if reading.Freshness != signal.Missing {
 		r.Datapoint, r.Demand, r.Waiting = reading.Point.Start, reading.Point.Samples, float64(reading.Point.Value)
@@ -86,28 +92,46 @@ func (w worker) see(v *view) {
 		r.Because = reading.Because
 		return
 	}
-	for _, p := range both {
-		v.asks = append(v.asks, w.ask(p))
-	}
-	last := v.asks[len(v.asks)-1]
+	newest := reading.Point.Start
+	v.points, v.ask = len(both), func(i int) ask { return w.ask(both[i], newest) }
+	last := v.ask(v.points - 1)
 	r.Count, r.Need = last.count, last.need
-	if age, ok := pointAt(w.oldest, r.Datapoint); ok {
-		r.OldestSeconds = float64(age.Value)
-	}
-	if w.b.Queue == "" {
-		r.Idle = reading.Point.Value == 0 && reading.Point.Samples == 0
-	}
+	age, known := w.age(reading.Point)
+	r.OldestSeconds = age
+	// A queue's own state is the proof where it can be read; metrics that come
+	// minutes late are one only where there is nothing better.
+	r.Idle = w.queue.Idle() || w.b.Queue == "" && reading.Point.Value == 0 && reading.Point.Samples == 0
 	r.verdict(w.in.Base)
-	r.Because = w.words(*r)
+	r.Because = w.words(*r, known)
 }
 
-func (w worker) words(r Recommendation) string {
+// both gives the datapoints of which the backlog and the arrivals are known:
+// Value is what waits, Samples the arrivals a second.
+func (w worker) both() []signal.Point {
+	out, rest := make([]signal.Point, 0, len(w.waiting)), w.arrived
+	for _, p := range w.waiting {
+		for len(rest) > 0 && rest[0].Start.Before(p.Start) {
+			rest = rest[1:]
+		}
+		if len(rest) > 0 && rest[0].Start.Equal(p.Start) {
+			p.Samples = rest[0].Value / signal.Value(w.period.Seconds())
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (w worker) words(r Recommendation, ageKnown bool) string {
 	seen := fmt.Sprintf("%s messages wait and %s arrive a second", number(r.Waiting), number(float64(r.Demand)))
-	if age := time.Duration(r.OldestSeconds * float64(time.Second)); age > w.maxAge() {
-		seen += fmt.Sprintf(", the oldest is %s old (limit %s)", age.Round(time.Second), spec.Duration(w.maxAge()))
+	switch {
+	case !ageKnown:
+		seen += ", the age of the oldest is not known: no scale-in"
+	case r.OldestSeconds > w.maxAge().Seconds():
+		age := time.Duration(min(r.OldestSeconds, 1e9)) * time.Second
+		seen += fmt.Sprintf(", the oldest is %s old (limit %s)", age, spec.Duration(w.maxAge()))
 	}
 	if w.rate.PerTask <= 0 {
-		return seen + "; the rate of a task is not learnt yet: that needs three periods that begin and end with a backlog"
+		return seen + "; the rate of a task is not learnt yet: that needs three periods that begin and end with a message for each task"
 	}
 	words := fmt.Sprintf("%s; to wait at most %s they need %.2f tasks at %s each", seen, w.b.AcceptableLatency, r.Need, amount(w.rate.PerTask, r.Unit))
 	if r.Verdict == Steady {
@@ -124,32 +148,61 @@ func (w worker) maxAge() time.Duration {
 	return 2 * time.Duration(w.b.AcceptableLatency)
 }
 
+// age gives the age of the oldest message in seconds, 0 while none waits: SQS
+// publishes none of an empty queue, and one that is in flight alone is worked on.
+// It is not known where a message waits and no age was read.
+func (w worker) age(p signal.Point) (seconds float64, known bool) {
+	if w.sources.OldestAge == nil || p.Value <= 0 {
+		return 0, true
+	}
+	if age, ok := pointAt(w.oldest, p.Start, w.period); ok {
+		return max(0, float64(age.Value)), true
+	}
+	return 0, false
+}
+
 // ask is what one closed datapoint asks for. While the rate is not known the
-// count stays, but for the first task. While the oldest message is too old
-// nothing goes, and where each task has a message to work on the tasks grow in
-// proportion, at most to twice: one poisonous message that nobody can work off
-// must not raise the service to its maximum.
-func (w worker) ask(p signal.Point) ask {
-	waiting, arrivals := float64(p.Value), float64(p.Samples)
-	a := ask{start: p.Start, count: w.in.Base}
-	if w.rate.PerTask > 0 {
-		a.need = (arrivals + waiting/time.Duration(w.b.AcceptableLatency).Seconds()) / w.rate.PerTask
+// count stays, but for the first task. While the oldest message is too old, or
+// its age is not known, nothing goes.
+func (w worker) ask(p signal.Point, newest time.Time) ask {
+	waiting, arrivals := max(0, float64(p.Value)), max(0, float64(p.Samples))
+	a := ask{ago: newest.Sub(p.Start), count: w.in.Base, busy: p.Value != 0 || p.Samples != 0}
+	switch {
+	case w.rate.PerTask > 0:
+		a.need = capped((arrivals + waiting/time.Duration(w.b.AcceptableLatency).Seconds()) / w.rate.PerTask)
 		a.count = w.tolerated(a.need)
-	} else if waiting == 0 && arrivals == 0 {
+	case waiting == 0 && arrivals == 0:
 		a.count = 0
-	} else if w.in.Base == 0 {
+	case w.in.Base == 0:
 		a.need, a.count = 1, 1
 	}
-	age, ok := pointAt(w.oldest, p.Start)
-	if limit := w.maxAge().Seconds(); ok && float64(age.Value) > limit {
-		n := w.countAt(p.Start.Add(w.period))
+	age, known := w.age(p)
+	switch limit := w.maxAge().Seconds(); {
+	case !known:
 		a.count = max(a.count, w.in.Base)
-		if waiting >= float64(n) && n > 0 {
-			a.need = max(a.need, float64(n)*min(maxPoisonShare, float64(age.Value)/limit))
-			a.count = max(a.count, ceil(a.need))
-		}
+	case age > limit:
+		late := w.late(a, p, waiting, age/limit)
+		a.need = max(a.need, late)
+		a.count = max(a.count, w.in.Base, ceil(late))
 	}
 	return a
+}
+
+// late gives the tasks that are needed where the oldest message is older than the
+// limit by a ratio: in proportion, at most twice the tasks of that time, and at
+// most twice what the sum says where the rate is known. Each task must have a
+// message to work on. Without the last two, one poisonous message that nobody can
+// work off would double the tasks every minute, up to the maximum.
+func (w worker) late(a ask, p signal.Point, waiting, ratio float64) float64 {
+	n := float64(w.countAt(p.Start.Add(w.period)))
+	if waiting < n {
+		return 0
+	}
+	need := n * min(maxPoisonShare, ratio)
+	if w.rate.PerTask > 0 {
+		need = min(need, maxPoisonShare*a.need)
+	}
+	return need
 }
 
 // spot lets the queue's own state speak where the metrics are silent: they stop
@@ -162,18 +215,17 @@ func (w worker) spot(v *view) {
 	r, q := &v.rec, w.queue
 	usable := r.Verdict != Unusable
 	switch {
-	case q.Idle() && !usable && w.backlog.Status == signal.Complete && len(w.waiting) == 0:
+	case q.Idle() && !usable && w.stopped():
 		v.silent = true
-		r.Count, r.Datapoint = 0, q.At.Truncate(time.Minute)
+		r.Count, r.Datapoint, r.Idle = 0, q.At.Truncate(time.Minute), true
 		r.verdict(w.in.Base)
 		r.Because = "the queue is empty (visible, in flight and delayed are 0), and its metrics have stopped, as they do after idle hours"
 	case q.Visible > 0 && (!usable || w.in.Base == 0):
 		need := 1.0
 		if w.rate.PerTask > 0 {
-			need = max(need, float64(q.Visible)/time.Duration(w.b.AcceptableLatency).Seconds()/w.rate.PerTask)
+			need = max(need, capped(float64(q.Visible)/time.Duration(w.b.AcceptableLatency).Seconds()/w.rate.PerTask))
 		}
 		if n := ceil(need); n > max(w.in.Base, r.Count) {
-			v.spotted = true
 			r.Count, r.Need, r.Waiting, r.Verdict = n, need, float64(q.Visible), WantOut
 			r.Datapoint = q.At.Truncate(time.Minute)
 			r.Because = fmt.Sprintf("the queue holds %d messages at %s, ahead of its metrics", q.Visible, clock(q.At))
@@ -181,10 +233,22 @@ func (w worker) spot(v *view) {
 	}
 }
 
+// stopped tells whether the metrics have stopped: there are none in the whole
+// window, and that is not because the queue has woken up just now.
+func (w worker) stopped() bool {
+	since := w.now.Add(-max(metricsWakeUp, w.sc.StabilizationWindow))
+	woke := slices.ContainsFunc(w.in.History.Orders, func(o history.Order) bool { return o.At.After(since) && o.To > o.From })
+	return !woke && w.backlog.Status == signal.Complete && len(w.waiting) == 0
+}
+
 // learn gives the rate of one task: from the policy, or from the messages that
-// the running tasks finished in the periods since the history's rate, of which
-// only those count that begin and end with a backlog. In any other period tasks
-// may have waited for messages, and their rate is not what they can do.
+// the running tasks finished in the periods since the history's rate. Only those
+// periods count that begin and end with a message for each task, and in which none
+// joined: in any other, tasks may have waited for messages, and their rate is not
+// what they can do. A period in which nothing was finished counts with the next in
+// which something was, as where one message takes ten minutes; alone it would say
+// that a task does nothing, and while a database is down ask for all tasks there
+// may be.
 func (w worker) learn() history.Rate {
 	key := w.sources.Backlog.Key()
 	if p := w.b.ProcessingTime; p != nil {
@@ -195,42 +259,62 @@ func (w worker) learn() history.Rate {
 	if w.sources.Completions == nil {
 		return rate
 	}
-	done, tasks := w.read(*w.sources.Completions).Closed(w.now), w.running()
-	for i := 1; i < len(w.waiting); i++ {
-		p, before := w.waiting[i], w.waiting[i-1]
-		if !p.Start.After(rate.At) || p.Value <= 0 || before.Value <= 0 || !before.Start.Equal(p.Start.Add(-w.period)) {
-			continue
-		}
-		finished, ok := pointAt(done, p.Start)
-		n := tasks.at(p.Start, w.period)
-		if !ok || n <= 0 || finished.Value <= 0 || w.now.Sub(p.Start.Add(w.period)) < settled {
-			continue
-		}
-		each := float64(finished.Value) / w.period.Seconds() / n
-		if rate.Periods == 0 {
-			rate.PerTask = each
-		} else {
-			// The mean of what there is, until the weight of an EWMA is reached.
-			rate.PerTask += (each - rate.PerTask) * max(rateWeight, 1/float64(rate.Periods+1))
-		}
-		rate.At, rate.Periods = p.Start, min(rate.Periods+1, history.MaxPeriods)
+	done, tasks := w.closed(w.read(*w.sources.Completions)), w.running()
+	worked := 0.0 // seconds of tasks since the last message was finished
+	first, known := slices.BinarySearchFunc(w.waiting, rate.At, startOf)
+	if known {
+		first++
 	}
+	for i := max(1, first); i < len(w.waiting); i++ {
+		p := w.waiting[i]
+		if w.now.Sub(p.Start.Add(w.period)) < settled {
+			break
+		}
+		n, full := w.full(w.waiting[i-1], p, tasks)
+		finished, ok := pointAt(done, p.Start, w.period)
+		if !full || !ok {
+			worked = 0
+			continue
+		}
+		if worked += n * w.period.Seconds(); finished.Value <= 0 {
+			continue
+		}
+		rate = learnt(rate, p.Start, float64(finished.Value)/worked)
+		worked = 0
+	}
+	if rate.At.IsZero() {
+		return rate
+	}
+	// As the history keeps it, so that the next look finds the same.
+	rate, _ = w.in.History.WithRate(rate).Rate(key)
 	return rate
 }
 
-// pointAt finds the point of a start.
-func pointAt(points []signal.Point, start time.Time) (signal.Point, bool) {
-	for i := len(points) - 1; i >= 0 && !points[i].Start.Before(start); i-- {
-		if points[i].Start.Equal(start) {
-			return points[i], true
-		}
+// full gives the tasks of a period, and whether each had a message to work on at
+// its begin and its end, and none joined in it.
+func (w worker) full(before, p signal.Point, tasks tally) (n float64, full bool) {
+	if p.Value <= 0 || before.Value <= 0 || !before.Start.Equal(p.Start.Add(-w.period)) {
+		return 0, false
 	}
-	return signal.Point{}, false
+	was, n := tasks.at(before.Start, w.period), tasks.at(p.Start, w.period)
+	return n, n > 0 && n <= was && float64(before.Value) >= was && float64(p.Value) >= n
+}
+
+// learnt takes a rate into the mean of what there is, until the weight of an
+// exponentially weighted mean is reached.
+func learnt(rate history.Rate, at time.Time, each float64) history.Rate {
+	if rate.Periods == 0 {
+		rate.PerTask = each
+	} else {
+		rate.PerTask += (each - rate.PerTask) * max(rateWeight, 1/float64(rate.Periods+1))
+	}
+	rate.At, rate.Periods = at, min(rate.Periods+1, history.MaxPeriods)
+	return rate
 }
 
 // believed gives the rate where it rests on enough periods.
 func believed(r history.Rate) history.Rate {
-	if r.Periods > 0 && r.Periods < ratePeriods || math.IsNaN(r.PerTask) {
+	if r.Periods > 0 && r.Periods < ratePeriods || math.IsNaN(r.PerTask) || math.IsInf(r.PerTask, 0) {
 		r.PerTask = 0
 	}
 	return r

@@ -11,10 +11,12 @@ import (
 )
 
 // Queries gives the metrics that the policies of a service need, each once,
-// over a window that covers the stabilization windows, the flap guard's hour and
-// the publishing lag. CloudWatch bills a metric, not its datapoints.
+// over a window that covers the stabilization windows, the flap guard's hour, the
+// datapoints that a scale-in needs and the publishing lag. CloudWatch bills a
+// metric, not its datapoints.
 func Queries(k fleet.ServiceKey, s spec.Service) []signal.Query {
-	q := queries{look: max(s.In().StabilizationWindow, s.Out().StabilizationWindow, flapLookback)}
+	in := s.In()
+	q := queries{look: max(in.StabilizationWindow, s.Out().StabilizationWindow, flapLookback), datapoints: in.Datapoints}
 	for _, p := range s.Policies {
 		q.policy(k, p)
 	}
@@ -23,7 +25,7 @@ func Queries(k fleet.ServiceKey, s spec.Service) []signal.Query {
 	}
 	if s.Activation != nil {
 		for _, w := range s.Activation.Wake {
-			q.add(signal.Query{Metric: w.Metric.CloudWatch("Sum"), Window: s.Activation.CoolOffTime()})
+			q.add(signal.Query{Metric: w.Metric.CloudWatch("Sum"), Window: min(s.Activation.CoolOffTime(), flapLookback)})
 		}
 	}
 	return q.all
@@ -42,38 +44,54 @@ func Queues(s spec.Service) []string {
 }
 
 type queries struct {
-	look time.Duration
-	all  []signal.Query
+	look       time.Duration
+	datapoints int // that must ask for less before a scale-in
+	all        []signal.Query
+}
+
+// window is what is looked back at over a metric. The datapoints of a long
+// period reach further than the hour: 20 of 5 minutes are 100 minutes.
+func (q *queries) window(m signal.Metric) time.Duration {
+	return max(q.look, time.Duration(q.datapoints)*m.Period)
 }
 
 func (q *queries) policy(k fleet.ServiceKey, p spec.Policy) {
 	counted := false // the policy needs the running tasks of each minute
+	var main signal.Metric
+	var back time.Duration
 	switch {
 	case p.TargetTracking != nil:
 		src := p.TargetTracking.CloudWatch(k)
-		q.add(signal.Query{Metric: src.Metric, Samples: src.Samples, Window: q.look})
+		main, back = src.Metric, q.window(src.Metric)
+		q.add(signal.Query{Metric: main, Samples: src.Samples, Window: back})
 		counted = !src.Samples && !src.Total
 	case p.StepScaling != nil:
 		src := p.StepScaling.CloudWatch(k)
-		q.add(signal.Query{Metric: src.Metric, Samples: src.Samples, Window: q.look})
+		// The oldest datapoint that counts needs its evaluation periods before it.
+		main, back = src.Metric, q.window(src.Metric)+time.Duration(p.StepScaling.EvaluationPeriods)*src.Metric.Period
+		q.add(signal.Query{Metric: main, Samples: src.Samples, Window: back})
 		counted = !src.Samples
 	case p.Backlog != nil:
 		src := p.Backlog.CloudWatch()
-		q.add(signal.Query{Metric: src.Backlog, Window: q.look})
-		q.add(signal.Query{Metric: src.Arrivals, Window: q.look})
+		main, back = src.Backlog, q.window(src.Backlog)
+		q.add(signal.Query{Metric: main, Window: back})
+		q.add(signal.Query{Metric: src.Arrivals, Window: back})
 		if src.OldestAge != nil {
-			q.add(signal.Query{Metric: *src.OldestAge, Window: q.look})
+			q.add(signal.Query{Metric: *src.OldestAge, Window: back})
 		}
 		if counted = p.Backlog.ProcessingTime == nil; counted && src.Completions != nil {
-			q.add(signal.Query{Metric: *src.Completions, Window: q.look})
+			q.add(signal.Query{Metric: *src.Completions, Window: back})
 		}
 	case p.Concurrency != nil:
-		stable, _ := p.Concurrency.Windows()
-		// Whether it is a panic depends on a stable window before the oldest datapoint.
-		q.add(signal.Query{Metric: p.Concurrency.Metric.CloudWatch("Sum"), Window: q.look + 2*stable})
+		m := p.Concurrency.Metric.CloudWatch("Sum")
+		stable, _ := windows(*p.Concurrency)
+		// Whether it is a panic depends on a stable window before the oldest datapoint,
+		// and that one's mean on another.
+		q.add(signal.Query{Metric: m, Window: q.window(m) + 2*stable})
 	}
 	if counted {
-		q.add(signal.Query{Metric: runningTasks(k), Window: q.look})
+		// The newest datapoint may be as old as its period allows.
+		q.add(signal.Query{Metric: runningTasks(k), Window: back + signal.StaleAfter(main.Period) + main.Period})
 	}
 }
 
@@ -102,10 +120,11 @@ type eyes struct {
 	tasks   *tally
 }
 
-// tally is the running tasks minute by minute.
+// tally is the running tasks minute by minute; each task counts as so many.
 type tally struct {
 	series signal.Series
 	points []signal.Point
+	each   float64
 }
 
 // read gives the series of a metric; one that is not there failed.
@@ -124,16 +143,26 @@ func (in Input) find(m signal.Metric) (signal.Series, bool) {
 	return in.Signals.Find(m)
 }
 
+// closed gives the closed points of a series, oldest first, for reading only:
+// those that came in order and whole, as they nearly always do, are not copied.
+func (e *eyes) closed(s signal.Series) []signal.Point {
+	for i, p := range s.Points {
+		if !p.Value.OK() || !p.Samples.OK() || i > 0 && !p.Start.After(s.Points[i-1].Start) {
+			return s.Closed(e.now)
+		}
+	}
+	n := len(s.Points)
+	for n > 0 && s.Points[n-1].Start.Add(s.Metric.Period).After(e.now) {
+		n--
+	}
+	return s.Points[:n:n]
+}
+
 // running gives the running tasks of each minute.
 func (e *eyes) running() tally {
 	if e.tasks == nil {
 		s := e.read(runningTasks(e.in.Key))
-		t := tally{series: s, points: s.Closed(e.now)}
-		each := samplesPerTask(s.Metric.Period, e.in.Service.CPUSeconds)
-		for i := range t.points {
-			t.points[i].Value /= signal.Value(each)
-		}
-		e.tasks = &t
+		e.tasks = &tally{series: s, points: e.closed(s), each: samplesPerTask(s.Metric.Period, e.in.Service.CPUSeconds)}
 	}
 	return *e.tasks
 }
@@ -143,7 +172,10 @@ func (e *eyes) running() tally {
 // since after a scale-out the minutes still to come are the larger ones.
 func (t tally) at(start time.Time, period time.Duration) float64 {
 	step := t.series.Metric.Period
-	from, _ := slices.BinarySearchFunc(t.points, start.Add(-step), func(p signal.Point, t time.Time) int { return p.Start.Compare(t) })
+	if p, ok := pointAt(t.points, start, step); ok && period <= step {
+		return float64(p.Value) / t.each
+	}
+	from, _ := slices.BinarySearchFunc(t.points, start.Add(-step), startOf)
 	var sum, n float64
 	for _, c := range t.points[from:] {
 		if !c.Start.Before(start.Add(period)) {
@@ -157,8 +189,25 @@ func (t tally) at(start time.Time, period time.Duration) float64 {
 	if n == 0 || n < float64(period/max(step, 1)) {
 		return 0
 	}
-	return sum / n
+	return sum / n / t.each
 }
+
+// pointAt finds the point of a start among points in order. Where none is missing
+// it lies as many periods before the newest as its start does.
+func pointAt(points []signal.Point, start time.Time, period time.Duration) (signal.Point, bool) {
+	if n := len(points); n > 0 && period > 0 {
+		if i := n - 1 - int(points[n-1].Start.Sub(start)/period); i >= 0 && i < n && points[i].Start.Equal(start) {
+			return points[i], true
+		}
+	}
+	i, ok := slices.BinarySearchFunc(points, start, startOf)
+	if !ok {
+		return signal.Point{}, false
+	}
+	return points[i], true
+}
+
+func startOf(p signal.Point, t time.Time) int { return p.Start.Compare(t) }
 
 // samplesPerTask is how many samples each task has in a period: with
 // high-resolution monitoring a task sends one every 20 s, and the Sum of a minute
@@ -172,17 +221,18 @@ func samplesPerTask(period time.Duration, seconds int) float64 {
 
 // loads turns what was read for a policy into load over the whole service:
 // Value is the total in the metric's unit, Samples the tasks that produced it (0
-// where a total does not say). A datapoint without its count is left out, since
-// its demand is not known: the same minute cannot be guessed from now. The
-// points are the closed ones, oldest first.
-func (e *eyes) loads(src spec.Source) signal.Series {
+// beside a total, unless the tasks are to be counted). A datapoint without its
+// count is left out, since its demand is not known: the same minute cannot be
+// guessed from now. The points are the closed ones, oldest first.
+func (e *eyes) loads(src spec.Source, counted bool) signal.Series {
 	out := e.read(src.Metric)
 	if src.Metric.Period == 0 { // a policy that names no metric: Validate says so
 		return signal.Series{Metric: src.Metric, Status: signal.Failed, Why: "it is not named"}
 	}
-	points := out.Closed(e.now)
+	points := e.closed(out)
 	var tasks tally
-	if !src.Samples && !src.Total {
+	counted = counted || !src.Total
+	if !src.Samples && counted {
 		tasks = e.running()
 		if out.Status == signal.Complete && tasks.series.Status != signal.Complete {
 			out.Status, out.Why = tasks.series.Status, "the running task count: "+tasks.series.Why
@@ -192,7 +242,11 @@ func (e *eyes) loads(src spec.Source) signal.Series {
 	if src.Metric.Name == "MemoryUtilization" {
 		each = samplesPerTask(src.Metric.Period, e.in.Service.MemorySeconds)
 	}
-	kept := points[:0]
+	if !counted && !slices.ContainsFunc(points, func(p signal.Point) bool { return p.Samples != 0 }) {
+		out.Points = points
+		return out
+	}
+	kept := make([]signal.Point, 0, len(points))
 	var before signal.Point
 	for _, p := range points {
 		read := p
@@ -201,17 +255,18 @@ func (e *eyes) loads(src spec.Source) signal.Series {
 			p.Value, p.Samples = p.Value/signal.Value(each), p.Samples/signal.Value(each)
 			read = p
 			p = carried(p, before, src.Metric.Period)
-		case src.Total:
+		case !counted:
 			p.Samples = 0
 		default:
-			n := tasks.at(p.Start, src.Metric.Period)
-			p.Value, p.Samples = signal.Value(float64(p.Value)*n), signal.Value(n)
+			p.Samples = signal.Value(tasks.at(p.Start, src.Metric.Period))
+			if !src.Total {
+				p.Value *= p.Samples
+			}
 		}
-		if !src.Total && p.Samples <= 0 {
+		if counted && p.Samples <= 0 {
 			continue
 		}
 		before = read
-		p.Value = max(p.Value, 0)
 		kept = append(kept, p)
 	}
 	out.Points = kept
@@ -239,6 +294,10 @@ const maxCount = 1 << 30
 // ceil rounds a need up to whole tasks. The small allowance keeps a need of
 // 6.0000000001, the residue of adding floats, at 6.
 func ceil(need float64) int {
-	need = min(need, maxCount) // before the allowance, which makes NaN of an infinite need
+	need = capped(need) // before the allowance, which makes NaN of an infinite need
 	return int(math.Ceil(need - 1e-9*max(1, need)))
 }
+
+// capped keeps a need finite: a decision with an infinite one could not be
+// written as JSON.
+func capped(need float64) float64 { return min(need, maxCount) }

@@ -12,14 +12,12 @@ import (
 // step gives what a step scaling policy asks for. The base is the tasks that
 // ran when the datapoint was produced, as in Application Auto Scaling, so that a
 // breach that lasts while tasks start asks for the same count again and not for
-// one step more each minute.
+// one step more each minute. The threshold is that of one task where the metric
+// has a value for each: the average of ECS, the requests per target.
 func (e *eyes) step(p spec.Policy, s spec.StepScaling) view {
 	src := s.CloudWatch(e.in.Key)
-	// A total is stepped on as it is: the tasks are asked for by themselves.
-	total := src.Total
-	src.Total = false
-	loads := e.loads(src)
-	v := view{key: loads.Metric.Key(), period: loads.Metric.Period, asks: make([]ask, 0, len(loads.Points))}
+	loads := e.loads(src, true)
+	v := view{key: loads.Metric.Key(), period: loads.Metric.Period}
 	v.rec = Recommendation{Policy: p.Label(), Type: history.StepScaling, Verdict: Unusable, Count: e.in.Base, Target: s.Threshold, Unit: unitOf(s.PredefinedMetric)}
 	value := func(p signal.Point) float64 { return float64(p.Value / p.Samples) }
 	r, reading := &v.rec, loads.Judge(e.now, loads.Points)
@@ -30,15 +28,16 @@ func (e *eyes) step(p spec.Policy, s spec.StepScaling) view {
 		r.Because = reading.Because
 		return v
 	}
-	outAt := outThreshold(s)
-	for i, p := range loads.Points {
-		a := ask{start: p.Start, count: e.stepped(s, loads, i, value)}
-		if src.Samples && !total && outAt > 0 {
-			a.need = float64(p.Value) / outAt
+	outAt, newest := outThreshold(s), reading.Point.Start
+	v.points, v.ask = len(loads.Points), func(i int) ask {
+		p := loads.Points[i]
+		a := ask{ago: newest.Sub(p.Start), count: e.stepped(s, loads, i, value), busy: p.Value != 0}
+		if (src.Samples || src.Total) && outAt > 0 {
+			a.need = capped(max(0, float64(p.Value)) / outAt)
 		}
-		v.asks = append(v.asks, a)
+		return a
 	}
-	last := v.asks[len(v.asks)-1]
+	last := v.ask(v.points - 1)
 	r.Count, r.Need = last.count, last.need
 	r.verdict(e.in.Base)
 	r.Because = e.stepWords(s, reading.Point, value(reading.Point), r.Unit, r.Count)
@@ -46,13 +45,12 @@ func (e *eyes) step(p spec.Policy, s spec.StepScaling) view {
 }
 
 func (e *eyes) stepWords(s spec.StepScaling, p signal.Point, value float64, unit string, count int) string {
-	d := value - s.Threshold
-	side := "above"
+	d, side := value-s.Threshold, "above"
 	if d < 0 {
 		side = "below"
 	}
 	words := fmt.Sprintf("%s is %s %s the threshold of %s", amount(value, unit), amount(math.Abs(d), unit), side, amount(s.Threshold, unit))
-	a, ok := stepOf(s, d)
+	a, ok := stepOf(s, distance(value, s.Threshold))
 	switch {
 	case !ok:
 		return words + ", where there is no step"
@@ -66,44 +64,44 @@ func (e *eyes) stepWords(s spec.StepScaling, p signal.Point, value float64, unit
 // periods up to it must fall into steps of one direction; it selects the step.
 func (e *eyes) stepped(s spec.StepScaling, loads signal.Series, i int, value func(signal.Point) float64) int {
 	base := e.in.Base
-	want := adjusted(s, value(loads.Points[i])-s.Threshold, int(math.Round(float64(loads.Points[i].Samples))))
-	way := history.Toward(0, want.change)
+	want, way := e.adjusted(s, distance(value(loads.Points[i]), s.Threshold), loads.Points[i].Samples)
 	for k := 1; k < max(1, s.EvaluationPeriods); k++ {
 		if i-k < 0 || !loads.Points[i-k].Start.Equal(loads.Points[i-k+1].Start.Add(-loads.Metric.Period)) {
 			return base
 		}
 		p := loads.Points[i-k]
-		if history.Toward(0, adjusted(s, value(p)-s.Threshold, int(math.Round(float64(p.Samples)))).change) != way {
+		if _, before := e.adjusted(s, distance(value(p), s.Threshold), p.Samples); before != way {
 			return base
 		}
 	}
 	switch way {
 	case history.Out:
-		return max(base, want.count)
+		return max(base, want)
 	case history.In:
-		return min(base, want.count)
+		return min(base, want)
 	case history.Hold:
 	}
 	return base
 }
 
-// adjustment is what a step makes of a count.
-type adjustment struct{ count, change int }
-
-// adjusted applies the step that a distance from the threshold falls into to a
-// number of running tasks, with Application Auto Scaling's rounding: percentages
-// above 1 are rounded down, between 0 and 1 up to 1, and the same below 0.
+// adjusted applies the step that a distance from the threshold falls into to
+// the running tasks, with Application Auto Scaling's rounding: percentages above 1
+// are rounded down, between 0 and 1 up to 1, and the same below 0. The way is that
+// of the step; a step to an exact count goes there from the base, however many
+// tasks run: 14 that run during a deployment, where 10 are desired, and a step to
+// 12 are a scale-out.
 //
 // Source: Application Auto Scaling user guide, step scaling policies.
-func adjusted(s spec.StepScaling, distance float64, running int) adjustment {
+func (e *eyes) adjusted(s spec.StepScaling, distance float64, tasks signal.Value) (count int, way history.Direction) {
+	running := int(math.Round(min(float64(tasks), maxCount)))
 	a, ok := stepOf(s, distance)
 	if !ok {
-		return adjustment{count: running}
+		return running, history.Hold
 	}
 	change := a.ScalingAdjustment
 	switch s.AdjustmentType {
 	case spec.ExactCapacity:
-		change -= running
+		return change, history.Toward(e.in.Base, change)
 	case spec.PercentChangeInCapacity:
 		change = percentOf(running, a.ScalingAdjustment)
 		if least := s.MinAdjustmentMagnitude; change > 0 {
@@ -112,8 +110,7 @@ func adjusted(s spec.StepScaling, distance float64, running int) adjustment {
 			change = min(change, -least)
 		}
 	}
-	n := max(0, running+change)
-	return adjustment{count: n, change: n - running}
+	return max(0, running+change), history.Toward(0, change)
 }
 
 // percentOf is a percentage of a count, rounded as step scaling does.
@@ -126,6 +123,17 @@ func percentOf(count, percent int) int {
 		return min(-1, int(math.Ceil(x-1e-9)))
 	}
 	return 0
+}
+
+// distance is how far a value is from the threshold, moved away from it by what
+// adding and dividing floats leaves: 0.3 less 0.1 is 0.19999999999999998, and in
+// the step that begins at 0.2.
+func distance(value, threshold float64) float64 {
+	d, residue := value-threshold, 1e-12*max(math.Abs(value), math.Abs(threshold))
+	if d >= -residue {
+		return max(0, d+residue)
+	}
+	return d - residue
 }
 
 // stepOf finds the step of a distance from the threshold: at or above it the

@@ -22,8 +22,8 @@ type tracker struct {
 // track gives what a target tracking policy asks for: tasks = demand / target.
 func (e *eyes) track(p spec.Policy, target spec.TargetTracking) view {
 	t := tracker{eyes: e, target: target, source: target.CloudWatch(e.in.Key)}
-	loads := e.loads(t.source)
-	v := view{key: loads.Metric.Key(), period: loads.Metric.Period, asks: make([]ask, 0, len(loads.Points))}
+	loads := e.loads(t.source, false)
+	v := view{key: loads.Metric.Key(), period: loads.Metric.Period}
 	v.rec = Recommendation{Policy: p.Label(), Type: history.TargetTracking, Verdict: Unusable, Count: e.in.Base, Target: t.perTask(), Unit: unitOf(target.PredefinedMetric)}
 	reading := loads.Judge(e.now, loads.Points)
 	r := &v.rec
@@ -34,10 +34,9 @@ func (e *eyes) track(p spec.Policy, target spec.TargetTracking) view {
 		r.Because = reading.Because
 		return v
 	}
-	for _, p := range loads.Points {
-		v.asks = append(v.asks, t.ask(p))
-	}
-	last := v.asks[len(v.asks)-1]
+	newest := reading.Point.Start
+	v.points, v.ask = len(loads.Points), func(i int) ask { return t.ask(loads.Points[i], newest) }
+	last := v.ask(v.points - 1)
 	r.Count, r.Need, r.Saturated = last.count, last.need, t.pinned(reading.Point)
 	r.Idle = t.source.Total && reading.Point.Value == 0
 	r.verdict(e.in.Base)
@@ -76,15 +75,16 @@ func (t tracker) perTask() float64 {
 }
 
 // ask is what one closed datapoint asks for.
-func (t tracker) ask(p signal.Point) ask {
-	need := float64(p.Value) / t.perTask()
+func (t tracker) ask(p signal.Point, newest time.Time) ask {
+	ago := newest.Sub(p.Start)
+	need := capped(max(0, float64(p.Value)) / t.perTask())
 	if t.pinned(p) {
 		// At least twice the tasks that were pinned, and never fewer than there are.
-		n := max(t.in.Base, ceil(need), 2*ceil(float64(p.Samples)))
-		return ask{start: p.Start, count: n, need: max(need, 2*float64(p.Samples))}
+		n := max(t.in.Base, ceil(need), ceil(2*float64(p.Samples)))
+		return ask{ago: ago, count: n, need: max(need, 2*float64(p.Samples)), busy: true}
 	}
 	need = t.single(need, p)
-	return ask{start: p.Start, count: t.tolerated(need), need: need}
+	return ask{ago: ago, count: t.tolerated(need), need: need, busy: p.Value != 0}
 }
 
 // single takes the second set of tasks out of a need. While a deployment runs
@@ -116,7 +116,8 @@ func (t tracker) pinned(p signal.Point) bool {
 	if p.Samples <= 0 {
 		return false
 	}
-	mean := float64(p.Value / p.Samples)
+	// The allowance is for the residue of dividing what was multiplied before.
+	mean := float64(p.Value/p.Samples) * (1 + 1e-9)
 	if t.target.Ceiling > 0 {
 		return mean >= t.target.Ceiling
 	}

@@ -1,6 +1,7 @@
 package taskcount
 
 import (
+	"iter"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
@@ -9,11 +10,13 @@ import (
 
 // ask is what one closed datapoint asks for.
 type ask struct {
-	start time.Time
-	count int // tasks; the base where the datapoint asks for no change
+	ago   time.Duration // how long before the newest datapoint
+	count int           // tasks; the base where the datapoint asks for no change
 	// need is the tasks needed before rounding, 0 where the policy has no such
 	// number: a step knows a direction, not a need.
 	need float64
+	// busy is true where the datapoint says that there was something to do.
+	busy bool
 }
 
 // view is what one policy asks for, datapoint by datapoint.
@@ -22,14 +25,18 @@ type view struct {
 	key    string // of its metric, in marks
 	period time.Duration
 	now    time.Time
-	asks   []ask // of the closed datapoints, oldest first
+	// points is the number of datapoints that can be used, and ask gives what the
+	// one at i asks for, oldest first. Most of them are never asked: a hold looks at
+	// the newest alone, a scale-in at its window, and only one that follows a
+	// scale-out at the hour.
+	points int
+	ask    func(i int) ask
 	rec    Recommendation
 	// silent is true where a source that reports real zeros says that nothing
 	// happens although its metrics have stopped: no datapoint is then no gap.
 	silent bool
-	// spotted is true where the want rests on a queue's state and not on the
-	// newest datapoint.
-	spotted bool
+	// datapoints are how many must ask for less before a scale-in.
+	datapoints int
 	// learnt is the service rate of a backlog policy as far as it is known.
 	learnt history.Rate
 }
@@ -41,12 +48,21 @@ func (v view) votes() bool { return !v.policy.DisableScaleIn }
 // newest datapoint; a window of 0 is that datapoint alone.
 func (v view) lowestOver(window time.Duration) int {
 	low := v.rec.Count
-	for _, a := range v.asks {
-		if a.start.After(v.rec.Datapoint.Add(-window)) {
-			low = min(low, a.count)
-		}
+	for a := range v.back(window) {
+		low = min(low, a.count)
 	}
 	return low
+}
+
+// back gives the asks of less than so long before the newest datapoint, newest first.
+func (v view) back(window time.Duration) iter.Seq[ask] {
+	return func(yield func(ask) bool) {
+		for i := v.points - 1; i >= 0; i-- {
+			if a := v.ask(i); a.ago >= window || !yield(a) {
+				return
+			}
+		}
+	}
 }
 
 // settled is how long after its end a datapoint may still grow: ECS publishes
@@ -64,7 +80,8 @@ type peak struct {
 // highestOver is the highest ask over the window, and how many of the window's
 // minutes (or longer periods) hold no datapoint: a scale-in must have seen them
 // all. A newest datapoint that may still grow does not stand alone: the one
-// before it is looked at too.
+// before it is looked at too. Where the period is below a minute, the window must
+// hold the least number of datapoints beside: one in a minute is not three.
 func (v view) highestOver(window time.Duration) peak {
 	high := peak{count: v.rec.Count, need: v.rec.Need}
 	if v.silent {
@@ -75,23 +92,40 @@ func (v view) highestOver(window time.Duration) peak {
 	if v.now.Sub(v.rec.Datapoint.Add(v.period)) < settled {
 		window = max(window, 2*step)
 	}
-	end := v.rec.Datapoint.Add(v.period)
 	high.of = int((window + step - 1) / step)
-	seen := make([]bool, high.of)
-	for _, a := range v.asks {
-		ago := int(end.Sub(a.start.Add(v.period)) / step)
-		if a.start.After(v.rec.Datapoint) || ago >= high.of {
-			continue
-		}
+	minutes, points, last := 0, 0, -1
+	for a := range v.back(time.Duration(high.of) * step) {
 		high.count, high.need = max(high.count, a.count), max(high.need, a.need)
-		seen[ago] = true
-	}
-	for _, s := range seen {
-		if !s {
-			high.absent++
+		points++
+		if ago := int(a.ago / step); ago != last {
+			minutes, last = minutes+1, ago
 		}
+	}
+	high.absent = high.of - minutes
+	if v.period < step && points < v.datapoints && v.datapoints-points > high.absent {
+		high.absent, high.of = v.datapoints-points, v.datapoints
 	}
 	return high
+}
+
+// stirred tells whether something was to do since a time, or whether that is not
+// known of the cool-off: earlier looks have seen what was before, and no query
+// reaches further back than the hour.
+func (v view) stirred(since time.Time, coolOff time.Duration) (words string, stirred bool) {
+	if v.silent || since.IsZero() {
+		return "", false
+	}
+	window := v.rec.Datapoint.Add(v.period).Sub(since)
+	for a := range v.back(window) {
+		if a.busy {
+			return "had something to do at " + clock(v.rec.Datapoint.Add(-a.ago)), true
+		}
+	}
+	window = min(window, coolOff, flapLookback)
+	if v.period < window && v.highestOver(window).absent > 0 {
+		return "lacks datapoints of the last " + spec.Duration(window).String(), true
+	}
+	return "", false
 }
 
 // tolerated gives the count for a need: tolerance is judged on the unrounded
@@ -125,7 +159,7 @@ func (r *Recommendation) verdict(base int) {
 
 // look gives what a policy asks for.
 func (e *eyes) look(p spec.Policy) view {
-	var v view
+	v := view{rec: Recommendation{Verdict: Unusable, Count: e.in.Base, Because: "the policy has no type"}}
 	switch {
 	case p.TargetTracking != nil:
 		v = e.track(p, *p.TargetTracking)
@@ -136,8 +170,13 @@ func (e *eyes) look(p spec.Policy) view {
 	case p.Concurrency != nil:
 		v = e.concurrency(p, *p.Concurrency)
 	}
-	v.policy, v.now = p, e.now
+	v.policy, v.now, v.datapoints = p, e.now, e.sc.Datapoints
 	v.rec.Policy = p.Label()
+	if e.in.Base == 0 && !p.SeesAtZero() {
+		// What only running tasks publish is not missing while none runs: taken for
+		// that, onMissingData would wake the service as soon as it sleeps.
+		v.policy.OnMissingData = nil
+	}
 	return v
 }
 

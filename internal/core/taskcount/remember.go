@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
 // foreignFor is how long a foreign count is spoken of where no order has
@@ -19,7 +20,7 @@ func (d *decider) adopt() {
 		return
 	}
 	h := d.in.History
-	if expected, known := h.Expected(); known && expected != d.in.Service.Desired {
+	if expected, known := h.Expected(); known && expected != d.in.Service.Desired && !d.unsettled() {
 		d.sighting = &history.Sighting{At: d.now, Expected: expected, Found: d.in.Service.Desired, Who: d.writer()}
 		h = h.Sighted(*d.sighting)
 	}
@@ -54,16 +55,52 @@ func (d *decider) writer() string {
 	return "a deploy tool, with the deployment of " + p.CreatedAt.UTC().Format(time.RFC3339)
 }
 
-// foreignBelow tells whether the count now is a foreign one that no order has
-// followed.
+// foreignBelow tells whether the count now is below the floor and somebody
+// else's, no order having followed it.
 func (d *decider) foreignBelow() bool {
 	h := d.in.History
+	if d.in.Base >= d.min.count {
+		return false
+	}
 	if d.sighting != nil {
 		return true
 	}
 	n := len(h.Foreign)
 	last, ordered := h.Last()
 	return d.in.Acting && n > 0 && (!ordered || h.Foreign[n-1].At.After(last.At)) && h.Foreign[n-1].Found == d.in.Service.Desired
+}
+
+// repairs counts the lifts of foreign counts in the last hour; whole is false
+// where one of them may be forgotten, since only the newest sightings are kept.
+func (d *decider) repairs() (n int, whole bool) {
+	hour, f := d.now.Add(-time.Hour), d.in.History.Foreign
+	return d.in.History.Repairs(hour), len(f) < history.MaxSightings || !f[0].At.After(hour)
+}
+
+// settlesIn is how long ECS may go on to show the desired count from before our
+// own order: its answers are eventually consistent, and its own events about the
+// order wake an evaluation within a second.
+const settlesIn = 30 * time.Second
+
+// unsettled tells whether the live count is the one from before an order given
+// just now.
+func (d *decider) unsettled() bool {
+	last, ok := d.in.History.Last()
+	age := d.now.Sub(last.At)
+	return ok && d.in.Acting && d.in.History.Shadow == nil && last.From == d.in.Service.Desired && age >= 0 && age < settlesIn
+}
+
+// settle orders nothing while ECS shows the count from before our own order. Of
+// 10 tasks raised to 15 and a need of 12 it would make a scale-out from 10 to 12,
+// which removes three tasks that no window has looked at and no budget has paid.
+func (d *decider) settle() {
+	if !d.unsettled() || d.steps.Direction() == history.Hold {
+		return
+	}
+	last, _ := d.in.History.Last()
+	d.repaired = false
+	d.steps.To(d.in.Base, history.OrderInFlight, fmt.Sprintf("ECS still shows the %d tasks from before the order to %d at %s: wait until it shows that, at most %s",
+		last.From, last.To, clock(last.At), spec.Duration(settlesIn)))
 }
 
 // remember gives the history with what this look has taught: foreign counts,
@@ -73,11 +110,7 @@ func (d *decider) remember() Memory {
 	if d.sighting != nil {
 		m.History, m.Worth = m.History.Sighted(*d.sighting), true
 	}
-	if n := len(m.History.Foreign); d.repaired && n > 0 {
-		f := append([]history.Sighting{}, m.History.Foreign...)
-		f[n-1].Repaired = d.now
-		m.History.Foreign = f
-	}
+	m.repaired = d.repaired
 	switch since := m.History.IdleSince; {
 	case d.idle && since.IsZero() && d.in.Base > 0:
 		m.History.IdleSince, m.Worth = d.now, true

@@ -24,7 +24,7 @@ func Decide(now time.Time, in Input) Decision {
 	for _, s := range services {
 		with.left = spent.leftFor(in, s)
 		one := decideService(now, in, s, with)
-		spent.grow(s, one.Mode, one.Base, one.Desired)
+		spent = spent.grown(s, one.Mode, one.Base, one.Desired)
 		d.Services = append(d.Services, one)
 	}
 	if in.Group != nil {

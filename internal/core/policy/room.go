@@ -95,16 +95,17 @@ func (v spend) leftFor(in Input, s ServiceInput) *float64 {
 	return new(in.Account.AtMostPerHour - in.Account.OthersPerHour - others)
 }
 
-// grow adds what a service was decided to have above what it has. What it is to
+// grown adds what a service was decided to have above what it has. What it is to
 // lose counts until it is gone: services out go before services in, and an order
 // may fail.
-func (v *spend) grow(s ServiceInput, mode spec.Mode, base, desired int) {
+func (v spend) grown(s ServiceInput, mode spec.Mode, base, desired int) spend {
 	if s.Policy.Spend == nil {
-		return
+		return v
 	}
 	more := cost(s, max(base, desired)) - cost(s, base)
 	v.shadow += more
 	if mode == spec.Act {
 		v.real += more
 	}
+	return v
 }

@@ -145,10 +145,10 @@ func (d *decider) lift() {
 		d.bring(d.min, history.AlreadyAtMinCapacity)
 		return
 	}
-	done, whole := d.repairs()
-	switch most := d.in.Policy.Repairs(); {
+	done := d.in.History.Repairs(d.now.Add(-time.Hour))
+	switch most := d.mostRepairs(); {
 	case d.yielded:
-	case done >= most || !whole:
+	case done >= most:
 		d.yielded = true
 		d.steps.To(max(n, base), history.ForeignWriter, fmt.Sprintf("%s is %d, but somebody else has set the count below it and it was lifted %d times in the last hour (repairsPerHour %d): find the other writer",
 			d.min.why, d.min.count, done, most))

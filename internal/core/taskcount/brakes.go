@@ -2,6 +2,7 @@ package taskcount
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -57,8 +58,7 @@ func (d *decider) vetoed(v spec.Veto) (words string, bad bool) {
 		return r.Because + ", and unknown is bad", true
 	}
 	back := v.LookbackTime()
-	for i := len(points) - 1; i >= 0; i-- {
-		p := points[i]
+	for i, p := range slices.Backward(points) {
 		// The newest datapoint counts however late it came, as long as it is fresh: one
 		// of a metric that is published only when something is wrong may be hours old.
 		if (i < len(points)-1 || r.Freshness != signal.Fresh) && !p.Start.Add(m.Period).After(d.now.Add(-back)) {
@@ -117,8 +117,8 @@ func (d *decider) brakePlacement() {
 			return
 		}
 	}
-	if d.in.History.Shadow != nil {
-		return // nobody was asked to place the shadow's tasks
+	if !d.in.Acting {
+		return // in observe mode nobody is asked to place what would be ordered
 	}
 	step, by := d.furthest(placed)
 	switch most := max(d.in.Base, step); {

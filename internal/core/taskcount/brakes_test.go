@@ -255,6 +255,7 @@ func TestPlacementBrake(t *testing.T) {
 	// 10 tasks are desired and 60 needed; by default 300 % or 10 tasks are one step.
 	start := func() taskcount.Input {
 		in := on(fleet.EC2, input(10, cpu(10, 0, 360)))
+		in.Acting = true
 		in.Policy.ScaleOut.RateLimits = []spec.RateLimit{{Tasks: 20, Period: minute}}
 		return in
 	}
@@ -310,7 +311,7 @@ func TestPlacementBrakeFollowsTheSelectedStep(t *testing.T) {
 	}{{"", 8, 32}, {spec.SelectMax, 8, 32}, {spec.SelectMax, 2, 12}, {spec.SelectMin, 8, 18}, {spec.SelectMin, 9, 19}} {
 		in := on(fleet.EC2, input(10, cpu(10, 0, 360)))
 		in.Policy.ScaleOut.SelectPolicy, in.Policy.ScaleOut.RateLimits = tt.selects, []spec.RateLimit{{Percent: 300, Period: minute}, {Tasks: 10, Period: minute}}
-		in.Service.Running = tt.running
+		in.Service.Running, in.Acting = tt.running, true
 		if got := decide(noon, in); got.Desired != tt.want || got.Reason != history.TasksUnplaced {
 			t.Errorf("%q with %d running: got %d (%s: %s), want %d", tt.selects, tt.running, got.Desired, got.Reason, got.Because, tt.want)
 		}

@@ -15,7 +15,8 @@ import (
 // What a clause does stands beside its name in clauses.
 func Decide(now time.Time, in Input) (Result, Memory) {
 	d := &decider{now: now, in: in, steps: history.Begin(in.Base), out: in.Policy.Out(), sc: in.Policy.In(), capped: maxCount}
-	e := &eyes{now: now, in: in, out: d.out, sc: d.sc}
+	d.notice()
+	e := &eyes{now: now, in: d.in, out: d.out, sc: d.sc}
 	for _, p := range in.Policy.Policies {
 		d.views = append(d.views, e.look(p))
 	}

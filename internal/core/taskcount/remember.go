@@ -2,6 +2,7 @@ package taskcount
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
@@ -12,20 +13,25 @@ import (
 // followed it.
 const foreignFor = time.Hour
 
-// adopt takes a desired count that is not what was last written as the base, and
-// says so. The live count is the base in any case; what is noticed here is that
-// somebody else writes it.
-func (d *decider) adopt() {
-	if !d.in.Acting || d.in.History.Shadow != nil {
+// notice finds that the desired count is not what was last written. It comes
+// before all else: what was desired when is in the demand of a datapoint, and the
+// next look, which will remember the sighting, must see the same demand.
+func (d *decider) notice() {
+	if !d.in.Acting || d.in.History.Shadow != nil || d.unsettled() {
 		return
 	}
-	h := d.in.History
-	if expected, known := h.Expected(); known && expected != d.in.Service.Desired && !d.unsettled() {
+	if expected, known := d.in.History.Expected(); known && expected != d.in.Service.Desired {
 		d.sighting = &history.Sighting{At: d.now, Expected: expected, Found: d.in.Service.Desired, Who: d.writer()}
-		h = h.Sighted(*d.sighting)
+		d.in.History = d.sighted()
 	}
+}
+
+// adopt takes a foreign count as the base, which the live count is in any case,
+// and says so.
+func (d *decider) adopt() {
+	h := d.in.History
 	n := len(h.Foreign)
-	if n == 0 {
+	if n == 0 || !d.in.Acting || h.Shadow != nil {
 		return
 	}
 	s, last := h.Foreign[n-1], time.Time{}
@@ -70,12 +76,21 @@ func (d *decider) foreignBelow() bool {
 	return d.in.Acting && n > 0 && (!ordered || h.Foreign[n-1].At.After(last.At)) && h.Foreign[n-1].Found == d.in.Service.Desired
 }
 
-// repairs counts the lifts of foreign counts in the last hour; whole is false
-// where one of them may be forgotten, since only the newest sightings are kept.
-func (d *decider) repairs() (n int, whole bool) {
-	hour, f := d.now.Add(-time.Hour), d.in.History.Foreign
-	return d.in.History.Repairs(hour), len(f) < history.MaxSightings || !f[0].At.After(hour)
+// sighted gives the history with the new sighting. Only so many are kept, and
+// those that were repaired are kept longest: a writer that sets another count
+// every minute would push them out, and be repaired for ever.
+func (d *decider) sighted() history.History {
+	h := d.in.History
+	if len(h.Foreign) >= history.MaxSightings {
+		calm := slices.IndexFunc(h.Foreign, func(s history.Sighting) bool { return s.Repaired.IsZero() })
+		h.Foreign = slices.Delete(slices.Clone(h.Foreign), max(calm, 0), max(calm, 0)+1)
+	}
+	return h.Sighted(*d.sighting)
 }
+
+// mostRepairs is how often an hour the floor may be lifted to: of more repairs
+// than that the sightings that are kept could not tell.
+func (d *decider) mostRepairs() int { return min(d.in.Policy.Repairs(), history.MaxSightings-1) }
 
 // settlesIn is how long ECS may go on to show the desired count from before our
 // own order: its answers are eventually consistent, and its own events about the
@@ -106,10 +121,7 @@ func (d *decider) settle() {
 // remember gives the history with what this look has taught: foreign counts,
 // since when the service is idle, the lowest count of the hour, service rates.
 func (d *decider) remember() Memory {
-	m := Memory{History: d.in.History}
-	if d.sighting != nil {
-		m.History, m.Worth = m.History.Sighted(*d.sighting), true
-	}
+	m := Memory{History: d.in.History, Worth: d.sighting != nil}
 	m.repaired = d.repaired
 	switch since := m.History.IdleSince; {
 	case d.idle && since.IsZero() && d.in.Base > 0:

@@ -63,7 +63,7 @@ func (d *decider) override() {
 				held.why += fmt.Sprintf(", but %s is %d", d.max.why, d.max.count)
 			}
 			d.hold, d.min, d.max = &held, held, held
-			d.capped = min(d.capped, held.count)
+			d.capped = min(d.capped, max(0, o.Count))
 		}
 	}
 }
@@ -123,11 +123,11 @@ func (d *decider) keepHistoryFloor() {
 // clamp keeps the count within the bounds in force.
 func (d *decider) clamp() {
 	switch n := d.steps.Count(); {
-	case d.hold != nil && (n >= d.hold.count || !d.foreignBelow()):
-		d.steps.To(d.hold.count, history.HoldOverride, d.hold.why)
 	case d.sleeping:
 	case n > d.max.count && d.standing() > d.max.count && !d.seen():
 		d.keep(history.MissingData, fmt.Sprintf("%s is %d, but nothing is removed without data", d.max.why, d.max.count))
+	case d.hold != nil && (n >= d.hold.count || !d.foreignBelow()):
+		d.steps.To(d.hold.count, history.HoldOverride, d.hold.why)
 	case n > d.max.count:
 		d.bring(d.max, history.AlreadyAtMaxCapacity)
 	case n < d.min.count:

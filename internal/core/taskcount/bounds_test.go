@@ -125,6 +125,8 @@ func TestClamp(t *testing.T) {
 		{"atLeast passes no ceiling", all(blind, pool(12), atLeast(40)), 12, history.Constraint},
 		{"a person's max counts without data", all(blind, override(spec.MaxAt, 8)), 8, history.MaxCapacity},
 		{"a constraint below it does not", all(blind, pool(5), override(spec.MaxAt, 8)), 8, history.MissingData},
+		{"a hold above a constraint removes nothing without data", all(blind, pool(5), override(spec.HoldAt, 12)), 10, history.MissingData},
+		{"with data it comes down to the constraint", all(pool(5), override(spec.HoldAt, 12)), 5, history.HoldOverride},
 		{"a person's hold counts without data", all(blind, override(spec.HoldAt, 7)), 7, history.HoldOverride},
 		{"a hold at the count", override(spec.HoldAt, 10), 10, history.HoldOverride},
 		{"a hold above what is needed, out", all(high, override(spec.HoldAt, 20)), 20, history.HoldOverride},
@@ -248,7 +250,8 @@ func TestMissingDataOfOnePolicy(t *testing.T) {
 		{"with no part in scale-in the others go on", with(0, apart), 4, history.TargetTracking},
 		{"but not below what it asks for", with(7, apart), 7, history.TargetTracking},
 		{"all of it", with(10, apart), 10, history.MissingData},
-		{"no policy has data: the service's own word counts too", with(11, blind, func(in *taskcount.Input) { in.Policy.OnMissingData.AtLeast = 15 }), 11, history.MissingData},
+		{"no policy has data: the service's own word counts too", with(11, blind, func(in *taskcount.Input) { in.Policy.OnMissingData.AtLeast = 15 }), 15, history.MissingData},
+		{"or the policy's, whichever is more", with(15, blind, func(in *taskcount.Input) { in.Policy.OnMissingData.AtLeast = 11 }), 15, history.MissingData},
 	})
 }
 

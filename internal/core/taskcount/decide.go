@@ -15,12 +15,14 @@ import (
 // What a clause does stands beside its name in clauses.
 func Decide(now time.Time, in Input) (Result, Memory) {
 	d := &decider{now: now, in: in, steps: history.Begin(in.Base), out: in.Policy.Out(), sc: in.Policy.In(), capped: maxCount}
+	d.bound()
 	d.notice()
 	e := &eyes{now: now, in: d.in, out: d.out, sc: d.sc}
 	for _, p := range in.Policy.Policies {
-		d.views = append(d.views, e.look(p))
+		v := e.look(p)
+		d.asleep(&v)
+		d.views = append(d.views, v)
 	}
-	d.bound()
 	d.adopt()
 	d.combine()
 	wanted := d.steps.Count()
@@ -98,6 +100,20 @@ func (d *decider) keep(rule, because string) { d.steps.To(d.standing(), rule, be
 // shrinks tells whether the count is below the standing one.
 func (d *decider) shrinks() bool { return d.steps.Count() < d.standing() }
 
+// asleep leaves out what a policy that is blind at zero tasks wants while the
+// service sleeps: the last datapoints of the task that went come minutes later,
+// and a CPU of 1 % would start it again, and again.
+func (d *decider) asleep(v *view) {
+	if d.in.Base > 0 || d.min.count > 0 || v.policy.SeesAtZero() {
+		return
+	}
+	v.policy.OnMissingData = nil
+	if v.rec.Verdict == WantOut {
+		v.rec.Verdict, v.rec.Count = Steady, 0
+		v.rec.Because += "; at zero tasks that is what was left of the last one"
+	}
+}
+
 // combine takes out if any policy wants it, in only if all do.
 func (d *decider) combine() {
 	base := d.in.Base
@@ -130,6 +146,8 @@ func (d *decider) combine() {
 	switch {
 	case len(d.views) == 0:
 		d.steps.To(base, history.AlreadyAtDesiredCapacity, "the service has no scaling policy")
+	case usable == 0:
+		d.missing(max(least, d.in.Policy.OnMissingData.AtLeast), words)
 	case least > out:
 		d.steps.To(least, history.MissingData, fmt.Sprintf("no usable data of a policy whose onMissingData asks for at least %d: %s", least, words))
 	case out > base:
@@ -137,8 +155,6 @@ func (d *decider) combine() {
 	case allIn && max(in, least) < base:
 		// A policy without data that has no part in scale-in may still ask for at least a count.
 		d.steps.To(max(in, least), inRule, words)
-	case usable == 0:
-		d.missing(words)
 	case usable < len(d.views):
 		d.steps.To(base, history.MissingData, "scale-in needs every policy: "+words)
 	default:
@@ -146,8 +162,8 @@ func (d *decider) combine() {
 	}
 }
 
-func (d *decider) missing(words string) {
-	n := d.in.Policy.OnMissingData.AtLeast
+// missing holds where no policy has usable data, or scales out to at least n.
+func (d *decider) missing(n int, words string) {
 	if n > d.in.Base {
 		d.steps.To(n, history.MissingData, fmt.Sprintf("no usable data, onMissingData asks for at least %d: %s", n, words))
 		return

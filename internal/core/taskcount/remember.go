@@ -15,9 +15,11 @@ const foreignFor = time.Hour
 
 // notice finds that the desired count is not what was last written. It comes
 // before all else: what was desired when is in the demand of a datapoint, and the
-// next look, which will remember the sighting, must see the same demand.
+// next look, which will remember the sighting, must see the same demand. By a
+// clock that has not passed the last order nobody can say what came after it.
 func (d *decider) notice() {
-	if !d.in.Acting || d.in.History.Shadow != nil || d.unsettled() {
+	last, _ := d.in.History.Last()
+	if !d.in.Acting || d.in.History.Shadow != nil || d.unsettled() || !d.now.After(last.At) {
 		return
 	}
 	if expected, known := d.in.History.Expected(); known && expected != d.in.Service.Desired {
@@ -62,18 +64,24 @@ func (d *decider) writer() string {
 }
 
 // foreignBelow tells whether the count now is below the floor and somebody
-// else's, no order having followed it.
+// else's: no order has followed it, or one of the last hour and none up to the
+// floor. A small step that the policies asked for does not make it ours.
 func (d *decider) foreignBelow() bool {
 	h := d.in.History
-	if d.in.Base >= d.min.count {
+	n := len(h.Foreign)
+	if n == 0 || !d.in.Acting || d.in.Base >= d.min.count {
 		return false
 	}
-	if d.sighting != nil {
-		return true
+	s, newest := h.Foreign[n-1], h.Foreign[n-1].At
+	for _, o := range h.Orders {
+		if o.At.Before(s.At) {
+			continue
+		}
+		if newest = o.At; o.To >= d.min.count {
+			return false
+		}
 	}
-	n := len(h.Foreign)
-	last, ordered := h.Last()
-	return d.in.Acting && n > 0 && (!ordered || h.Foreign[n-1].At.After(last.At)) && h.Foreign[n-1].Found == d.in.Service.Desired
+	return newest.Equal(s.At) && s.Found == d.in.Service.Desired || d.now.Sub(newest) < foreignFor
 }
 
 // sighted gives the history with the new sighting. Only so many are kept, and
@@ -126,7 +134,7 @@ func (d *decider) remember() Memory {
 	switch since := m.History.IdleSince; {
 	case d.idle && since.IsZero() && d.in.Base > 0:
 		m.History.IdleSince, m.Worth = d.now, true
-	case !d.idle && !since.IsZero():
+	case (!d.idle || d.in.Base == 0) && !since.IsZero(): // whoever wakes it, the cool-off begins anew
 		m.History.IdleSince, m.Worth = time.Time{}, true
 	}
 	if d.sc.HistoryFloor > 0 {

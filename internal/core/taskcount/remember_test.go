@@ -83,8 +83,9 @@ func TestWhatIsNoForeignCount(t *testing.T) {
 		{"the count from before our own order, just now", func(in *taskcount.Input) { in.History = ordered(ago(0, 10, 15)) }, false},
 		{"the same, 30 s later less a nanosecond", func(in *taskcount.Input) { in.History = ordered(ago(30*time.Second-1, 10, 15)) }, false},
 		{"the same, 30 s later", func(in *taskcount.Input) { in.History = ordered(ago(30*time.Second, 10, 15)) }, true},
-		{"by a clock that is ahead", func(in *taskcount.Input) { in.History = ordered(ago(-1, 10, 15)) }, true},
-		{"a third count, just now", func(in *taskcount.Input) { in.History = ordered(ago(0, 11, 15)) }, true},
+		{"by a clock that is ahead nobody knows what came later", func(in *taskcount.Input) { in.History = ordered(ago(-1, 11, 15)) }, false},
+		{"nor at the instant of the order", func(in *taskcount.Input) { in.History = ordered(ago(0, 11, 15)) }, false},
+		{"a third count, a nanosecond later", func(in *taskcount.Input) { in.History = ordered(ago(1, 11, 15)) }, true},
 	} {
 		in := acting(left(20))
 		tt.edit(&in)
@@ -351,5 +352,47 @@ func TestARateIsWorthAWriteEveryQuarterOfAnHour(t *testing.T) {
 		if got, _ := again.History.Rate(r.Policy); again.Worth != tt.worth || !got.At.Equal(newest) {
 			t.Errorf("%s later: worth %t, want %t, learnt to %s", tt.since, again.Worth, tt.worth, got.At)
 		}
+	}
+}
+
+// What a policy that is blind at zero tasks wants while the service sleeps was
+// left of its last task: it does not start it again.
+func TestTheLastDatapointsDoNotWakeASleeper(t *testing.T) {
+	t.Parallel()
+	start := func() taskcount.Input {
+		in := zero(repeat(0, 20)...)
+		in.Base, in.Service.Desired, in.Service.Running = 0, 0, 0
+		cpu1 := cpuPolicy(60)
+		cpu1.OnMissingData = &spec.OnMissing{AtLeast: 4}
+		in.Policy.Policies = append(in.Policy.Policies, cpu1)
+		in.Signals = append(in.Signals, cpu(1, 0, 1, 1, 1)...)
+		return in
+	}
+	check(t, start, []guardCase{
+		{"a CPU of 1 %", func(*taskcount.Input) {}, 0, history.AlreadyAtDesiredCapacity},
+		{"no CPU any more, and onMissingData", func(in *taskcount.Input) { in.Signals = signal.Set{needs(0, 0, 0)} }, 0, history.MissingData},
+		{"work", func(in *taskcount.Input) { in.Signals[0] = needs(0, 0, 2.5) }, 3, history.TargetTracking},
+		{"a floor above zero is for everybody", func(in *taskcount.Input) {
+			in.Policy.MinCapacity, in.Signals = 1, append(signal.Set{needs(0, 0, 0)}, cpu(1, 0, 90)...)
+		}, 2, history.TargetTracking},
+	})
+}
+
+// Whoever starts the first task, the cool-off begins anew with it.
+func TestTheCoolOffBeginsWithTheFirstTask(t *testing.T) {
+	t.Parallel()
+	in := zero(repeat(0, 20)...)
+	in.History.IdleSince = noon.Add(-time.Hour)
+	got, m := taskcount.Decide(noon, in)
+	if got.Desired != 0 {
+		t.Fatalf("idle for an hour: got %d (%s)", got.Desired, got.Because)
+	}
+	after := m.After(history.Order{At: noon, From: 1, To: 0}, got.Marks)
+	if !after.IdleSince.IsZero() {
+		t.Errorf("asleep since the order, idle since %s", after.IdleSince)
+	}
+	in.Base, in.Service.Desired, in.Service.Running = 0, 0, 0 // somebody else stopped it
+	if _, m = taskcount.Decide(noon, in); !m.Worth || !m.History.IdleSince.IsZero() {
+		t.Errorf("worth %t, idle since %s at zero tasks", m.Worth, m.History.IdleSince)
 	}
 }

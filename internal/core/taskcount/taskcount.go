@@ -119,5 +119,8 @@ func (m Memory) After(o history.Order, marks []history.Mark) history.History {
 		h.Foreign = slices.Clone(h.Foreign)
 		h.Foreign[n-1].Repaired = o.At
 	}
+	if o.To == 0 {
+		h.IdleSince = time.Time{}
+	}
 	return h.With(o, marks)
 }

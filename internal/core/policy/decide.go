@@ -24,7 +24,7 @@ func Decide(now time.Time, in Input) Decision {
 	for _, s := range services {
 		with.left = spent.leftFor(in, s)
 		one := decideService(now, in, s, with)
-		spent.change(s, one.Base, one.Desired)
+		spent = spent.grown(s, one.Mode, one.Base, one.Desired)
 		d.Services = append(d.Services, one)
 	}
 	if in.Group != nil {
@@ -65,9 +65,13 @@ func decideService(now time.Time, in Input, s ServiceInput, with around) Service
 	}
 	r.Clauses = append(r.Clauses, ownerNote(s.Owner, mode, r.Desired)...)
 	d := ServiceDecision{Service: s.Name, Mode: mode, Result: r, Learnt: m.Worth && r.Direction == history.Hold}
-	d.Next = s.History
-	if d.Learnt || r.Direction != history.Hold {
-		d.Next = next(now, m.History, mode, r.Base, r.Desired, r.Marks)
+	switch {
+	case r.Direction != history.Hold:
+		d.Next = shadowed(m.After(history.Order{At: now, From: r.Base, To: r.Desired}, r.Marks), mode, r.Desired)
+	case d.Learnt:
+		d.Next = m.History
+	default:
+		d.Next = s.History
 	}
 	return d
 }
@@ -160,14 +164,10 @@ func held(r taskcount.Result, steps *history.Steps) taskcount.Result {
 	return r
 }
 
-// next is the history once the order is claimed. In observe mode the desired
-// count that would be is kept as a shadow, the base of the next decision; in
-// act mode there is none, the live count is the truth.
-func next(now time.Time, h history.History, mode spec.Mode, base, desired int, marks []history.Mark) history.History {
-	if desired == base {
-		return h
-	}
-	h = h.With(history.Order{At: now, From: base, To: desired}, marks)
+// shadowed is the history after an order. In observe mode the desired count that
+// would be is kept as a shadow, the base of the next decision; in act mode there
+// is none, the live count is the truth.
+func shadowed(h history.History, mode spec.Mode, desired int) history.History {
 	if mode == spec.Observe {
 		h.Shadow = &desired
 	}
@@ -204,7 +204,11 @@ func decideGroup(now time.Time, in Input, services []ServiceDecision) GroupDecis
 		r = heldGroup(r, steps)
 	}
 	r.Clauses = append(r.Clauses, ownerNote(g.Owner, mode, r.Desired)...)
-	return GroupDecision{Group: live.Name, Mode: mode, Result: r, Next: next(now, g.History, mode, r.Base, r.Desired, nil)}
+	d := GroupDecision{Group: live.Name, Mode: mode, Result: r, Next: g.History}
+	if r.Desired != r.Base {
+		d.Next = shadowed(g.History.With(history.Order{At: now, From: r.Base, To: r.Desired}, nil), mode, r.Desired)
+	}
+	return d
 }
 
 func groupGate(now time.Time, in Input, g GroupInput, mode spec.Mode) (rule, because string, closed bool) {

@@ -4,6 +4,7 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/core/capacity"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
 // around is what the services of a cell have in common.
@@ -44,34 +45,41 @@ func (a around) coming(in Input, s fleet.Service) int {
 	return capacity.Coming(*in.Fleet.Group, a.instances, a.daemons, s.TaskSize)
 }
 
-// spend is what the priced services of a cell cost an hour, in dollars.
-type spend float64
+// spend is what the priced services of a cell cost an hour, in dollars. What a
+// service that only observes would cost counts for others that observe; for those
+// that act only what it really costs does.
+type spend struct{ real, shadow float64 }
 
 // spentBy is what the cell costs before the decision.
 func spentBy(in Input, services []ServiceInput) spend {
-	if in.Account == nil {
-		return 0
-	}
 	var sum spend
+	if in.Account == nil {
+		return sum // nobody asks, and looking every service up takes its time
+	}
 	for _, s := range services {
-		sum += cost(s, baseOf(in, s))
+		one := spentOn(in, s)
+		sum.real, sum.shadow = sum.real+one.real, sum.shadow+one.shadow
 	}
 	return sum
 }
 
-func baseOf(in Input, s ServiceInput) int {
-	if s.History.Shadow != nil {
-		return *s.History.Shadow
-	}
+// spentOn is what one service costs before the decision.
+func spentOn(in Input, s ServiceInput) spend {
 	live, _ := in.Fleet.Service(s.Name)
-	return live.Desired
+	shadow := live.Desired
+	if s.History.Shadow != nil && spec.Least(in.Mode, s.Policy.Mode) == spec.Observe {
+		shadow = *s.History.Shadow
+	}
+	return spend{real: cost(s, live.Desired), shadow: cost(s, shadow)}
 }
 
-func cost(s ServiceInput, tasks int) spend {
+// cost is rounded by the conversion, so that no processor fuses the product with
+// a sum and decides by another last bit.
+func cost(s ServiceInput, tasks int) float64 {
 	if s.Policy.Spend == nil {
 		return 0
 	}
-	return spend(s.Policy.Spend.TaskHour * float64(tasks))
+	return float64(s.Policy.Spend.TaskHour * float64(tasks))
 }
 
 // leftFor is what the account's cap leaves for all tasks of one service, nil
@@ -80,8 +88,24 @@ func (v spend) leftFor(in Input, s ServiceInput) *float64 {
 	if in.Account == nil || s.Policy.Spend == nil {
 		return nil
 	}
-	return new(in.Account.AtMostPerHour - in.Account.OthersPerHour - float64(v-cost(s, baseOf(in, s))))
+	others := v.real - spentOn(in, s).real
+	if spec.Least(in.Mode, s.Policy.Mode) == spec.Observe {
+		others = v.shadow - spentOn(in, s).shadow
+	}
+	return new(in.Account.AtMostPerHour - in.Account.OthersPerHour - others)
 }
 
-// change puts what a service was decided to have in the place of what it had.
-func (v *spend) change(s ServiceInput, base, desired int) { *v += cost(s, desired) - cost(s, base) }
+// grown adds what a service was decided to have above what it has. What it is to
+// lose counts until it is gone: services out go before services in, and an order
+// may fail.
+func (v spend) grown(s ServiceInput, mode spec.Mode, base, desired int) spend {
+	if s.Policy.Spend == nil {
+		return v
+	}
+	more := cost(s, max(base, desired)) - cost(s, base)
+	v.shadow += more
+	if mode == spec.Act {
+		v.real += more
+	}
+	return v
+}

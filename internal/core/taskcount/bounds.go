@@ -11,10 +11,9 @@ import (
 
 // limit is a bound in force, with the rule and the words for it.
 type limit struct {
-	count     int
-	rule      string
-	why       string
-	commanded bool // an override set it
+	count int
+	rule  string
+	why   string
 }
 
 // bound finds the bounds in force: the policy's, moved by open windows, then
@@ -26,38 +25,45 @@ func (d *decider) bound() {
 	d.max = limit{count: p.MaxCapacity, rule: history.MaxCapacity, why: "maxCapacity"}
 	d.schedule()
 	for _, c := range p.Constraints {
-		d.lower(limit{c.Tasks(), history.Constraint, fmt.Sprintf("the constraint %s (%s each of at most %s)", c.Name, number(c.PerTask), number(c.AtMost)), false})
+		d.lower(limit{c.Tasks(), history.Constraint, fmt.Sprintf("the constraint %s (%s each of at most %s)", c.Name, number(c.PerTask), number(c.AtMost))})
 	}
 	if s := p.Spend; s != nil {
 		if n, capped := s.Tasks(); capped {
-			d.lower(limit{n, history.SpendCap, fmt.Sprintf("the spend cap ($%s a task of at most $%s an hour)", number(s.TaskHour), number(s.AtMostPerHour)), false})
+			d.lower(limit{n, history.SpendCap, fmt.Sprintf("the spend cap ($%s a task of at most $%s an hour)", number(s.TaskHour), number(s.AtMostPerHour))})
 		}
 		if left := d.in.SpendLeft; left != nil {
 			// What runs is not stopped for the account's sake: only growth is.
-			n := max(d.in.Base, int(math.Floor(max(0, *left)/s.TaskHour+1e-9)))
-			d.lower(limit{n, history.SpendCap, fmt.Sprintf("the account's spend cap ($%s an hour are left for it)", number(max(0, *left))), false})
+			n := max(d.in.Base, int(math.Floor(min(max(0, *left)/s.TaskHour+1e-9, maxCount))))
+			d.lower(limit{n, history.SpendCap, fmt.Sprintf("the account's spend cap ($%s an hour are left for it)", number(max(0, *left)))})
 		}
 	}
+	d.override()
+}
+
+// override moves the bounds to what people have said.
+func (d *decider) override() {
 	for _, o := range d.in.Overrides {
 		switch {
 		case !o.Live(d.now):
 		case o.Kind == spec.MinAt && o.Count > d.min.count:
-			d.min = limit{o.Count, history.MinCapacity, overrideWhy("min", o), true}
-		case o.Kind == spec.MaxAt && o.Count < d.max.count:
-			d.max = limit{max(0, o.Count), history.MaxCapacity, overrideWhy("max", o), true}
+			d.min = limit{o.Count, history.MinCapacity, overrideWhy("min", o)}
+		case o.Kind == spec.MaxAt:
+			d.capped = min(d.capped, max(0, o.Count))
+			d.lower(limit{max(0, o.Count), history.MaxCapacity, overrideWhy("max", o)})
 		}
 	}
 	if d.min.count > d.max.count {
 		// A person who caps below the floor means the cap: "max 1 until 22:00".
-		d.min.count, d.min.why = d.max.count, d.max.why
+		d.min.count, d.min.why = d.max.count, d.min.why+", capped by "+d.max.why+","
 	}
 	for _, o := range d.in.Overrides {
 		if o.Kind == spec.HoldAt && o.Live(d.now) {
-			held := limit{o.Count, history.HoldOverride, overrideWhy("hold", o), true}
+			held := limit{o.Count, history.HoldOverride, overrideWhy("hold", o)}
 			if held.count = min(max(0, o.Count), d.max.count); held.count < o.Count {
 				held.why += fmt.Sprintf(", but %s is %d", d.max.why, d.max.count)
 			}
 			d.hold, d.min, d.max = &held, held, held
+			d.capped = min(d.capped, max(0, o.Count))
 		}
 	}
 }
@@ -79,10 +85,10 @@ func (d *decider) schedule() {
 		}
 		why := fmt.Sprintf("of the window %s", s.Name)
 		if n := s.MinCapacity; n != nil && (least == nil || *n > least.count) {
-			least = &limit{*n, history.MinCapacity, "minCapacity " + why, false}
+			least = &limit{*n, history.MinCapacity, "minCapacity " + why}
 		}
 		if n := s.MaxCapacity; n != nil && (most == nil || *n < most.count) {
-			most = &limit{*n, history.MaxCapacity, "maxCapacity " + why, false}
+			most = &limit{*n, history.MaxCapacity, "maxCapacity " + why}
 		}
 	}
 	if least != nil {
@@ -116,20 +122,39 @@ func (d *decider) keepHistoryFloor() {
 
 // clamp keeps the count within the bounds in force.
 func (d *decider) clamp() {
-	if d.hold != nil {
-		d.commanded = true
-		d.steps.To(d.hold.count, history.HoldOverride, d.hold.why)
-		return
-	}
 	switch n := d.steps.Count(); {
 	case d.sleeping:
-	case n > d.max.count && n == d.in.Base && !d.seen() && !d.max.commanded:
-		d.steps.To(n, history.MissingData, fmt.Sprintf("%s is %d, but nothing is removed without data", d.max.why, d.max.count))
+	case n > d.max.count && d.standing() > d.max.count && !d.seen():
+		d.keep(history.MissingData, fmt.Sprintf("%s is %d, but nothing is removed without data", d.max.why, d.max.count))
+	case d.hold != nil && (n >= d.hold.count || !d.foreignBelow()):
+		d.steps.To(d.hold.count, history.HoldOverride, d.hold.why)
 	case n > d.max.count:
-		d.commanded = d.max.commanded && d.in.Base > d.max.count
 		d.bring(d.max, history.AlreadyAtMaxCapacity)
 	case n < d.min.count:
+		d.lift()
+	}
+}
+
+// lift brings the count up to the floor. One below it that somebody else wrote is
+// lifted a few times an hour only: two controllers that correct each other every
+// minute start and stop tasks for ever, and the one that gives up tells who the
+// other is. What the policies ask for is no repair, and goes on.
+func (d *decider) lift() {
+	n, base := d.steps.Count(), d.in.Base
+	if !d.foreignBelow() {
 		d.bring(d.min, history.AlreadyAtMinCapacity)
+		return
+	}
+	done := d.in.History.Repairs(d.now.Add(-time.Hour))
+	switch most := d.mostRepairs(); {
+	case d.yielded:
+	case done >= most:
+		d.yielded = true
+		d.steps.To(max(n, base), history.ForeignWriter, fmt.Sprintf("%s is %d, but somebody else has set the count below it and it was lifted %d times in the last hour (repairsPerHour %d): find the other writer",
+			d.min.why, d.min.count, done, most))
+	default:
+		d.repaired = true
+		d.steps.To(d.min.count, d.min.rule, fmt.Sprintf("%d, which somebody else has set, is below %s, which is %d", base, d.min.why, d.min.count))
 	}
 }
 

@@ -2,6 +2,7 @@ package taskcount
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -14,34 +15,30 @@ import (
 // and during the out-cooldown a count above the last one ordered passes, as in
 // Application Auto Scaling. The in-cooldown runs from the last order either way.
 func (d *decider) coolDown() {
-	if d.commanded {
-		return
-	}
-	switch d.steps.Direction() {
-	case history.Out:
+	switch {
+	case d.steps.Direction() == history.Out && d.hold == nil:
 		last, ok := d.in.History.HighestOut(d.now.Add(-d.out.Cooldown))
 		if ok && d.steps.Count() <= last.To {
 			d.steps.To(d.in.Base, history.ScaleOutCooldown, fmt.Sprintf("scaled out to %d at %s, cooldown %s: only a larger count passes",
 				last.To, clock(last.At), spec.Duration(d.out.Cooldown)))
 		}
-	case history.In:
+	case d.shrinks():
 		last, ok := d.in.History.Last()
 		if ok && d.now.Sub(last.At) < d.sc.Cooldown {
-			d.steps.To(d.in.Base, history.ScaleInCooldown, fmt.Sprintf("scaled %s to %d at %s, cooldown %s",
+			d.keep(history.ScaleInCooldown, fmt.Sprintf("scaled %s to %d at %s, cooldown %s",
 				history.Toward(last.From, last.To), last.To, clock(last.At), spec.Duration(d.sc.Cooldown)))
 		}
-	case history.Hold:
 	}
 }
 
 // heedVetoes stops scale-in while a veto is bad, or not known.
 func (d *decider) heedVetoes() {
-	if d.steps.Direction() != history.In || d.commanded {
+	if !d.shrinks() {
 		return
 	}
 	for _, v := range d.in.Policy.Vetoes {
 		if words, bad := d.vetoed(v); bad {
-			d.steps.To(d.in.Base, history.ScaleInVeto, fmt.Sprintf("the veto %s: %s", v.Name, words))
+			d.keep(history.ScaleInVeto, fmt.Sprintf("the veto %s: %s", v.Name, words))
 			return
 		}
 	}
@@ -56,14 +53,15 @@ func (d *decider) vetoed(v spec.Veto) (words string, bad bool) {
 		return "the metric was not read, and unknown is bad", true
 	}
 	points := s.Closed(d.now)
-	if r := s.Judge(d.now, points); r.Freshness != signal.Fresh && (s.Status != signal.Complete || v.TreatMissingData != spec.NotBreaching) {
+	r := s.Judge(d.now, points)
+	if r.Freshness != signal.Fresh && (s.Status != signal.Complete || v.TreatMissingData != spec.NotBreaching) {
 		return r.Because + ", and unknown is bad", true
 	}
 	back := v.LookbackTime()
-	for i := len(points) - 1; i >= 0; i-- {
-		p := points[i]
-		// The newest datapoint counts however late it came.
-		if i < len(points)-1 && !p.Start.Add(m.Period).After(d.now.Add(-back)) {
+	for i, p := range slices.Backward(points) {
+		// The newest datapoint counts however late it came, as long as it is fresh: one
+		// of a metric that is published only when something is wrong may be hours old.
+		if (i < len(points)-1 || r.Freshness != signal.Fresh) && !p.Start.Add(m.Period).After(d.now.Add(-back)) {
 			break
 		}
 		switch value := float64(p.Value); {
@@ -80,16 +78,16 @@ func (d *decider) vetoed(v spec.Veto) (words string, bad bool) {
 // Scaling does; scale-out goes on. A deployment can be paused for days, so the
 // freeze ends after its time.
 func (d *decider) freeze() {
-	if d.steps.Direction() != history.In || !d.in.Service.Deploying() || d.commanded {
+	limit := d.sc.DeploymentFreeze
+	if !d.shrinks() || !d.in.Service.Deploying() || limit <= 0 {
 		return
 	}
-	limit := d.sc.DeploymentFreeze
 	if p, ok := d.in.Service.Primary(); ok && !p.CreatedAt.IsZero() && d.now.Sub(p.CreatedAt) >= limit {
 		d.steps.To(d.steps.Count(), history.DeploymentInProgress, fmt.Sprintf("a deployment is in progress since %s, longer than the freeze of %s: it no longer stops scale-in",
 			p.CreatedAt.UTC().Format(time.RFC3339), spec.Duration(limit)))
 		return
 	}
-	d.steps.To(d.in.Base, history.DeploymentInProgress, fmt.Sprintf("scale-in waits until the deployment has ended, at most %s", spec.Duration(limit)))
+	d.keep(history.DeploymentInProgress, fmt.Sprintf("scale-in waits until the deployment has ended, at most %s", spec.Duration(limit)))
 }
 
 // troubleFor is how long a trouble that ECS has reported counts: it tries again
@@ -105,7 +103,7 @@ func (d *decider) brakePlacement() {
 	}
 	s := d.in.Service
 	placed := s.Running + s.Pending + d.in.Coming
-	absent := max(s.Desired, d.in.Base) - placed
+	absent := s.Desired - placed
 	for _, t := range s.Troubles {
 		if age := d.now.Sub(t.At); age > troubleFor {
 			continue
@@ -114,13 +112,21 @@ func (d *decider) brakePlacement() {
 		case t.Kind == fleet.PlacementFailure && absent > 0:
 			d.steps.To(d.in.Base, history.TasksUnplaced, fmt.Sprintf("%d tasks have no place (%s at %s): more would wait beside them", absent, t.Words, clock(t.At)))
 			return
-		case t.Kind == fleet.StartImpaired && s.Running < d.in.Base:
-			d.steps.To(d.in.Base, history.TasksUnplaced, fmt.Sprintf("%d of %d tasks run and new ones keep failing (%s at %s): more would fail beside them", s.Running, d.in.Base, t.Words, clock(t.At)))
+		case t.Kind == fleet.StartImpaired && s.Running < s.Desired:
+			d.steps.To(d.in.Base, history.TasksUnplaced, fmt.Sprintf("%d of %d tasks run and new ones keep failing (%s at %s): more would fail beside them", s.Running, s.Desired, t.Words, clock(t.At)))
 			return
 		}
 	}
-	if most := max(d.in.Base, d.furthest(placed)); d.steps.Count() > most {
+	if !d.in.Acting {
+		return // in observe mode nobody is asked to place what would be ordered
+	}
+	step, by := d.furthest(placed)
+	switch most := max(d.in.Base, step); {
+	case d.steps.Count() <= most:
+	case absent > 0:
 		d.steps.To(most, history.TasksUnplaced, fmt.Sprintf("%d tasks run, start or are about to be placed: the count stays within one step of them", placed))
+	default: // all have a place, and the step is what limits
+		d.steps.To(most, history.ScaleOutRateLimit, "at most "+limitWords(by)+" are added")
 	}
 }
 
@@ -135,15 +141,15 @@ const (
 // the desired tasks, or instances whose agent is not connected. Their low use is
 // not low demand.
 func (d *decider) brakeFleet() {
-	if d.steps.Direction() != history.In || d.commanded {
+	if !d.shrinks() {
 		return
 	}
 	sick := func(n, of int) bool { return n > sickLeast && float64(n) > sickShare*float64(of) }
 	s := d.in.Service
 	switch missing := s.Desired - s.Running; {
 	case sick(missing, s.Desired):
-		d.steps.To(d.in.Base, history.UnhealthyFleet, fmt.Sprintf("%d of %d tasks do not run: no scale-in while more than 45 %% and more than 3 do not", missing, s.Desired))
+		d.keep(history.UnhealthyFleet, fmt.Sprintf("%d of %d tasks do not run: no scale-in while more than 45 %% and more than 3 do not", missing, s.Desired))
 	case sick(d.in.Disconnected, d.in.Instances):
-		d.steps.To(d.in.Base, history.UnhealthyFleet, fmt.Sprintf("%d of %d instances are not connected: no scale-in while more than 45 %% and more than 3 are not", d.in.Disconnected, d.in.Instances))
+		d.keep(history.UnhealthyFleet, fmt.Sprintf("%d of %d instances are not connected: no scale-in while more than 45 %% and more than 3 are not", d.in.Disconnected, d.in.Instances))
 	}
 }

@@ -14,12 +14,15 @@ import (
 // clauses come in the order of design.md 6; each changes the count or confirms it.
 // What a clause does stands beside its name in clauses.
 func Decide(now time.Time, in Input) (Result, Memory) {
-	d := &decider{now: now, in: in, steps: history.Begin(in.Base), out: in.Policy.Out(), sc: in.Policy.In()}
-	e := &eyes{now: now, in: in, out: d.out, sc: d.sc}
-	for _, p := range in.Policy.Policies {
-		d.views = append(d.views, e.look(p))
-	}
+	d := &decider{now: now, in: in, steps: history.Begin(in.Base), out: in.Policy.Out(), sc: in.Policy.In(), capped: maxCount}
 	d.bound()
+	d.notice()
+	e := &eyes{now: now, in: d.in, out: d.out, sc: d.sc}
+	for _, p := range in.Policy.Policies {
+		v := e.look(p)
+		d.asleep(&v)
+		d.views = append(d.views, v)
+	}
 	d.adopt()
 	d.combine()
 	wanted := d.steps.Count()
@@ -60,6 +63,7 @@ func clauses() []func(*decider) {
 		(*decider).limitRate,        // change in a period
 		(*decider).budgetRemovals,   // removals in a period, whatever asked
 		(*decider).last,             // the floor and the ceiling, whatever held before
+		(*decider).settle,           // no order on a count from before our own
 		(*decider).suspend,          // a person's word
 	}
 }
@@ -76,12 +80,38 @@ type decider struct {
 	// sleeping is true when the last task goes: idleness is proved, so what blind
 	// policies ask for does not count.
 	sleeping bool
-	// commanded is true when a person's override asks for the count: it outranks
-	// the policies and what guards them, but not rates and budgets.
-	commanded bool
-	sighting  *history.Sighting // a foreign count seen for the first time
-	repaired  bool              // the newest foreign count is lifted to the floor
-	idle      bool              // idleness is proved at now
+	// capped is the count that a person's hold or max allows, maxCount without one.
+	capped   int
+	sighting *history.Sighting // a foreign count seen for the first time
+	repaired bool              // the newest foreign count is lifted to the floor
+	yielded  bool              // it was lifted too often and stays
+	idle     bool              // idleness is proved at now
+}
+
+// standing is the count that the guards of scale-in stand up for: the base, or
+// less where a person has capped or held the service below it. A person outranks
+// the policies and what guards them, but not rates and budgets; what the policies
+// want beyond the person's count is guarded like any other scale-in.
+func (d *decider) standing() int { return min(d.in.Base, d.capped) }
+
+// keep takes a scale-in back to the standing count.
+func (d *decider) keep(rule, because string) { d.steps.To(d.standing(), rule, because) }
+
+// shrinks tells whether the count is below the standing one.
+func (d *decider) shrinks() bool { return d.steps.Count() < d.standing() }
+
+// asleep leaves out what a policy that is blind at zero tasks wants while the
+// service sleeps: the last datapoints of the task that went come minutes later,
+// and a CPU of 1 % would start it again, and again.
+func (d *decider) asleep(v *view) {
+	if d.in.Base > 0 || d.min.count > 0 || v.policy.SeesAtZero() {
+		return
+	}
+	v.policy.OnMissingData = nil
+	if v.rec.Verdict == WantOut {
+		v.rec.Verdict, v.rec.Count = Steady, 0
+		v.rec.Because += "; at zero tasks that is what was left of the last one"
+	}
 }
 
 // combine takes out if any policy wants it, in only if all do.
@@ -116,14 +146,15 @@ func (d *decider) combine() {
 	switch {
 	case len(d.views) == 0:
 		d.steps.To(base, history.AlreadyAtDesiredCapacity, "the service has no scaling policy")
+	case usable == 0:
+		d.missing(max(least, d.in.Policy.OnMissingData.AtLeast), words)
 	case least > out:
 		d.steps.To(least, history.MissingData, fmt.Sprintf("no usable data of a policy whose onMissingData asks for at least %d: %s", least, words))
 	case out > base:
 		d.steps.To(out, rule, words)
-	case allIn:
-		d.steps.To(in, inRule, words)
-	case usable == 0:
-		d.missing(words)
+	case allIn && max(in, least) < base:
+		// A policy without data that has no part in scale-in may still ask for at least a count.
+		d.steps.To(max(in, least), inRule, words)
 	case usable < len(d.views):
 		d.steps.To(base, history.MissingData, "scale-in needs every policy: "+words)
 	default:
@@ -131,8 +162,8 @@ func (d *decider) combine() {
 	}
 }
 
-func (d *decider) missing(words string) {
-	n := d.in.Policy.OnMissingData.AtLeast
+// missing holds where no policy has usable data, or scales out to at least n.
+func (d *decider) missing(n int, words string) {
 	if n > d.in.Base {
 		d.steps.To(n, history.MissingData, fmt.Sprintf("no usable data, onMissingData asks for at least %d: %s", n, words))
 		return
@@ -176,23 +207,12 @@ func (d *decider) seen() bool {
 }
 
 // last lifts to the minimum whatever held before, since a service below its
-// minimum is wrong with or without data, and caps an increase at the maximum. A
-// count below the floor that somebody else wrote is lifted a few times an hour:
-// two controllers that correct each other every minute start and stop tasks for
-// ever, and the one that gives up tells who the other is.
+// minimum is wrong with or without data, and caps an increase at the maximum.
 func (d *decider) last() {
 	n := d.steps.Count()
 	switch {
-	case n < d.min.count && d.foreignBelow():
-		if done, most := d.in.History.Repairs(d.now.Add(-time.Hour)), d.in.Policy.Repairs(); done >= most {
-			d.steps.To(d.in.Base, history.ForeignWriter, fmt.Sprintf("%s is %d, but somebody else has set the count below it and it was lifted %d times in the last hour (repairsPerHour %d): find the other writer",
-				d.min.why, d.min.count, done, most))
-			return
-		}
-		d.repaired = true
-		d.steps.To(d.min.count, history.MinCapacity, fmt.Sprintf("%d, which somebody else has set, is below %s, which is %d", d.in.Base, d.min.why, d.min.count))
 	case n < d.min.count:
-		d.steps.To(d.min.count, history.MinCapacity, fmt.Sprintf("%d is below %s, which is %d", n, d.min.why, d.min.count))
+		d.lift()
 	case n > d.max.count && n > d.in.Base:
 		d.steps.To(max(d.max.count, d.in.Base), d.max.rule, fmt.Sprintf("%s is %d", d.max.why, d.max.count))
 	}

@@ -20,16 +20,22 @@ func allowance(l spec.RateLimit, count int) int {
 
 // limitRate bounds the change in a period, as the HPA's behavior does: the count
 // at the start of the period is the count now less what was ordered since.
+// In an hour in which orders were forgotten nothing is removed.
 func (d *decider) limitRate() {
 	base, n := d.in.Base, d.steps.Count()
 	switch d.steps.Direction() {
 	case history.Out:
-		best, by := d.selected(d.out, func(l spec.RateLimit, start int) int { return start + allowance(l, start) }, 1)
+		best, by := d.selected(d.out, func(l spec.RateLimit, start int, _ bool) int { return start + allowance(l, start) }, 1)
 		if best = max(best, base); n > best {
 			d.steps.To(best, history.ScaleOutRateLimit, "at most "+limitWords(by)+" are added")
 		}
 	case history.In:
-		best, by := d.selected(d.sc, func(l spec.RateLimit, start int) int { return start - allowance(l, start) }, -1)
+		best, by := d.selected(d.sc, func(l spec.RateLimit, start int, whole bool) int {
+			if !whole {
+				return base
+			}
+			return start - allowance(l, start)
+		}, -1)
 		if best = min(best, base); n < best {
 			d.steps.To(best, history.ScaleInRateLimit, "at most "+limitWords(by)+" are removed")
 		}
@@ -39,10 +45,10 @@ func (d *decider) limitRate() {
 
 // selected gives the furthest count that the selected rate limit allows: Max is
 // the most permissive of them, Min the least. sign is 1 for out and -1 for in.
-func (d *decider) selected(r spec.Resolved, reach func(l spec.RateLimit, start int) int, sign int) (best int, by spec.RateLimit) {
+func (d *decider) selected(r spec.Resolved, reach func(l spec.RateLimit, start int, whole bool) int, sign int) (best int, by spec.RateLimit) {
 	for i, l := range r.RateLimits {
 		w := d.in.History.Window(d.now, time.Duration(l.Period), d.in.Base)
-		n := reach(l, d.in.Base-w.Added+w.Removed)
+		n := reach(l, d.in.Base-w.Added+w.Removed, w.Whole)
 		further := sign*n > sign*best
 		if i == 0 || further != (r.SelectPolicy == spec.SelectMin) && n != best {
 			best, by = n, l
@@ -52,15 +58,14 @@ func (d *decider) selected(r spec.Resolved, reach func(l spec.RateLimit, start i
 }
 
 // furthest is one step of scale-out from a count, by the rate limits alone.
-func (d *decider) furthest(count int) int {
-	best := 0
+func (d *decider) furthest(count int) (best int, by spec.RateLimit) {
 	for i, l := range d.out.RateLimits {
 		n := count + allowance(l, count)
-		if i == 0 || (n > best) != (d.out.SelectPolicy == spec.SelectMin) {
-			best = n
+		if i == 0 || n != best && (n > best) != (d.out.SelectPolicy == spec.SelectMin) {
+			best, by = n, l
 		}
 	}
-	return best
+	return best, by
 }
 
 func limitWords(l spec.RateLimit) string {
@@ -71,20 +76,23 @@ func limitWords(l spec.RateLimit) string {
 }
 
 // budgetRemovals bounds what is removed in a period whatever asks for it: every
-// budget holds, and percent are of the count at the start of its window. Where
-// orders of the window may have been dropped from the history, nothing is removed.
+// budget holds, and percent are of the count at the start of its window, less
+// what somebody else has taken since: of 100 tasks that a deploy tool set to 10,
+// 25 % are 3 tasks and not 25. Where orders of the window may have been dropped
+// from the history, nothing is removed.
 func (d *decider) budgetRemovals() {
 	for _, l := range d.sc.RemovalBudget {
 		if d.steps.Direction() != history.In {
 			return
 		}
 		w := d.in.History.Window(d.now, time.Duration(l.Period), d.in.Base)
-		left := allowance(l, w.Start) - w.Removed
+		start := max(0, min(w.Start, d.in.Base-w.Added+w.Removed))
+		left := allowance(l, start) - w.Removed
 		if !w.Whole {
 			left = 0
 		}
 		if n := d.in.Base - max(0, left); d.steps.Count() < n {
-			d.steps.To(n, history.RemovalBudget, fmt.Sprintf("at most %s are removed whatever asks for it, of the %d at its start %d are gone", limitWords(l), w.Start, w.Removed))
+			d.steps.To(n, history.RemovalBudget, fmt.Sprintf("at most %s are removed whatever asks for it, of the %d at its start %d are gone", limitWords(l), start, w.Removed))
 		}
 	}
 }

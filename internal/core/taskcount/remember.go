@@ -2,29 +2,38 @@ package taskcount
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
 // foreignFor is how long a foreign count is spoken of where no order has
 // followed it.
 const foreignFor = time.Hour
 
-// adopt takes a desired count that is not what was last written as the base, and
-// says so. The live count is the base in any case; what is noticed here is that
-// somebody else writes it.
-func (d *decider) adopt() {
-	if !d.in.Acting || d.in.History.Shadow != nil {
+// notice finds that the desired count is not what was last written. It comes
+// before all else: what was desired when is in the demand of a datapoint, and the
+// next look, which will remember the sighting, must see the same demand. By a
+// clock that has not passed the last order nobody can say what came after it.
+func (d *decider) notice() {
+	last, _ := d.in.History.Last()
+	if !d.in.Acting || d.in.History.Shadow != nil || d.unsettled() || !d.now.After(last.At) {
 		return
 	}
-	h := d.in.History
-	if expected, known := h.Expected(); known && expected != d.in.Service.Desired {
+	if expected, known := d.in.History.Expected(); known && expected != d.in.Service.Desired {
 		d.sighting = &history.Sighting{At: d.now, Expected: expected, Found: d.in.Service.Desired, Who: d.writer()}
-		h = h.Sighted(*d.sighting)
+		d.in.History = d.sighted()
 	}
+}
+
+// adopt takes a foreign count as the base, which the live count is in any case,
+// and says so.
+func (d *decider) adopt() {
+	h := d.in.History
 	n := len(h.Foreign)
-	if n == 0 {
+	if n == 0 || !d.in.Acting || h.Shadow != nil {
 		return
 	}
 	s, last := h.Foreign[n-1], time.Time{}
@@ -54,34 +63,78 @@ func (d *decider) writer() string {
 	return "a deploy tool, with the deployment of " + p.CreatedAt.UTC().Format(time.RFC3339)
 }
 
-// foreignBelow tells whether the count now is a foreign one that no order has
-// followed.
+// foreignBelow tells whether the count now is below the floor and somebody
+// else's: no order has followed it, or one of the last hour and none up to the
+// floor. A small step that the policies asked for does not make it ours.
 func (d *decider) foreignBelow() bool {
 	h := d.in.History
-	if d.sighting != nil {
-		return true
-	}
 	n := len(h.Foreign)
-	last, ordered := h.Last()
-	return d.in.Acting && n > 0 && (!ordered || h.Foreign[n-1].At.After(last.At)) && h.Foreign[n-1].Found == d.in.Service.Desired
+	if n == 0 || !d.in.Acting || d.in.Base >= d.min.count {
+		return false
+	}
+	s, newest := h.Foreign[n-1], h.Foreign[n-1].At
+	for _, o := range h.Orders {
+		if o.At.Before(s.At) {
+			continue
+		}
+		if newest = o.At; o.To >= d.min.count {
+			return false
+		}
+	}
+	return newest.Equal(s.At) && s.Found == d.in.Service.Desired || d.now.Sub(newest) < foreignFor
+}
+
+// sighted gives the history with the new sighting. Only so many are kept, and
+// those that were repaired are kept longest: a writer that sets another count
+// every minute would push them out, and be repaired for ever.
+func (d *decider) sighted() history.History {
+	h := d.in.History
+	if len(h.Foreign) >= history.MaxSightings {
+		calm := slices.IndexFunc(h.Foreign, func(s history.Sighting) bool { return s.Repaired.IsZero() })
+		h.Foreign = slices.Delete(slices.Clone(h.Foreign), max(calm, 0), max(calm, 0)+1)
+	}
+	return h.Sighted(*d.sighting)
+}
+
+// mostRepairs is how often an hour the floor may be lifted to: of more repairs
+// than that the sightings that are kept could not tell.
+func (d *decider) mostRepairs() int { return min(d.in.Policy.Repairs(), history.MaxSightings-1) }
+
+// settlesIn is how long ECS may go on to show the desired count from before our
+// own order: its answers are eventually consistent, and its own events about the
+// order wake an evaluation within a second.
+const settlesIn = 30 * time.Second
+
+// unsettled tells whether the live count is the one from before an order given
+// just now.
+func (d *decider) unsettled() bool {
+	last, ok := d.in.History.Last()
+	age := d.now.Sub(last.At)
+	return ok && d.in.Acting && d.in.History.Shadow == nil && last.From == d.in.Service.Desired && age >= 0 && age < settlesIn
+}
+
+// settle orders nothing while ECS shows the count from before our own order. Of
+// 10 tasks raised to 15 and a need of 12 it would make a scale-out from 10 to 12,
+// which removes three tasks that no window has looked at and no budget has paid.
+func (d *decider) settle() {
+	if !d.unsettled() || d.steps.Direction() == history.Hold {
+		return
+	}
+	last, _ := d.in.History.Last()
+	d.repaired = false
+	d.steps.To(d.in.Base, history.OrderInFlight, fmt.Sprintf("ECS still shows the %d tasks from before the order to %d at %s: wait until it shows that, at most %s",
+		last.From, last.To, clock(last.At), spec.Duration(settlesIn)))
 }
 
 // remember gives the history with what this look has taught: foreign counts,
 // since when the service is idle, the lowest count of the hour, service rates.
 func (d *decider) remember() Memory {
-	m := Memory{History: d.in.History}
-	if d.sighting != nil {
-		m.History, m.Worth = m.History.Sighted(*d.sighting), true
-	}
-	if n := len(m.History.Foreign); d.repaired && n > 0 {
-		f := append([]history.Sighting{}, m.History.Foreign...)
-		f[n-1].Repaired = d.now
-		m.History.Foreign = f
-	}
+	m := Memory{History: d.in.History, Worth: d.sighting != nil}
+	m.repaired = d.repaired
 	switch since := m.History.IdleSince; {
 	case d.idle && since.IsZero() && d.in.Base > 0:
 		m.History.IdleSince, m.Worth = d.now, true
-	case !d.idle && !since.IsZero():
+	case (!d.idle || d.in.Base == 0) && !since.IsZero(): // whoever wakes it, the cool-off begins anew
 		m.History.IdleSince, m.Worth = time.Time{}, true
 	}
 	if d.sc.HistoryFloor > 0 {

@@ -28,8 +28,11 @@ func (d *decider) stabilizeOut() {
 	}
 	n, asked := d.in.Base, false
 	for _, v := range d.views {
-		if v.rec.Verdict == WantOut {
+		switch o := v.policy.OnMissingData; {
+		case v.rec.Verdict == WantOut:
 			n, asked = max(n, min(v.lowestOver(w), d.steps.Count())), true
+		case v.rec.Verdict == Unusable && o != nil:
+			n = max(n, min(o.AtLeast, d.steps.Count())) // rests on no datapoint
 		}
 	}
 	if asked && n != d.steps.Count() {
@@ -96,7 +99,7 @@ const (
 // threshold of scale-out by the tolerance of scale-in; and a small step after a
 // scale-out must not be noise.
 func (d *decider) guardFlapping() {
-	if d.steps.Direction() != history.In || d.sleeping || d.commanded {
+	if !d.shrinks() || d.sleeping {
 		return
 	}
 	high, ok := d.highest(d.sc.StabilizationWindow, false)
@@ -104,12 +107,16 @@ func (d *decider) guardFlapping() {
 		return
 	}
 	most := (1 + d.out.Tolerance) * (1 - d.sc.Tolerance)
-	if n := min(ceil(high.need/most), d.in.Base); n > d.steps.Count() {
+	if n := min(ceil(high.need/most), d.guarded()); n > d.steps.Count() {
 		d.steps.To(n, history.AnticipatedFlapping, fmt.Sprintf("%d tasks would carry %s of the target each, within %s of where scale-out begins",
 			d.steps.Count(), percent(high.need/float64(d.steps.Count())), spec.Percent(d.sc.Tolerance)))
 	}
 	d.anticipate()
 }
+
+// guarded is the most that the flap guard lifts to: moving down to a lowered
+// maximum is not the policies' wish and not theirs to guard.
+func (d *decider) guarded() int { return min(d.standing(), max(d.max.count, d.steps.Count())) }
 
 func percent(v float64) string {
 	if math.IsInf(v, 0) || math.IsNaN(v) {
@@ -139,10 +146,11 @@ func (d *decider) anticipate() {
 	// base-1, since rounding up may have added almost a task: needs of 2.11 and
 	// 1.6 tasks are within noise of each other, and 3 tasks and 2.
 	noise := float64(d.steps.Count()) >= flapSpan*float64(d.in.Base-1)
-	if d.steps.Direction() != history.In || !ordered || last.To < last.From || !noise || d.sc.StabilizationWindow >= flapLookback {
+	if !d.shrinks() || !ordered || last.To < last.From || !noise || d.sc.StabilizationWindow >= flapLookback {
 		return
 	}
 	high, ok := d.highest(flapLookback, false)
+	high.count = min(high.count, d.guarded())
 	if ok && high.count > d.steps.Count() {
 		d.steps.To(high.count, history.AnticipatedFlapping, fmt.Sprintf("the last order was a scale-out and the step is within noise: the highest recommendation of the last %s is %d",
 			spec.Duration(flapLookback), high.count))
@@ -150,9 +158,10 @@ func (d *decider) anticipate() {
 }
 
 // budgetFlapping bounds the scale-ins that undo a scale-out. It never stops a
-// scale-out: too many tasks cost money, too few cost the service.
+// scale-out: too many tasks cost money, too few cost the service. Where orders of
+// the period are forgotten, so may reversals be.
 func (d *decider) budgetFlapping() {
-	if d.steps.Direction() != history.In || d.commanded || d.sleeping {
+	if !d.shrinks() || d.sleeping {
 		return
 	}
 	last, ok := d.in.History.Last()
@@ -160,7 +169,8 @@ func (d *decider) budgetFlapping() {
 	if !ok || last.To <= last.From {
 		return
 	}
-	if n := d.in.History.Reversals(d.now.Add(-period)); n >= d.sc.FlapBudget.Reversals {
-		d.steps.To(d.in.Base, history.FlapBudget, fmt.Sprintf("%d scale-ins have undone a scale-out in the last %s, and the budget is %d", n, spec.Duration(period), d.sc.FlapBudget.Reversals))
+	whole := d.in.History.Window(d.now, period, d.in.Base).Whole
+	if n := d.in.History.Reversals(d.now.Add(-period)); n >= d.sc.FlapBudget.Reversals || !whole {
+		d.keep(history.FlapBudget, fmt.Sprintf("%d scale-ins have undone a scale-out in the last %s, and the budget is %d", n, spec.Duration(period), d.sc.FlapBudget.Reversals))
 	}
 }

@@ -3,6 +3,7 @@
 package taskcount
 
 import (
+	"slices"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -106,4 +107,20 @@ type Memory struct {
 	History history.History
 	// Worth is true where it is worth a write without an order.
 	Worth bool
+	// repaired is true where the order lifts a foreign count to the floor.
+	repaired bool
+}
+
+// After gives the history once an order is claimed. Only then does a repair
+// count: one that a pause or a gate has stopped was none.
+func (m Memory) After(o history.Order, marks []history.Mark) history.History {
+	h := m.History
+	if n := len(h.Foreign); m.repaired && n > 0 {
+		h.Foreign = slices.Clone(h.Foreign)
+		h.Foreign[n-1].Repaired = o.At
+	}
+	if o.To == 0 {
+		h.IdleSince = time.Time{}
+	}
+	return h.With(o, marks)
 }

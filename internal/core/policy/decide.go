@@ -18,8 +18,7 @@ import (
 // with the tasks as they will be after that. Same input, same decision.
 func Decide(now time.Time, in Input) Decision {
 	d := Decision{At: now, Cell: in.Cell, Services: make([]ServiceDecision, 0, len(in.Services))}
-	services := slices.Clone(in.Services)
-	slices.SortStableFunc(services, func(a, b ServiceInput) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	services := inOrder(in.Services)
 	spent, with := spentBy(in, services), surroundings(in)
 	for _, s := range services {
 		with.left = spent.leftFor(in, s)
@@ -32,6 +31,13 @@ func Decide(now time.Time, in Input) Decision {
 		d.Group = &g
 	}
 	return d
+}
+
+// inOrder gives the services in the order in which they are decided, by name.
+func inOrder(services []ServiceInput) []ServiceInput {
+	out := slices.Clone(services)
+	slices.SortStableFunc(out, func(a, b ServiceInput) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	return out
 }
 
 func decideService(now time.Time, in Input, s ServiceInput, with around) ServiceDecision {
@@ -49,7 +55,7 @@ func decideService(now time.Time, in Input, s ServiceInput, with around) Service
 	s.History = given(mode, s.History)
 	t := taskcount.Input{
 		Key:     fleet.ServiceKey{Cluster: in.Cell.Cluster, Service: s.Name},
-		Service: live, Policy: s.Policy, Overrides: s.Overrides, History: s.History, Signals: in.Signals, Index: with.index, Queues: in.Queues,
+		Service: live, Policy: s.Policy, Overrides: s.Overrides, History: s.History, Signals: in.Signals, Index: with.index, Queues: in.Queues, Zones: with.zones,
 		Base: live.Desired, Acting: mode == spec.Act && in.Lease == nil, SpendLeft: with.left,
 	}
 	if s.History.Shadow != nil {

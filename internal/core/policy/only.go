@@ -2,7 +2,6 @@ package policy
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
@@ -70,36 +69,17 @@ func fleetOf(s fleet.Snapshot, service fleet.ServiceName) fleet.Snapshot {
 	return out
 }
 
-// spendLeft is what the account's cap leaves for all tasks of one service: less
-// what the others of the cell cost, those decided before it as decided. The
-// order of the sums is that of Decide, since the last bit counts.
+// spendLeft is what the account's cap left for a service in the decision d.
 func (in Input) spendLeft(service ServiceInput, d Decision) float64 {
-	cost := func(s ServiceInput, tasks int) float64 {
-		if s.Policy.Spend == nil {
-			return 0
-		}
-		return float64(s.Policy.Spend.TaskHour * float64(tasks)) // converted, so that no processor fuses it with a sum
-	}
-	base := func(s ServiceInput) int {
-		if s.History.Shadow != nil {
-			return *s.History.Shadow
-		}
-		v, _ := in.Fleet.Service(s.Name)
-		return v.Desired
-	}
-	services := slices.Clone(in.Services)
-	slices.SortStableFunc(services, func(a, b ServiceInput) int { return strings.Compare(string(a.Name), string(b.Name)) })
-	sum := 0.0
-	for _, s := range services {
-		sum += cost(s, base(s))
-	}
-	for i, s := range services {
-		if s.Name == service.Name || i >= len(d.Services) {
+	services := inOrder(in.Services)
+	spent := spentBy(in, services)
+	for i, s := range services[:min(len(services), len(d.Services))] {
+		if s.Name == service.Name {
 			break
 		}
-		sum += cost(s, d.Services[i].Desired) - cost(s, d.Services[i].Base)
+		spent = spent.grown(s, d.Services[i].Mode, d.Services[i].Base, d.Services[i].Desired)
 	}
-	return in.Account.AtMostPerHour - in.Account.OthersPerHour - (sum - cost(service, base(service)))
+	return *spent.leftFor(in, service)
 }
 
 // About gives the part of the decision that is about one target.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"github.com/trimtab-ecs/trimtab/internal/core/calendar"
 	"github.com/trimtab-ecs/trimtab/internal/core/capacity"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
@@ -10,6 +11,7 @@ import (
 // around is what the services of a cell have in common.
 type around struct {
 	index                *signal.Index
+	zones                calendar.Zones
 	instances            []fleet.Instance // of the group
 	daemons              fleet.Resources
 	active, disconnected int
@@ -19,7 +21,7 @@ type around struct {
 // surroundings looks once at what every service of the cell asks for. Instances
 // that drain are on their way out, and their agents tell nothing of the fleet.
 func surroundings(in Input) around {
-	a := around{index: in.Signals.Index(), daemons: daemons(in.Fleet)}
+	a := around{index: in.Signals.Index(), zones: calendar.Zones{}, daemons: daemons(in.Fleet)}
 	if in.Fleet.Group != nil {
 		a.instances = instancesOf(in.Fleet, in.Fleet.Group.Name)
 	}

@@ -79,7 +79,7 @@ func (d *decider) lower(l limit) {
 func (d *decider) schedule() {
 	var least, most *limit
 	for _, s := range d.in.Policy.Scheduled {
-		w, faults := s.Window()
+		w, faults := s.WindowIn(d.in.Zones)
 		if len(faults) > 0 || !w.Open(d.now) {
 			continue
 		}

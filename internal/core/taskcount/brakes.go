@@ -90,9 +90,10 @@ func (d *decider) freeze() {
 	d.keep(history.DeploymentInProgress, fmt.Sprintf("scale-in waits until the deployment has ended, at most %s", spec.Duration(limit)))
 }
 
-// troubleFor is how long a trouble that ECS has reported counts: it tries again
-// with growing pauses of up to 15 minutes.
-const troubleFor = 15 * time.Minute
+// troubleFor is how long a trouble that ECS has reported counts. ECS tries a failing
+// start again with pauses that grow to 27 minutes (developer guide, service
+// throttle logic); between two of them the tasks that wait look as if they would start.
+const troubleFor = 30 * time.Minute
 
 // brakePlacement keeps the count within what is placed and one step more: where
 // tasks cannot be placed, or keep failing to start, more of them help nobody, and

@@ -283,12 +283,12 @@ func TestPlacementBrake(t *testing.T) {
 		{"no place, and one is absent", trouble(fleet.PlacementFailure, 0, placed(9, 0, 0)), 10, history.TasksUnplaced},
 		{"no place, but none is absent", trouble(fleet.PlacementFailure, 0, placed(10, 0, 0)), 30, history.ScaleOutRateLimit},
 		{"no place, but instances are on the way", trouble(fleet.PlacementFailure, 0, placed(8, 1, 1)), 30, history.ScaleOutRateLimit},
-		{"no place a quarter of an hour ago", trouble(fleet.PlacementFailure, 15*time.Minute, placed(9, 0, 0)), 10, history.TasksUnplaced},
-		{"a nanosecond longer is past", trouble(fleet.PlacementFailure, 15*time.Minute+1, placed(9, 0, 0)), 29, history.TasksUnplaced},
+		{"no place half an hour ago", trouble(fleet.PlacementFailure, 30*time.Minute, placed(9, 0, 0)), 10, history.TasksUnplaced},
+		{"a nanosecond longer is past", trouble(fleet.PlacementFailure, 30*time.Minute+1, placed(9, 0, 0)), 29, history.TasksUnplaced},
 		{"none starts, and one does not run", trouble(fleet.StartImpaired, 0, placed(9, 1, 0)), 10, history.TasksUnplaced},
 		{"none started, but all run", trouble(fleet.StartImpaired, 0, placed(10, 0, 0)), 30, history.ScaleOutRateLimit},
-		{"none started a quarter of an hour ago", trouble(fleet.StartImpaired, 15*time.Minute, placed(9, 1, 0)), 10, history.TasksUnplaced},
-		{"longer ago", trouble(fleet.StartImpaired, 15*time.Minute+1, placed(9, 1, 0)), 30, history.ScaleOutRateLimit},
+		{"none started half an hour ago", trouble(fleet.StartImpaired, 30*time.Minute, placed(9, 1, 0)), 10, history.TasksUnplaced},
+		{"longer ago", trouble(fleet.StartImpaired, 30*time.Minute+1, placed(9, 1, 0)), 30, history.ScaleOutRateLimit},
 		{"a trouble of another kind", trouble("steady", 0, placed(9, 1, 0)), 30, history.ScaleOutRateLimit},
 		{"a floor is lifted to all the same", func(in *taskcount.Input) {
 			placed(0, 0, 0)(in)

@@ -163,8 +163,33 @@ func (e *eyes) running() tally {
 	if e.tasks == nil {
 		s := e.read(runningTasks(e.in.Key))
 		e.tasks = &tally{series: s, points: e.closed(s), each: samplesPerTask(s.Metric.Period, e.in.Service.CPUSeconds)}
+		if e.in.Service.MonitoringUnknown != "" {
+			e.tasks.points = slices.Clone(e.tasks.points)
+			for i, p := range e.tasks.points {
+				e.tasks.points[i].Value /= signal.Value(e.guessed(s.Metric.Period, p.Start, float64(p.Value)))
+			}
+		}
 	}
 	return *e.tasks
+}
+
+// tooMany is how many samples for each desired task no deployment explains: it
+// runs two sets of tasks side by side, and high resolution sends three samples.
+const tooMany = 2.4
+
+// guessed is samplesPerTask where ECS did not tell the resolution: more samples
+// in a minute than a deployment explains are those of high-resolution monitoring.
+// Read as tasks they would be three times the demand.
+func (e *eyes) guessed(period time.Duration, start time.Time, samples float64) float64 {
+	tasks := max(1, e.countAt(start), e.countAt(start.Add(period)))
+	if e.in.History.Shadow != nil {
+		tasks = max(1, e.in.Service.Desired)
+	}
+	normal := samplesPerTask(period, 60)
+	if samples > tooMany*normal*float64(tasks) {
+		return samplesPerTask(period, int(spec.HighResolution.Seconds()))
+	}
+	return normal
 }
 
 // at is the mean task count over [start, start+period), or the count of the
@@ -252,6 +277,9 @@ func (e *eyes) loads(src spec.Source, counted bool) signal.Series {
 		read := p
 		switch {
 		case src.Samples:
+			if e.in.Service.MonitoringUnknown != "" {
+				each = e.guessed(src.Metric.Period, p.Start, float64(p.Samples))
+			}
 			p.Value, p.Samples = p.Value/signal.Value(each), p.Samples/signal.Value(each)
 			read = p
 			p = carried(p, before, src.Metric.Period)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/trimtab-ecs/trimtab/internal/core/calendar"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
@@ -22,6 +23,7 @@ type Input struct {
 	Signals   signal.Set
 	Index     *signal.Index // of Signals, nil where they are few
 	Queues    []signal.Queue
+	Zones     calendar.Zones // keeps the time zones of the windows for the next service; may be nil
 	// Base is the count that cooldowns and orders start from: the live desired
 	// count, or in observe mode the shadow desired count.
 	Base int

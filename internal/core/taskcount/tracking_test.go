@@ -404,3 +404,36 @@ func TestQueriesOfGuards(t *testing.T) {
 		t.Errorf("queries %+v, want CPU, the veto over 26 minutes and the wake signal over 66", got)
 	}
 }
+
+// Where ECS did not tell at which resolution the tasks send their metrics, three
+// samples for each task are those of high resolution, two those of a deployment.
+func TestUnknownResolutionIsGuessed(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		samples int // of a minute, where 10 tasks are desired
+		unknown string
+		want    int
+	}{
+		{"one sample a task: 200 % need 4", 10, "throttled", 4},
+		{"two sets of tasks carry 400 %, which need 7 and 8 by the flap guard", 20, "throttled", 8},
+		{"24 samples are the most that a deployment explains: 480 % need 8, and 9", 24, "throttled", 9},
+		{"three samples a task: 200 %, not 600 %", 30, "throttled", 4},
+		{"what is known is not guessed: 30 tasks carry 600 %", 30, "", 10},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := input(10, cpu(tt.samples, 0, repeat(20, 15)...))
+			in.Service.MonitoringUnknown = tt.unknown
+			got := decide(noon, in)
+			tasks := tt.samples
+			if tt.unknown != "" && tt.samples == 30 {
+				tasks = 10
+			}
+			if got.Desired != tt.want || got.Policies[0].Tasks != tasks {
+				t.Errorf("got %d of %d tasks (%s), want %d of %d", got.Desired, got.Policies[0].Tasks, got.Because, tt.want, tasks)
+			}
+		})
+	}
+}

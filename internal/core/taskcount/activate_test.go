@@ -89,6 +89,20 @@ func TestFromZeroTo(t *testing.T) {
 	}
 }
 
+// A window with a minCapacity wakes the service when it opens, and lets it sleep
+// when it closes.
+func TestAWindowWakes(t *testing.T) {
+	t.Parallel()
+	in := sleeper(0)
+	in.Policy.Scheduled = []spec.Scheduled{{Name: "office", Days: "mon-fri", From: "12:00", To: "19:00", MinCapacity: new(2)}}
+	if got := decide(noon, in); got.Desired != 2 || got.Reason != history.MinCapacity {
+		t.Errorf("at noon: got %d (%s), want 2", got.Desired, got.Because)
+	}
+	if got := decide(noon.Add(-time.Second), in); got.Desired != 0 {
+		t.Errorf("a second before: got %d (%s), want none", got.Desired, got.Because)
+	}
+}
+
 func TestToZero(t *testing.T) {
 	t.Parallel()
 	const off = 5 * time.Minute

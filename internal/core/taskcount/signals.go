@@ -249,8 +249,9 @@ func samplesPerTask(period time.Duration, seconds int) float64 {
 // Value is the total in the metric's unit, Samples the tasks that produced it (0
 // beside a total, unless the tasks are to be counted). A datapoint without its
 // count is left out, since its demand is not known: the same minute cannot be
-// guessed from now. The points are the closed ones, oldest first.
-func (e *eyes) loads(src spec.Source, counted bool) signal.Series {
+// guessed from now. The points are the closed ones, oldest first. hidden tells
+// whether a datapoint hides demand, and is left as it is.
+func (e *eyes) loads(src spec.Source, counted bool, hidden func(signal.Point) bool) signal.Series {
 	out := e.read(src.Metric)
 	if src.Metric.Period == 0 { // a policy that names no metric: Validate says so
 		return signal.Series{Metric: src.Metric, Status: signal.Failed, Why: "it is not named"}
@@ -282,8 +283,9 @@ func (e *eyes) loads(src spec.Source, counted bool) signal.Series {
 				each = e.guessed(src.Metric.Period, p.Start, float64(p.Samples))
 			}
 			p.Value, p.Samples = p.Value/signal.Value(each), p.Samples/signal.Value(each)
-			read = p
-			p = carried(p, before, src.Metric.Period)
+			if read = p; !hidden(p) {
+				p = carried(p, before, src.Metric.Period)
+			}
 		case !counted:
 			p.Samples = 0
 		default:

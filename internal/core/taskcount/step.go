@@ -16,7 +16,7 @@ import (
 // has a value for each: the average of ECS, the requests per target.
 func (e *eyes) step(p spec.Policy, s spec.StepScaling) view {
 	src := s.CloudWatch(e.in.Key)
-	loads := e.loads(src, true)
+	loads := e.loads(src, true, func(signal.Point) bool { return false })
 	v := view{key: loads.Metric.Key(), period: loads.Metric.Period}
 	v.rec = Recommendation{Policy: p.Label(), Type: history.StepScaling, Verdict: Unusable, Count: e.in.Base, Target: s.Threshold, Unit: unitOf(s.PredefinedMetric)}
 	value := func(p signal.Point) float64 { return float64(p.Value / p.Samples) }

@@ -22,7 +22,7 @@ type tracker struct {
 // track gives what a target tracking policy asks for: tasks = demand / target.
 func (e *eyes) track(p spec.Policy, target spec.TargetTracking) view {
 	t := tracker{eyes: e, target: target, source: target.CloudWatch(e.in.Key)}
-	loads := e.loads(t.source, false)
+	loads := e.loads(t.source, false, t.pinned)
 	v := view{key: loads.Metric.Key(), period: loads.Metric.Period}
 	v.rec = Recommendation{Policy: p.Label(), Type: history.TargetTracking, Verdict: Unusable, Count: e.in.Base, Target: t.perTask(), Unit: unitOf(target.PredefinedMetric)}
 	reading := loads.Judge(e.now, loads.Points)

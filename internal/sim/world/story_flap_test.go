@@ -108,7 +108,9 @@ func TestH13ConstantLoadSettles(t *testing.T) {
 			rt.Fatalf("at a constant load it turned %d times: %+v", n, as)
 		}
 		for _, a := range as {
-			if use, most := 10*load/float64(a.To), leftOver(p); a.To < a.From && use > most+1e-6 {
+			// The Sum of a minute in which tasks left is a little short of what was
+			// carried, and a window of a minute may hold that one alone.
+			if use, most := 10*load/float64(a.To), 1.01*leftOver(p); a.To < a.From && use > most {
 				rt.Fatalf("the step from %d to %d leaves %.2f %% on each task, within reach of where scale-out begins: want at most %.2f %%", a.From, a.To, use, most)
 			}
 		}

@@ -70,6 +70,7 @@ func TestTheAccountsCapOverACell(t *testing.T) {
 		{"what it really has does", 3, 0, []priced{{"a", observe, 15, 5, new(5), 0.1}, {"b", act, 10, 20, nil, 0.1}}, []int{5, 15}},
 		{"for those that observe the shadow counts", 3, 0, []priced{{"a", observe, 10, 40, new(20), 0.1}, {"b", observe, 10, 20, nil, 0.1}}, []int{20, 10}},
 		{"and what those that act order", 3, 0, []priced{{"a", act, 10, 18, nil, 0.1}, {"b", observe, 30, 20, new(10), 0.1}}, []int{10, 20}},
+		{"a shadow of before act mode is forgotten by those that observe too", 3, 0, []priced{{"a", act, 10, 10, new(28), 0.1}, {"b", observe, 10, 20, nil, 0.1}}, []int{10, 20}},
 		{"a shadow of before act mode is forgotten", 3, 0, []priced{{"a", act, 10, 20, new(28), 0.1}, {"b", act, 10, 20, nil, 0.1}}, []int{20, 10}},
 	} {
 		d := policy.Decide(noon, purse(tt.atMost, tt.others, tt.services...))
@@ -207,6 +208,9 @@ func TestLearntAndNext(t *testing.T) {
 		{"under a stop", func(in *policy.Input) { in.Stop = true }, true, 1},
 		{"of a service that another owns", func(in *policy.Input) { in.Services[0].Owner = policy.Owner{Kind: "ScalingPolicy"} }, true, 1},
 		{"under a lease", func(in *policy.Input) { in.Lease = &policy.Lease{By: "01J", Until: noon.Add(time.Minute)} }, false, 0},
+		{"under a lease, a new hour", func(in *policy.Input) {
+			in.Lease, in.Services[0].Policy.ScaleIn.HistoryFloor = &policy.Lease{By: "01J", Until: noon.Add(time.Minute)}, nil
+		}, false, 0},
 		{"under a lease and a stop", func(in *policy.Input) {
 			in.Stop, in.Lease = true, &policy.Lease{By: "01J", Until: noon.Add(time.Minute)}
 		}, false, 0},

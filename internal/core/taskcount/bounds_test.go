@@ -87,6 +87,14 @@ func TestBoundsInForce(t *testing.T) {
 			override(spec.HoldAt, 7)(in)
 			in.Overrides[0].Until = noon
 		}, 2, 60},
+		{"a min that has expired", func(in *taskcount.Input) {
+			override(spec.MinAt, 7)(in)
+			in.Overrides[0].Until = noon
+		}, 2, 60},
+		{"a max that has expired", func(in *taskcount.Input) {
+			override(spec.MaxAt, 7)(in)
+			in.Overrides[0].Until = noon
+		}, 2, 60},
 		{"a window that cannot be read changes nothing", func(in *taskcount.Input) {
 			in.Policy.Scheduled = []spec.Scheduled{{Name: "odd", From: "25:99", MinCapacity: new(9), MaxCapacity: new(9)}}
 		}, 2, 60},
@@ -255,6 +263,38 @@ func TestMissingDataOfOnePolicy(t *testing.T) {
 	})
 }
 
+// Of several policies the largest count wins in both directions, whatever their
+// order; one without a part in scale-in has no word in it.
+func TestTheLargestCountWins(t *testing.T) {
+	t.Parallel()
+	with := func(cpuNeeds, totalNeeds float64, edit func(*spec.Policy)) func(*taskcount.Input) {
+		return func(in *taskcount.Input) {
+			p := spec.Policy{TargetTracking: total()}
+			edit(&p)
+			in.Policy.Policies = append(in.Policy.Policies, p)
+			in.Signals = append(cpu(10, 0, repeat(6*cpuNeeds, 20)...), needs(repeat(totalNeeds, 20)...))
+		}
+	}
+	none := func(*spec.Policy) {}
+	apart := func(p *spec.Policy) { p.DisableScaleIn = true }
+	check(t, falls, []guardCase{
+		{"out: the second", with(12, 15, none), 15, history.TargetTracking},
+		{"out: the first", with(15, 12, none), 15, history.TargetTracking},
+		{"in: the second", with(3.7, 6.5, none), 7, history.TargetTracking},
+		{"in: the first", with(6.5, 3.7, none), 7, history.TargetTracking},
+		{"in: one that wants none", with(3.7, 10, none), 10, history.AlreadyAtDesiredCapacity},
+		{"in: one that has no part in it wants fewer", with(3.7, 6.5, apart), 4, history.TargetTracking},
+		{"in: or more than that, but not than there are", with(3.7, 10, apart), 4, history.TargetTracking},
+		{"out: it has its part in that", with(3.7, 15, apart), 15, history.TargetTracking},
+		{"in: a datapoint that grounded an order", all(with(3.7, 6.5, none), func(in *taskcount.Input) {
+			in.History.Marks = []history.Mark{{Policy: total().CloudWatch(key).Metric.Key(), Datapoint: noon.Add(-time.Minute)}}
+		}), 10, history.DatapointAlreadyUsed},
+		{"in: the one before it", all(with(3.7, 6.5, none), func(in *taskcount.Input) {
+			in.History.Marks = []history.Mark{{Policy: total().CloudWatch(key).Metric.Key(), Datapoint: noon.Add(-time.Minute - 1)}}
+		}), 7, history.TargetTracking},
+	})
+}
+
 func TestDatapointsInARow(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ k, low, want int }{{1, 2, 4}, {2, 1, 10}, {2, 2, 4}, {3, 2, 10}, {3, 3, 4}, {5, 4, 10}, {5, 5, 4}} {
@@ -268,5 +308,50 @@ func TestDatapointsInARow(t *testing.T) {
 		if got := decide(noon, in); got.Desired < 10 && tt.low <= tt.k {
 			t.Errorf("the newest of %d is lost: got %d (%s)", tt.k, got.Desired, got.Reason)
 		}
+	}
+}
+
+// While a window is open it moves the bounds: of several the highest
+// minCapacity and the lowest maxCapacity count, and none passes the service's.
+func TestScheduledBounds(t *testing.T) {
+	t.Parallel()
+	day := spec.Scheduled{Name: "day", From: "08:00", To: "12:00"} // closes at noon
+	if _, faults := day.Window(); len(faults) > 0 {
+		t.Skip("calendar windows are not read yet") // goes with the calendar's stub
+	}
+	evening := spec.Scheduled{Name: "evening", From: "12:00", To: "20:00"} // opens at noon
+	with := func(w spec.Scheduled, least, most *int) spec.Scheduled {
+		w.MinCapacity, w.MaxCapacity = least, most
+		return w
+	}
+	for _, tt := range []struct {
+		name     string
+		windows  []spec.Scheduled
+		now      time.Time
+		min, max int
+	}{
+		{"open", []spec.Scheduled{with(evening, new(5), new(40))}, noon, 5, 40},
+		{"a nanosecond before it opens", []spec.Scheduled{with(evening, new(5), new(40))}, noon.Add(-1), 2, 60},
+		{"a nanosecond before it closes", []spec.Scheduled{with(day, new(5), new(40))}, noon.Add(-1), 5, 40},
+		{"closed", []spec.Scheduled{with(day, new(5), new(40))}, noon, 2, 60},
+		{"a lower minimum lowers the floor", []spec.Scheduled{with(evening, new(1), nil)}, noon, 1, 60},
+		{"the highest minimum and the lowest maximum", []spec.Scheduled{with(evening, new(5), new(40)), with(evening, new(7), new(50)), with(evening, new(6), new(45))}, noon, 7, 40},
+		{"no maximum passes the service's", []spec.Scheduled{with(evening, nil, new(99))}, noon, 2, 60},
+	} {
+		in := falls()
+		in.Policy.Scheduled = tt.windows
+		if got := decide(tt.now, in); got.Min != tt.min || got.Max != tt.max {
+			t.Errorf("%s: %d to %d, want %d to %d", tt.name, got.Min, got.Max, tt.min, tt.max)
+		}
+	}
+	in := falls()
+	in.Policy.Scheduled = []spec.Scheduled{with(evening, new(20), nil)}
+	if got := decide(noon, in); got.Desired != 20 || got.Because != "minCapacity of the window evening is 20" {
+		t.Errorf("got %d (%s)", got.Desired, got.Because)
+	}
+	in.Policy.Scheduled = []spec.Scheduled{with(evening, nil, new(3))}
+	in.Policy.ScaleIn.RemovalBudget = nil
+	if got := decide(noon, in); got.Desired != 7 || got.Reason != history.RemovalBudget {
+		t.Errorf("down to a window's maximum: got %d (%s), want what the removal budget allows", got.Desired, got.Reason)
 	}
 }

@@ -322,7 +322,7 @@ func TestPlacementBrakeFollowsTheSelectedStep(t *testing.T) {
 func TestPlacementBrakeInObserveMode(t *testing.T) {
 	t.Parallel()
 	in := on(fleet.EC2, input(30, cpu(10, 0, 360)))
-	in.Service.Desired, in.Service.Running, in.History.Shadow = 10, 10, new(30)
+	in.Service.Desired, in.Service.Running, in.History.Shadow, in.Policy.ScaleOut.RateLimits = 10, 10, new(30), nil
 	in.Service.Troubles = []fleet.Trouble{{Kind: fleet.PlacementFailure, At: noon, Words: "no room"}, {Kind: fleet.StartImpaired, At: noon, Words: "exit 1"}}
 	if got := decide(noon, in); got.Desired != 60 {
 		t.Errorf("all live tasks run: got %d (%s: %s), want 60", got.Desired, got.Reason, got.Because)

@@ -136,7 +136,7 @@ func (a *adversary) turn() {
 	if a.oneIn(15, "policy") {
 		a.policy = a.anyPolicy()
 	}
-	a.overrides = slices.DeleteFunc(a.overrides, func(o spec.Override) bool { return a.oneIn(4, "resumed") })
+	a.overrides = slices.DeleteFunc(a.overrides, func(spec.Override) bool { return a.oneIn(4, "resumed") })
 	if a.oneIn(8, "override") {
 		a.overrides = append(a.overrides, spec.Override{
 			Kind:  rapid.SampledFrom([]spec.OverrideKind{spec.Pause, spec.SuspendIn, spec.SuspendOut, spec.HoldAt, spec.MinAt, spec.MaxAt}).Draw(a.T, "kind"),

@@ -155,6 +155,14 @@ func TestRateLimitsAtTheEdgesOfTheirWindow(t *testing.T) {
 		{"percent are of the count at the start: 25 % of 8", out(percent(25, m), ago(m-1, 8, 10)), 10, history.ScaleOutRateLimit},
 		{"rounded up: 25.1 % of 8", out(percent(25.1, m), ago(m-1, 8, 10)), 11, history.ScaleOutRateLimit},
 		{"at least one", out(percent(0.001, m)), 11, history.ScaleOutRateLimit},
+		{"of nothing too", func(in *taskcount.Input) {
+			*in = input(0, cpu(1, 0, 300))
+			in.Service.Compute, in.Policy.ScaleOut.RateLimits = fleet.EC2, limits(percent(100, m))
+		}, 2, history.MinCapacity},
+		{"of nothing, without a floor", func(in *taskcount.Input) {
+			*in = zero(5, 5)
+			in.Base, in.Service.Desired, in.Service.Running, in.Policy.ScaleOut.RateLimits = 0, 0, 0, limits(percent(100, m))
+		}, 1, history.ScaleOutRateLimit},
 		{"in: nothing ordered", in(tasks(3, m)), 7, history.ScaleInRateLimit},
 		{"in: exactly what is needed", in(tasks(6, m)), 4, history.TargetTracking},
 		{"in: one too few", in(tasks(5, m)), 5, history.ScaleInRateLimit},

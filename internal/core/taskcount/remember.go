@@ -64,24 +64,23 @@ func (d *decider) writer() string {
 }
 
 // foreignBelow tells whether the count now is below the floor and somebody
-// else's: no order has followed it, or one of the last hour and none up to the
-// floor. A small step that the policies asked for does not make it ours.
+// else's: no order has followed it, or one of the last hour that was no repair. A
+// small step that the policies asked for does not make it ours.
 func (d *decider) foreignBelow() bool {
 	h := d.in.History
 	n := len(h.Foreign)
 	if n == 0 || !d.in.Acting || d.in.Base >= d.min.count {
 		return false
 	}
-	s, newest := h.Foreign[n-1], h.Foreign[n-1].At
-	for _, o := range h.Orders {
-		if o.At.Before(s.At) {
-			continue
-		}
-		if newest = o.At; o.To >= d.min.count {
-			return false
-		}
+	s := h.Foreign[n-1]
+	last, ordered := h.Last()
+	switch followed := ordered && !last.At.Before(s.At); {
+	case !followed:
+		return s.Found == d.in.Service.Desired || d.now.Sub(s.At) < foreignFor
+	case !s.Repaired.IsZero():
+		return false
 	}
-	return newest.Equal(s.At) && s.Found == d.in.Service.Desired || d.now.Sub(newest) < foreignFor
+	return d.now.Sub(last.At) < foreignFor
 }
 
 // sighted gives the history with the new sighting. Only so many are kept, and

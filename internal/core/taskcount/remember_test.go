@@ -245,6 +245,42 @@ func TestDemandGoesOnAfterTheLastRepair(t *testing.T) {
 	})
 }
 
+// A small step below the floor, which the policies asked for, does not make the
+// count ours; a repair does, and so does an hour.
+func TestWhoseCountBelowTheFloorItIs(t *testing.T) {
+	t.Parallel()
+	seen := func(repaired time.Time) history.History {
+		return left(20).Sighted(history.Sighting{At: noon.Add(-2 * time.Hour), Expected: 20, Found: 5, Repaired: repaired})
+	}
+	followed := func(d time.Duration, h history.History) func(*taskcount.Input) {
+		return func(in *taskcount.Input) { in.History = h.With(ago(d, 5, 10), nil) }
+	}
+	check(t, func() taskcount.Input {
+		in := acting(history.History{})
+		in.Policy.MinCapacity, in.Policy.RepairsPerHour = 15, new(0)
+		return in
+	}, []guardCase{
+		{"after a small step", followed(time.Minute, seen(time.Time{})), 10, history.ForeignWriter},
+		{"a nanosecond before the hour is over", followed(time.Hour-1, seen(time.Time{})), 10, history.ForeignWriter},
+		{"an hour after it", followed(time.Hour, seen(time.Time{})), 15, history.MinCapacity},
+		{"after a repair, when the floor was raised", followed(time.Minute, seen(noon.Add(-time.Minute))), 15, history.MinCapacity},
+		{"hours after the sighting, with no order since", func(in *taskcount.Input) {
+			in.History = left(20).Sighted(history.Sighting{At: noon.Add(-50 * time.Minute), Expected: 20, Found: 10})
+		}, 10, history.ForeignWriter},
+	})
+	in := acting(left(20))
+	in.Policy.MinCapacity, in.Policy.RepairsPerHour = 15, new(0)
+	n := 0
+	for _, c := range decide(noon, in).Clauses {
+		if strings.HasSuffix(c.Because, "find the other writer") {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("the last word of the repairs is said %d times", n)
+	}
+}
+
 func TestHoursAreLearnt(t *testing.T) {
 	t.Parallel()
 	in := acting(history.History{})

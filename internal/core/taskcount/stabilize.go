@@ -102,10 +102,7 @@ func (d *decider) guardFlapping() {
 	if !d.shrinks() || d.sleeping {
 		return
 	}
-	high, ok := d.highest(d.sc.StabilizationWindow, false)
-	if !ok || !d.policyWants() {
-		return
-	}
+	high, _ := d.highest(d.sc.StabilizationWindow, false)
 	most := (1 + d.out.Tolerance) * (1 - d.sc.Tolerance)
 	if n := min(ceil(high.need/most), d.guarded()); n > d.steps.Count() {
 		d.steps.To(n, history.AnticipatedFlapping, fmt.Sprintf("%d tasks would carry %s of the target each, within %s of where scale-out begins",
@@ -125,22 +122,6 @@ func percent(v float64) string {
 	return fmt.Sprintf("%.0f %%", 100*v)
 }
 
-// policyWants tells whether the policies themselves ask for fewer tasks: moving
-// down to a lowered maximum is not theirs to guard.
-func (d *decider) policyWants() bool {
-	in := false
-	for _, v := range d.views {
-		if !v.votes() {
-			continue
-		}
-		if v.rec.Verdict != WantIn {
-			return false
-		}
-		in = true
-	}
-	return in
-}
-
 func (d *decider) anticipate() {
 	last, ordered := d.in.History.Last()
 	// base-1, since rounding up may have added almost a task: needs of 2.11 and
@@ -149,9 +130,8 @@ func (d *decider) anticipate() {
 	if !d.shrinks() || !ordered || last.To < last.From || !noise || d.sc.StabilizationWindow >= flapLookback {
 		return
 	}
-	high, ok := d.highest(flapLookback, false)
-	high.count = min(high.count, d.guarded())
-	if ok && high.count > d.steps.Count() {
+	high, _ := d.highest(flapLookback, false)
+	if high.count = min(high.count, d.guarded()); high.count > d.steps.Count() {
 		d.steps.To(high.count, history.AnticipatedFlapping, fmt.Sprintf("the last order was a scale-out and the step is within noise: the highest recommendation of the last %s is %d",
 			spec.Duration(flapLookback), high.count))
 	}

@@ -152,19 +152,22 @@ func TestFlapGuardDoesNotStandAboveTheMaximum(t *testing.T) {
 func TestLookBackAfterAnOut(t *testing.T) {
 	t.Parallel()
 	// 10 tasks that need 7 now, and needed 9 at some minute of the hour.
-	at := func(minutesAgo int, h history.History) func(*taskcount.Input) {
+	now := func(need float64, minutesAgo int, h history.History) func(*taskcount.Input) {
 		return func(in *taskcount.Input) {
-			n := repeat(7, 70)
+			n := repeat(need, 70)
 			n[len(n)-minutesAgo] = 9
 			*in = asks(n...)
 			in.History = h
 		}
 	}
+	at := func(minutesAgo int, h history.History) func(*taskcount.Input) { return now(7, minutesAgo, h) }
 	out, sc := ordered(ago(2*time.Hour, 8, 10)), ordered(ago(2*time.Hour, 12, 10))
 	check(t, falls, []guardCase{ // of 7, 94.5 % allow 8
 		{"within the hour", at(60, out), 10, history.AnticipatedFlapping},
 		{"a minute before it", at(61, out), 8, history.AnticipatedFlapping},
 		{"within the window it binds by itself", at(15, out), 10, history.StabilizationWindow},
+		{"a step past noise does not look back: 6 is less than 0.74 of 9", now(5, 60, out), 6, history.AnticipatedFlapping},
+		{"one within it does: 7", now(6, 60, out), 10, history.AnticipatedFlapping},
 		{"after a scale-in", at(60, sc), 8, history.AnticipatedFlapping},
 		{"without an order", at(60, history.History{}), 8, history.AnticipatedFlapping},
 		{"a window of an hour has looked already", all(at(61, out), func(in *taskcount.Input) {

@@ -136,6 +136,10 @@ bench: tools-go ## Run the benchmarks BENCH (all) BENCHCOUNT (6) times; numbers 
 coverage: tools-python tools-node ## Measure coverage and hold it to its floors (core 90 %, elsewhere 75 %).
 	@.ci/coverage
 
+.PHONY: mutate
+mutate: ## Break one rule of the core after another (ARGS: those whose names match); fail where the tests still pass.
+	@.ci/mutate $(ARGS)
+
 .PHONY: presubmit
 presubmit: ## Before a push: lint, race detector, then every test.
 	@$(MAKE) --no-print-directory lint

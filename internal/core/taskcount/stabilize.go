@@ -2,7 +2,6 @@ package taskcount
 
 import (
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
@@ -105,8 +104,8 @@ func (d *decider) guardFlapping() {
 	high, _ := d.highest(d.sc.StabilizationWindow, false)
 	most := (1 + d.out.Tolerance) * (1 - d.sc.Tolerance)
 	if n := min(ceil(high.need/most), d.guarded()); n > d.steps.Count() {
-		d.steps.To(n, history.AnticipatedFlapping, fmt.Sprintf("%d tasks would carry %s of the target each, within %s of where scale-out begins",
-			d.steps.Count(), percent(high.need/float64(d.steps.Count())), spec.Percent(d.sc.Tolerance)))
+		d.steps.To(n, history.AnticipatedFlapping, fmt.Sprintf("%d tasks would carry %.0f %% of the target each, within %s of where scale-out begins",
+			d.steps.Count(), 100*high.need/float64(d.steps.Count()), spec.Percent(d.sc.Tolerance)))
 	}
 	d.anticipate()
 }
@@ -114,13 +113,6 @@ func (d *decider) guardFlapping() {
 // guarded is the most that the flap guard lifts to: moving down to a lowered
 // maximum is not the policies' wish and not theirs to guard.
 func (d *decider) guarded() int { return min(d.standing(), max(d.max.count, d.steps.Count())) }
-
-func percent(v float64) string {
-	if math.IsInf(v, 0) || math.IsNaN(v) {
-		return "more than all"
-	}
-	return fmt.Sprintf("%.0f %%", 100*v)
-}
 
 func (d *decider) anticipate() {
 	last, ordered := d.in.History.Last()

@@ -39,7 +39,7 @@ type explainCmd struct {
 type explained struct {
 	Row     ledger.Row      `json:"row"`
 	Stop    bool            `json:"stop,omitempty"`
-	Control *ledger.Control `json:"control,omitempty"` // who has set the stop, when and why
+	Control *ledger.Control `json:"control,omitempty"` // who has set or released the stop, when and why
 	// At is the time that was asked for: the first record was in force then.
 	At      time.Time       `json:"at,omitzero"`
 	Records []ledger.Record `json:"records"`
@@ -69,7 +69,7 @@ func (c explainCmd) Run(ctx context.Context, s *session) error {
 		return fmt.Errorf("cluster %s has no service %s in the ledger; it has %s", cl.Name, name, servicesOf(cl))
 	}
 	e := explained{Row: row, Stop: cl.Control.Stop, At: at, Records: []ledger.Record{}, Told: []told{}}
-	if cl.Control.Stop {
+	if cl.Control.Generation > 0 {
 		e.Control = &cl.Control
 	}
 	if c.Limit > 0 {
@@ -124,7 +124,7 @@ func join[S ~string](names []S) string {
 func (s *session) explain(e explained) {
 	r := e.Row
 	s.printf("service %s of cluster %s, policy %s, mode %s, bounds %s\n", r.Target.Name, r.Target.Cluster, policyOf(r), modeOf(r), bounds(r))
-	if c := e.Control; c != nil {
+	if c := e.Control; e.Stop && c != nil {
 		s.printf("the cluster's global stop is set by %s since %s (%s): nothing is ordered\n", c.By, stamp(c.At), c.Why)
 	}
 	for _, n := range s.notes(r) {
@@ -169,6 +169,9 @@ func (s *session) ended(e explained) string {
 	}
 	switch rule := e.Row.Reason.Rule; {
 	case rule == history.GlobalStop && !e.Stop:
+		if c := e.Control; c != nil {
+			return fmt.Sprintf("the global stop was released by %s at %s (%s)", c.By, stamp(c.At), s.ago(c.At))
+		}
 		return "the global stop was released"
 	case rule == history.Paused && !live(spec.Pause):
 		return "the pause has ended"

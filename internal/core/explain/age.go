@@ -71,13 +71,12 @@ func (w witness) later() (Alternative, bool) {
 	if w.is.Direction != history.Hold || w.is.Wanted == w.is.Desired {
 		return Alternative{}, false
 	}
-	in, sc := w.in, w.in.Services[0].Policy.In()
+	sc := w.in.Services[0].Policy.In()
 	ahead := min(mostAhead, max(sc.StabilizationWindow, sc.Cooldown, time.Duration(sc.Datapoints)*time.Minute)+moreAhead)
 	d := w.is
 	for gone := time.Minute; gone <= ahead; gone += time.Minute {
 		then := witness{now: w.now.Add(gone), in: w.in, is: w.is}
-		in = repeated(w.now, w.in, gone, d.Next)
-		if d = then.decide(in); w.other(d) {
+		if d = then.decide(repeated(w.now, w.in, gone, d.Next)); w.other(d) {
 			at := stamp(then.now)
 			return alternative(d, move{input: "now", from: stamp(w.now), to: at, words: "the newest datapoints repeated until " + at}), true
 		}
@@ -105,10 +104,9 @@ func repeated(now time.Time, in policy.Input, gone time.Duration, h history.Hist
 		if newest.Start.IsZero() || s.Metric.Period <= 0 {
 			continue
 		}
-		s.Points = slices.DeleteFunc(slices.Clone(s.Points), func(p signal.Point) bool { return p.Start.After(newest.Start) })
-		for k := time.Duration(1); k*s.Metric.Period <= gone; k++ {
-			p := newest
-			p.Start = newest.Start.Add(k * s.Metric.Period)
+		s.Points = slices.DeleteFunc(slices.Grow(slices.Clone(s.Points), int(gone/s.Metric.Period)), func(p signal.Point) bool { return p.Start.After(newest.Start) })
+		for p, past := newest, s.Metric.Period; past <= gone; past += s.Metric.Period {
+			p.Start = newest.Start.Add(past)
 			s.Points = append(s.Points, p)
 		}
 	}

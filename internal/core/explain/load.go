@@ -26,6 +26,7 @@ type gauge struct {
 	set    func(p *signal.Point, v float64)
 	scale  float64 // how large a value may be thought of where there is none
 	most   float64 // the largest value that there can be
+	whole  bool    // it comes in whole numbers only
 }
 
 // load is what one policy sees, and how far back it looks.
@@ -95,29 +96,32 @@ func (w witness) load(p spec.Policy, rec taskcount.Recommendation) (load, bool) 
 	case p.TargetTracking != nil:
 		src := p.TargetTracking.CloudWatch(key)
 		l.average = src.Samples || src.Metric.Statistic == "Average"
-		l.add(w.in, src.Metric, w.of(src, raw, rec.Target, p.TargetTracking.Ceiling))
+		l = l.reading(w.in, src.Metric, w.of(src, raw, rec.Target, p.TargetTracking.Ceiling))
 	case p.StepScaling != nil:
 		src := p.StepScaling.CloudWatch(key)
 		l.average = src.Samples || src.Metric.Statistic == "Average"
-		l.add(w.in, src.Metric, w.of(src, raw, steepest(*p.StepScaling), 0))
+		l = l.reading(w.in, src.Metric, w.of(src, raw, steepest(*p.StepScaling), 0))
 	case p.Concurrency != nil:
-		l.add(w.in, p.Concurrency.Metric.CloudWatch("Sum"), raw)
+		l = l.reading(w.in, p.Concurrency.Metric.CloudWatch("Sum"), raw)
 	case p.Backlog != nil:
 		src := p.Backlog.CloudWatch()
 		waiting, arriving, seconds := raw, raw, src.Arrivals.Period.Seconds()
+		waiting.whole = p.Backlog.Queue != ""
 		waiting.scale *= time.Duration(p.Backlog.AcceptableLatency).Seconds()
 		arriving.get = func(p signal.Point) float64 { return float64(p.Value) / seconds }
 		arriving.set = func(p *signal.Point, v float64) { p.Value = signal.Value(v * seconds) }
-		l.add(w.in, src.Backlog, waiting)
-		l.add(w.in, src.Arrivals, arriving)
+		l = l.reading(w.in, src.Backlog, waiting)
+		l = l.reading(w.in, src.Arrivals, arriving)
 	}
 	l.reaches = w.reaches(p, l.period)
 	return l, len(l.gauges) > 0 && !slices.ContainsFunc(l.gauges, func(g gauge) bool { return g.series < 0 })
 }
 
-func (l *load) add(in policy.Input, m signal.Metric, g gauge) {
+// reading gives the load with what one more series shows of it.
+func (l load) reading(in policy.Input, m signal.Metric, g gauge) load {
 	g.series = seriesOf(in, m)
 	l.period, l.gauges = m.Period, append(l.gauges, g)
+	return l
 }
 
 func seriesOf(in policy.Input, m signal.Metric) int {
@@ -289,7 +293,11 @@ func (w witness) search(l load, r reach, up bool) (Alternative, bool) {
 	}
 	values := make([]float64, len(spans))
 	for i, v := range at(far) {
-		values[i] = outward(v, spans[i], up)
+		if values[i] = outward(v, spans[i], up); l.gauges[i].whole && up {
+			values[i] = math.Ceil(values[i])
+		} else if l.gauges[i].whole {
+			values[i] = math.Floor(values[i])
+		}
 	}
 	d, ok := changes(values)
 	if !ok {

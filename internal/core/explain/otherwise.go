@@ -56,7 +56,9 @@ func Otherwise(now time.Time, in policy.Input, service fleet.ServiceName) Search
 		out = append(out, a)
 	}
 	for i := range w.in.Services[0].Policy.Policies {
-		out = append(out, w.loads(i)...)
+		if len(out) < maxAlternatives {
+			out = append(out, w.loads(i)...)
+		}
 	}
 	if len(out) > 0 {
 		return Search{Found: out[:min(len(out), maxAlternatives)]}

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -130,7 +131,50 @@ func TestGuardWords(t *testing.T) {
 			in.Signals = signal.Set{{Metric: jobs.CloudWatch().Backlog, Status: signal.Complete}, {Metric: jobs.CloudWatch().Arrivals, Status: signal.Complete}}
 			in.Queues = []signal.Queue{{Name: "jobs", At: at("10:00:00"), Status: signal.Complete}}
 		},
-		"stopped": func(in *policy.Input) { in.Stop = true },
+		"stopped": func(in *policy.Input) {
+			in.Stop, in.StopWhy = true, "by ann since 2026-11-23T09:00:00Z (incident)"
+		},
+		"stopped-paused": func(in *policy.Input) {
+			in.Stop = true
+			in.Services[0].Overrides = []spec.Override{{Kind: spec.Pause, Until: at("12:00:00"), Why: "sale", By: "ann"}}
+		},
+		"stopped-steady": func(in *policy.Input) { in.Stop, in.Signals = true, points(60) },
+		"window": func(in *policy.Input) {
+			in.Signals = points(70, 70, 70, 70, 70, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40)
+		},
+		"gap": func(in *policy.Input) { in.Signals = points(20, 20, 20) },
+		"breach": func(in *policy.Input) {
+			m := spec.Metric{Namespace: "App", Name: "Lat"}
+			st := spec.StepScaling{
+				Metric: &m, Threshold: 50, AdjustmentType: spec.PercentChangeInCapacity, EvaluationPeriods: 3,
+				StepAdjustments: []spec.StepAdjustment{{MetricIntervalLowerBound: new(0.0), ScalingAdjustment: 30}},
+			}
+			in.Services[0].Policy.Policies = []spec.Policy{{StepScaling: &st}}
+			lat := series(st.CloudWatch(checkout).Metric, 15, 30)
+			lat.Points[13].Value, lat.Points[14].Value = 71, 71
+			in.Signals = signal.Set{lat, series(spec.ServiceMetric(checkout, "CPUUtilization", "SampleCount"), 15, 10)}
+		},
+		"ceiling": func(in *policy.Input) {
+			tt := spec.TargetTracking{Metric: &spec.Metric{Namespace: "App", Name: "Busy"}, TargetValue: 70, Ceiling: 100}
+			in.Services[0].Policy.Policies = []spec.Policy{{TargetTracking: &tt}}
+			in.Signals = signal.Set{series(tt.CloudWatch(checkout).Metric, 15, 50), series(spec.ServiceMetric(checkout, "CPUUtilization", "SampleCount"), 15, 10)}
+		},
+		"old-message": func(in *policy.Input) {
+			in.Services[0].Policy.Policies = []spec.Policy{{Backlog: &jobs}}
+			src := jobs.CloudWatch()
+			in.Signals = signal.Set{series(src.Backlog, 15, 60), series(src.Arrivals, 15, 120), series(*src.OldestAge, 15, 200)}
+		},
+		"rate-and-budget": func(in *policy.Input) {
+			in.Signals = quarter(20)
+			in.Fleet.Services[0].Desired, in.Fleet.Services[0].Running = 4, 4
+			in.Signals[0].Points = slices.Clone(in.Signals[0].Points)
+			for i := range in.Signals[0].Points {
+				in.Signals[0].Points[i].Value, in.Signals[0].Points[i].Samples = 40, 4
+			}
+		},
+		"scale-in-disabled": func(in *policy.Input) {
+			in.Signals, in.Services[0].Policy.Policies[0].DisableScaleIn = quarter(20), true
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

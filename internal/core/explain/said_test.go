@@ -71,8 +71,10 @@ var (
 	queued   = regexp.MustCompile(`^(.+) had (\S+)( or more| or less)? messages waiting \(not [^)]*\)(?: and (\S+)(?: or more| or less)? arriving a second \(not [^)]*\))? (in .*)$`)
 	aged     = regexp.MustCompile(`^the oldest message of (.+) were (\S+)( or less)? old \(not .*\) (in .*)$`)
 	emptied  = regexp.MustCompile(`^the queue (.+) held no message \(not \d+\)$`)
+	uncapped = regexp.MustCompile(`^the account had no spend cap \(not [^()]*\)$`)
+	staffed  = regexp.MustCompile(`^all \d+ desired tasks ran \(not \d+\)$`)
 	repeats  = regexp.MustCompile(`^the newest datapoints repeated until (\S+)$`)
-	set      = regexp.MustCompile(`^(\S+) were (.+) \(not .*\)$`)
+	set      = regexp.MustCompile(`^(\S+) were ([^()]+) \(not [^()]*\)$`)
 	where    = regexp.MustCompile(`^in (?:the newest datapoint|the newest (\d+) datapoints|every datapoint of the last (\S+))$`)
 )
 
@@ -98,10 +100,10 @@ func (l *listener) obey(condition string) bool {
 	case condition == "the deployment had completed":
 		l.in.Fleet.Services[0].Deployments = []fleet.Deployment{{ID: "2", Primary: true, RolloutState: "COMPLETED", CreatedAt: at("09:59:00")}}
 		return true
-	case strings.HasPrefix(condition, "the account had no spend cap"):
+	case uncapped.MatchString(condition):
 		l.in.Account = nil
 		return true
-	case strings.HasPrefix(condition, "all "):
+	case staffed.MatchString(condition):
 		v := &l.in.Fleet.Services[0]
 		v.Running, v.Pending, v.Troubles = v.Desired, 0, nil
 		return true
@@ -127,10 +129,11 @@ func (l *listener) obey(condition string) bool {
 		return without(&p.Policies, func(v spec.Policy) bool { return v.Label() == name })
 	}
 	if name, ok := named("disableScaleIn of ", " were false (not true)"); ok {
-		for i := range p.Policies {
-			p.Policies[i].DisableScaleIn = p.Policies[i].DisableScaleIn && p.Policies[i].Label() != name
+		i := l.policy(name)
+		if i >= 0 {
+			p.Policies[i].DisableScaleIn = false
 		}
-		return true
+		return i >= 0
 	}
 	if m := repeats.FindStringSubmatch(condition); m != nil {
 		return l.wait(m[1])

@@ -377,7 +377,11 @@ func (l load) move(r reach, up bool, spans []span, values []float64) move {
 		more, upTo = "", ""
 	}
 	value := func(i int) (to, from string) {
-		return plain(values[i]) + l.unit(i) + more, upTo + number(spans[i].from) + l.unit(i)
+		to, from = plain(values[i])+l.unit(i), upTo+number(spans[i].from)+l.unit(i)
+		if values[i] != 0 || up || spans[i].far < 0 { // there is nothing less than none
+			to += more
+		}
+		return to, from
 	}
 	to, from := value(0)
 	if l.kind != history.Backlog {

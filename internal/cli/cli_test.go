@@ -234,6 +234,7 @@ var seeds = map[string]func(ctx context.Context, m *ledger.Memory) error{
 	"observe":  seedObserve,
 	"two":      seedTwo,
 	"owned":    seedOwned,
+	"halted":   seedHalted,
 }
 
 func seed(ts *testscript.TestScript, _ bool, args []string) {
@@ -383,6 +384,26 @@ func seedOpen(ctx context.Context, m *ledger.Memory) error {
 
 func seedStop(ctx context.Context, m *ledger.Memory) error {
 	return m.Change(ctx, ledger.Change{Cluster: "prod", Control: &ledger.Control{Stop: true, Why: "database migration", By: "ann", At: clock.Add(-3 * time.Minute)}})
+}
+
+// seedHalted: the stop is set, and a pause beside it; the function has noted that.
+func seedHalted(ctx context.Context, m *ledger.Memory) error {
+	row, err := checkoutRow(ctx, m)
+	if err != nil {
+		return err
+	}
+	in, d := decide(row, clock.Add(-2*time.Minute), 10, 82, 16)
+	in.Stop, in.StopWhy = true, "by ann since 2026-11-23T10:07:00Z (database migration)"
+	in.Services[0].Overrides = []spec.Override{{Kind: spec.Pause, Until: clock.Add(time.Hour), Why: "sale", By: "bob"}}
+	d = policy.Decide(d.At, in)
+	rec, err := recordFor(in, d, ledger.Holding, row.Generation+1, "c3")
+	if err != nil {
+		return err
+	}
+	if err := m.Note(ctx, ledger.Note{Target: row.Target, Generation: row.Generation, Reason: new(reasonFor(d)), Record: &rec}); err != nil {
+		return err
+	}
+	return seedStop(ctx, m)
 }
 
 func seedOverride(ctx context.Context, m *ledger.Memory) error {

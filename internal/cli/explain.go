@@ -3,12 +3,14 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/explain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
 
@@ -35,8 +37,9 @@ type explainCmd struct {
 
 // explained is the JSON result of service explain.
 type explained struct {
-	Row  ledger.Row `json:"row"`
-	Stop bool       `json:"stop,omitempty"`
+	Row     ledger.Row      `json:"row"`
+	Stop    bool            `json:"stop,omitempty"`
+	Control *ledger.Control `json:"control,omitempty"` // who has set or released the stop, when and why
 	// At is the time that was asked for: the first record was in force then.
 	At      time.Time       `json:"at,omitzero"`
 	Records []ledger.Record `json:"records"`
@@ -66,6 +69,9 @@ func (c explainCmd) Run(ctx context.Context, s *session) error {
 		return fmt.Errorf("cluster %s has no service %s in the ledger; it has %s", cl.Name, name, servicesOf(cl))
 	}
 	e := explained{Row: row, Stop: cl.Control.Stop, At: at, Records: []ledger.Record{}, Told: []told{}}
+	if cl.Control.Generation > 0 {
+		e.Control = &cl.Control
+	}
 	if c.Limit > 0 {
 		if e.Records, err = l.Records(ctx, target, justAfter(at), c.Limit); err != nil {
 			return fmt.Errorf("read the decisions about %s from the ledger: %w", target, err)
@@ -118,8 +124,8 @@ func join[S ~string](names []S) string {
 func (s *session) explain(e explained) {
 	r := e.Row
 	s.printf("service %s of cluster %s, policy %s, mode %s, bounds %s\n", r.Target.Name, r.Target.Cluster, policyOf(r), modeOf(r), bounds(r))
-	if e.Stop {
-		s.printf("the cluster's global stop is set: nothing is ordered\n")
+	if c := e.Control; e.Stop && c != nil {
+		s.printf("the cluster's global stop is set by %s since %s (%s): nothing is ordered\n", c.By, stamp(c.At), c.Why)
 	}
 	for _, n := range s.notes(r) {
 		s.printf("%s\n", n)
@@ -148,10 +154,37 @@ func (s *session) reason(e explained) {
 		}
 		s.printf("  reason      %s: %s\n", why.Rule, because)
 		s.printf("  desired     %d (%d wanted before limits)\n", why.Desired, why.Wanted)
-		if words := explain.ChangedBy(r.Target.Kind, why.Rule, why.Because); words != "" {
-			s.printf("  changed by  %s\n", words)
+		if words := s.ended(e); words != "" {
+			s.printf("  since then  %s: the next evaluation decides anew\n", words)
+		} else if words := explain.ChangedBy(r.Target.Kind, why.Rule, why.Because); words != "" && !searchedBelow(*why, e) {
+			s.printf("  changed by  usually %s\n", words)
 		}
 	}
+}
+
+// ended tells of a person's word that is the reason and no longer holds.
+func (s *session) ended(e explained) string {
+	live := func(kind spec.OverrideKind) bool {
+		return slices.ContainsFunc(e.Row.Overrides, func(o spec.Override) bool { return o.Kind == kind && o.Live(s.Now()) })
+	}
+	switch rule := e.Row.Reason.Rule; {
+	case rule == history.GlobalStop && !e.Stop:
+		if c := e.Control; c != nil {
+			return fmt.Sprintf("the global stop was released by %s at %s (%s)", c.By, stamp(c.At), s.ago(c.At))
+		}
+		return "the global stop was released"
+	case rule == history.Paused && !live(spec.Pause):
+		return "the pause has ended"
+	case rule == history.ScaleInSuspended && !live(spec.SuspendIn), rule == history.ScaleOutSuspended && !live(spec.SuspendOut):
+		return "the suspension has ended"
+	}
+	return ""
+}
+
+// searchedBelow tells whether the newest decision that is printed has the reason
+// and tells what would have changed it: that is verified, a general remark is not.
+func searchedBelow(why ledger.Reason, e explained) bool {
+	return e.At.IsZero() && toldBelow(why, e.Records) && len(e.Records[0].Input) > 0
 }
 
 // records prints the decisions.

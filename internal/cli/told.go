@@ -17,8 +17,12 @@ type told struct {
 	At         time.Time             `json:"at"` // of the record
 	Conditions []explain.Condition   `json:"conditions"`
 	Otherwise  []explain.Alternative `json:"otherwise"`
+	// BoundBy are the rules that bind the decision where nothing that was tried
+	// changes it.
+	BoundBy []string `json:"boundBy,omitempty"`
 
 	decision policy.ServiceDecision
+	search   *explain.Search // nil where the record has not kept its input
 }
 
 // tell reads the decision out of a service's record and, where the record has
@@ -35,7 +39,8 @@ func tell(rec ledger.Record) (told, bool) {
 		t := told{At: rec.At, Conditions: explain.Conditions(sd), Otherwise: []explain.Alternative{}, decision: sd}
 		var in policy.Input
 		if len(rec.Input) > 0 && json.Unmarshal(rec.Input, &in) == nil {
-			t.Otherwise = append(t.Otherwise, explain.Otherwise(rec.At, in, sd.Service)...)
+			t.search = new(explain.Otherwise(rec.At, in, sd.Service))
+			t.Otherwise, t.BoundBy = append(t.Otherwise, t.search.Found...), t.search.Bound
 		}
 		return t, true
 	}
@@ -47,7 +52,7 @@ func tell(rec ledger.Record) (told, bool) {
 func recordWords(rec ledger.Record) string {
 	head := recordHead(rec)
 	if t, ok := tell(rec); ok {
-		return head + "\n" + strings.TrimSuffix(explain.Service(t.decision, t.Otherwise...), "\n")
+		return head + "\n" + strings.TrimSuffix(explain.Service(t.decision, t.search), "\n")
 	}
 	return fmt.Sprintf("%s\nservice %s: %s\n  reason      %s: %s", head, rec.Target.Name,
 		explain.Headline(rec.Mode, rec.Before, rec.Desired, "task"), rec.Rule, rec.Because)

@@ -239,7 +239,16 @@ func (s *Stair) assemble(now time.Time, sc scope, w *world) []policy.Input {
 }
 
 func (s *Stair) blank(now time.Time, sc scope, c fleet.Cell) policy.Input {
-	return policy.Input{Cell: c, Mode: s.Mode, Stop: sc.rows.Control.Stop, Fleet: fleet.Snapshot{At: now}}
+	stop := sc.rows.Control
+	return policy.Input{Cell: c, Mode: s.Mode, Stop: stop.Stop, StopWhy: stopWhy(stop), Fleet: fleet.Snapshot{At: now}}
+}
+
+// stopWhy says who has set the global stop and why, as an override's words do.
+func stopWhy(c ledger.Control) string {
+	if !c.Stop {
+		return ""
+	}
+	return fmt.Sprintf("by %s since %s (%s)", c.By, c.At.UTC().Format(time.RFC3339), c.Why)
 }
 
 // enter adds a service with a policy to a cell; services without one are only

@@ -491,4 +491,8 @@ func TestGlobalStop(t *testing.T) {
 	if rep.Cells[0].Outcomes[0].Reason != history.GlobalStop {
 		t.Errorf("outcome %+v", rep.Cells[0].Outcomes[0])
 	}
+	const words = "the cluster's global stop is set by ann since 2026-11-23T12:00:00Z (incident)"
+	if row := w.row(t, checkout.Target()); row.Reason == nil || row.Reason.Because != words {
+		t.Errorf("the row's reason is %+v, want %q", row.Reason, words)
+	}
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
 )
 
-// ChangedBy gives what would change a decision about a service or a group that
-// a rule binds, empty for a rule that is not known. The words of the binding
+// ChangedBy gives what usually changes a decision about a service or a group that
+// a rule binds, empty for a rule that is not known. It is a general remark: where
+// the input is at hand, Otherwise finds what does. The words of the binding
 // clause tell the situations of one rule apart.
 func ChangedBy(kind fleet.TargetKind, rule, because string) string {
 	if kind == fleet.GroupTarget && groupChanges[rule] != "" {
@@ -49,7 +50,7 @@ var changes = map[string]string{
 	history.AlreadyAtMinCapacity:     "a lower minimum",
 	history.AlreadyAtDesiredCapacity: "a demand outside the tolerance around the target",
 	history.AnticipatedFlapping:      "a demand that stays long enough not to swing back",
-	history.Unscalable:               "nothing Trimtab does: the target takes no orders",
+	history.Unscalable:               "nothing that Trimtab does: the target takes no orders",
 
 	history.TargetTracking:       "another demand, or another target value",
 	history.StepScaling:          "another value of the metric, another threshold, or other steps",
@@ -69,7 +70,7 @@ var changes = map[string]string{
 	history.RemovalBudget:        "the next period, or a larger removal budget",
 	history.InvalidPolicy:        "a policy without problems: trimtab policy check lists them",
 	history.MissingData:          "datapoints from every policy, without a gap over the window: nothing is removed without data",
-	history.DatapointAlreadyUsed: "the next datapoint",
+	history.DatapointAlreadyUsed: "the next datapoint, if that asks for another count as well",
 	history.StabilizationWindow:  "the end of the window, or a shorter one",
 	history.MinCapacity:          "a lower minimum",
 	history.MaxCapacity:          "a higher maximum",

@@ -43,6 +43,7 @@ const (
 	validMetricFound   = "ValidMetricFound"
 	noUsableMetric     = "NoUsableMetric"
 	desiredWithinRange = "DesiredWithinRange"
+	scaleInDisabled    = "ScaleInDisabled"
 )
 
 // unable are the rules that say that no order can be given now, whatever the
@@ -50,14 +51,6 @@ const (
 var unable = []string{
 	history.GlobalStop, history.OrderInFlight, history.Unscalable, history.OwnedByAnother, history.NotFound, history.InvalidPolicy,
 	history.Paused, history.ScaleInSuspended, history.ScaleOutSuspended, history.ScaleInCooldown, history.ScaleOutCooldown,
-}
-
-// limiting are the rules that keep a count from what the policies want.
-var limiting = []string{
-	history.AlreadyAtMaxCapacity, history.AlreadyAtMinCapacity, history.MaxCapacity, history.MinCapacity, history.Constraint, history.SpendCap,
-	history.HistoryFloor, history.HoldOverride, history.ScaleOutRateLimit, history.ScaleInRateLimit, history.RemovalBudget,
-	history.FlapBudget, history.AnticipatedFlapping, history.ScaleInVeto, history.DeploymentInProgress, history.TasksUnplaced,
-	history.UnhealthyFleet, history.StabilizationWindow, history.Activation, history.ForeignWriter,
 }
 
 // Conditions answers the HPA's three questions for a decision about a service.
@@ -103,22 +96,59 @@ func active(d policy.ServiceDecision) Condition {
 	return c
 }
 
+// limited tells whether a rule keeps the count from what the policies want, and
+// which one. A count that is what they want is not limited.
 func limited(d policy.ServiceDecision) Condition {
-	c := Condition{
-		Type: ScalingLimited, Status: False, Reason: desiredWithinRange,
-		Message: fmt.Sprintf("the count is what the policies want, within %d to %d", d.Min, d.Max),
-	}
-	if d.Reason == history.Unreadable {
+	c := Condition{Type: ScalingLimited, Status: False, Reason: desiredWithinRange}
+	rule, because, kept := keptApart(d)
+	switch {
+	case d.Reason == history.Unreadable:
 		c.Status, c.Reason, c.Message = Unknown, d.Reason, d.Because
-		return c
-	}
-	for _, x := range slices.Backward(d.Clauses) {
-		if slices.Contains(limiting, x.Rule) && (x.Before != x.After || x.Rule == d.Reason && d.Wanted != d.Desired) {
-			c.Status, c.Reason, c.Message = True, x.Rule, x.Because
-			return c
-		}
+	case kept:
+		c.Status, c.Reason, c.Message = True, rule, because
+	case len(d.Policies) == 0:
+		c.Reason, c.Message = d.Reason, d.Because
+	case !slices.ContainsFunc(d.Policies, usable):
+		c.Reason, c.Message = noUsableMetric, "no policy has usable data, so none wants a count"
+	default:
+		c.Message = fmt.Sprintf("the count is what %s, within %d to %d", wanting(d.Policies), d.Min, d.Max)
 	}
 	return c
+}
+
+func usable(p taskcount.Recommendation) bool { return p.Verdict != taskcount.Unusable }
+
+func wanting(ps []taskcount.Recommendation) string {
+	if len(ps) == 1 {
+		return "the policy wants"
+	}
+	return "the policies want together"
+}
+
+// keptApart finds the rule that keeps the count from what the policies want: the
+// last that has moved it, or the one that has kept all of them from a part.
+func keptApart(d policy.ServiceDecision) (rule, because string, kept bool) {
+	within := len(d.Policies) == 0 || d.Min <= d.Desired && d.Desired <= d.Max
+	if d.Desired != d.Wanted || !within {
+		for _, c := range slices.Backward(d.Clauses) {
+			if c.Before != c.After {
+				return c.Rule, c.Because, true
+			}
+		}
+		return d.Reason, d.Because, true
+	}
+	less := func(p taskcount.Recommendation) bool { return p.Verdict == taskcount.WantIn }
+	switch {
+	case d.Wanted != d.Base || !slices.ContainsFunc(d.Policies, less):
+		return "", "", false
+	case slices.ContainsFunc(d.Policies, usable) && !slices.ContainsFunc(d.Policies, func(p taskcount.Recommendation) bool { return usable(p) && !less(p) }):
+		// All that can say anything want fewer tasks.
+		if slices.ContainsFunc(d.Policies, func(p taskcount.Recommendation) bool { return !usable(p) }) {
+			return history.MissingData, "scale-in needs every policy, and one has no usable data", true
+		}
+		return scaleInDisabled, "every policy wants fewer tasks, and none of them may scale in (disableScaleIn)", true
+	}
+	return "", "", false
 }
 
 // conditions writes them in one line.

@@ -21,18 +21,18 @@ import (
 func Decision(d policy.Decision) string { return decision(d, nil) }
 
 // DecisionOf explains a decision together with the input it was made of: which
-// of the inputs, moved by itself, would have changed it.
+// of the inputs, moved, would have changed it.
 func DecisionOf(d policy.Decision, in policy.Input) string { return decision(d, &in) }
 
 func decision(d policy.Decision, in *policy.Input) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "cell %s, decided at %s\n", d.Cell, stamp(d.At))
 	for _, s := range d.Services {
-		var otherwise []Alternative
+		var search *Search
 		if in != nil {
-			otherwise = Otherwise(d.At, *in, s.Service)
+			search = new(Otherwise(d.At, *in, s.Service))
 		}
-		b.WriteString("\n" + Service(s, otherwise...))
+		b.WriteString("\n" + Service(s, search))
 	}
 	if d.Group != nil {
 		b.WriteString("\n" + Group(*d.Group))
@@ -43,9 +43,10 @@ func decision(d policy.Decision, in *policy.Input) string {
 	return b.String()
 }
 
-// Service explains the decision about one service. The alternatives are what
-// Otherwise gives; without any the words say in general what would change it.
-func Service(d policy.ServiceDecision, otherwise ...Alternative) string {
+// Service explains the decision about one service. The search is what Otherwise
+// gives; without one, where the input is not at hand, the words say what usually
+// changes such a decision.
+func Service(d policy.ServiceDecision, search *Search) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "service %s: %s\n", d.Service, headline(d.Mode, d.Direction, d.Base, d.Desired, "task"))
 	fmt.Fprintf(&b, "  reason      %s: %s\n", d.Reason, d.Because)
@@ -61,18 +62,37 @@ func Service(d policy.ServiceDecision, otherwise ...Alternative) string {
 		fmt.Fprintf(&b, "  wanted      %s before limits\n", Count(d.Wanted, "task"))
 	}
 	rest(&b, d.Mode, d.Direction, d.Desired, d.Clauses, "desired count")
-	if len(otherwise) == 0 {
+	if search == nil {
 		changedBy(&b, fleet.ServiceTarget, d.Reason, d.Because)
+	} else {
+		otherwise(&b, *search)
 	}
-	for i, a := range otherwise {
+	fmt.Fprintf(&b, "  conditions  %s\n", conditions(Conditions(d)))
+	return b.String()
+}
+
+// otherwise writes what would have changed the decision, or what binds it where
+// nothing that was tried does.
+func otherwise(b *strings.Builder, s Search) {
+	for i, a := range s.Found {
 		lead := "  otherwise   "
 		if i > 0 {
 			lead = "              "
 		}
 		b.WriteString(lead + a.String() + "\n")
 	}
-	fmt.Fprintf(&b, "  conditions  %s\n", conditions(Conditions(d)))
-	return b.String()
+	if len(s.Found) == 0 && len(s.Bound) > 0 {
+		fmt.Fprintf(b, "  otherwise   no single input that was tried changes it: %s\n", boundWords(s.Bound))
+	}
+}
+
+// boundWords names the rules that bind one behind the other.
+func boundWords(rules []string) string {
+	words := rules[0] + " binds"
+	if len(rules) > 1 {
+		words += ", and without it " + rules[1]
+	}
+	return words
 }
 
 // within gives the bounds in force; a decision that came to none has no maximum.
@@ -110,18 +130,21 @@ func rest(b *strings.Builder, mode spec.Mode, dir history.Direction, desired int
 		if c.Binding {
 			mark = "*"
 		}
-		because := c.Because
-		if c.Binding && c.Rule == history.OwnedByAnother {
-			because = "see the reason" // how to hand over takes several lines
+		because, _, cut := strings.Cut(c.Because, handOver)
+		if cut && c.Binding {
+			because += " (how to hand over: see the reason)" // that takes several lines
 		}
 		fmt.Fprintf(b, "%s%s %d. %-*s  %s  %s\n", lead, mark, i+1, width, c.Rule, step(c), because)
 	}
 	fmt.Fprintf(b, "  order       %s\n", order(mode, dir, desired, what))
 }
 
+// handOver is where the words about another writer go on with the commands.
+const handOver = "; to hand over"
+
 func changedBy(b *strings.Builder, kind fleet.TargetKind, reason, because string) {
 	if s := ChangedBy(kind, reason, because); s != "" {
-		fmt.Fprintf(b, "  changed by  %s\n", s)
+		fmt.Fprintf(b, "  changed by  usually %s\n", s)
 	}
 }
 

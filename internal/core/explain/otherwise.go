@@ -1,71 +1,80 @@
 package explain
 
 import (
-	"encoding/json"
-	"fmt"
-	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
-	"github.com/trimtab-ecs/trimtab/internal/core/signal"
-	"github.com/trimtab-ecs/trimtab/internal/core/spec"
-	"github.com/trimtab-ecs/trimtab/internal/core/taskcount"
 )
 
-// Alternative is one input that, moved by itself, would have changed the
-// decision. It was found by deciding again with the input moved.
+// Alternative is an input, or two of them, that would have changed the decision.
+// It was found by deciding again with exactly what its words say.
 type Alternative struct {
 	// Input names what is moved: a field of the policy, an override, a metric.
-	Input   string `json:"input"`
-	From    string `json:"from"`
-	To      string `json:"to"`
+	Input string `json:"input"`
+	From  string `json:"from"`
+	To    string `json:"to"`
+	// If is the same as a condition: maxCapacity were 14 (not 12).
+	If      string `json:"if"`
 	Desired int    `json:"desired"`
 	Outcome string `json:"outcome"` // the other decision in a few words
 }
 
-// String gives "maxCapacity 14 instead of 12: scale out from 10 to 14 tasks".
-func (a Alternative) String() string {
-	return fmt.Sprintf("%s %s instead of %s: %s", a.Input, a.To, a.From, a.Outcome)
+// String gives "if maxCapacity were 14 (not 12): scale out from 10 to 14 tasks".
+func (a Alternative) String() string { return "if " + a.If + ": " + a.Outcome }
+
+// Search is what came of looking for another decision.
+type Search struct {
+	Found []Alternative
+	// Bound are the rules that bind the decision where nothing was found: its own,
+	// and the one that binds as soon as that is out of the way.
+	Bound []string
 }
 
-// maxAlternatives bounds what is told: the nearest first.
-const maxAlternatives = 6
+// Bounds of what is told, and of what is tried two at a time.
+const (
+	maxAlternatives = 6
+	maxPairs        = 2
+)
 
-// Otherwise gives the inputs that, each moved by itself, would have changed the
-// decision about a service at now. Every one is verified: policy.Decide was run
-// with it. It is empty where the input does not lead to a decision about it.
-func Otherwise(now time.Time, in policy.Input, service fleet.ServiceName) []Alternative {
-	w := witness{now: now, in: alone(in, service)}
-	is, ok := w.decide(w.in)
-	if !ok {
-		return nil
+// Otherwise looks for what would have changed the decision about a service at
+// now: each input by itself, and where no rule can be moved out of the way by
+// itself, two of them. Every one is verified: policy.Decide was run with it. The
+// Search is empty where the input does not lead to a decision about the service.
+func Otherwise(now time.Time, in policy.Input, service fleet.ServiceName) Search {
+	w := witness{now: now, in: alone(now, in, service)}
+	if len(w.in.Services) != 1 {
+		return Search{}
 	}
-	w.is = is
-	var out []Alternative
-	for _, m := range moves(w.in, is) {
-		if a, ok := w.moved(m); ok {
-			out = append(out, a)
-		}
+	w.is = w.decide(w.in)
+	out, bound := w.rules(moves(w.in, w.is))
+	if a, ok := w.later(); ok {
+		out = append(out, a)
 	}
 	for i := range w.in.Services[0].Policy.Policies {
-		for _, up := range []bool{true, false} {
-			if a, ok := w.demand(i, up); ok {
-				out = append(out, a)
-			}
+		if len(out) < maxAlternatives {
+			out = append(out, w.loads(i)...)
 		}
 	}
-	return out[:min(len(out), maxAlternatives)]
+	if len(out) > 0 {
+		return Search{Found: out[:min(len(out), maxAlternatives)]}
+	}
+	return Search{Bound: bound}
 }
 
 // alone is the input without the other services and the group's own decision.
-func alone(in policy.Input, service fleet.ServiceName) policy.Input {
+func alone(now time.Time, in policy.Input, service fleet.ServiceName) policy.Input {
 	out := in
+	if in.Account != nil && len(in.Services) > 1 {
+		// What the account's cap leaves depends on the services that are decided before.
+		out = in.Only(service, policy.Decide(now, in))
+	}
 	out.Cell, out.Group = fleet.Cell{Cluster: in.Cell.Cluster, Service: service}, nil
-	out.Services = slices.DeleteFunc(slices.Clone(in.Services), func(s policy.ServiceInput) bool { return s.Name != service })
+	out.Services = slices.DeleteFunc(slices.Clone(out.Services), func(s policy.ServiceInput) bool { return s.Name != service })
 	return out
 }
 
@@ -76,153 +85,120 @@ type witness struct {
 	is  policy.ServiceDecision
 }
 
-func (w witness) decide(in policy.Input) (policy.ServiceDecision, bool) {
-	if len(in.Services) != 1 {
-		return policy.ServiceDecision{}, false
-	}
-	return policy.Decide(w.now, in).Services[0], true
+// decide decides about an input of one service.
+func (w witness) decide(in policy.Input) policy.ServiceDecision {
+	return policy.Decide(w.now, in).Services[0]
 }
 
-// move is one input to be moved.
-type move struct {
-	input, from, to string
-	edit            func(in *policy.Input, s *policy.ServiceInput, live *fleet.Service)
+// other tells whether a decision is another one. A policy that what was moved
+// has made invalid decides nothing.
+func (w witness) other(d policy.ServiceDecision) bool {
+	return d.Desired != w.is.Desired && (d.Reason != history.InvalidPolicy || w.is.Reason == history.InvalidPolicy)
 }
 
-// moved decides with one input moved, on a copy.
-func (w witness) moved(m move) (Alternative, bool) {
-	in, ok := clone(w.in)
-	if !ok {
-		return Alternative{}, false
-	}
-	live := &fleet.Service{}
-	for i := range in.Fleet.Services {
-		if in.Fleet.Services[i].Name == in.Services[0].Name {
-			live = &in.Fleet.Services[i]
+// tried is a move with the decision that it leads to.
+type tried struct {
+	move
+	is policy.ServiceDecision
+}
+
+// rules tries the moves one by one, and where none of them changes the decision
+// two by two; bound are the rules that bind it one behind the other.
+func (w witness) rules(moves []move) (found []Alternative, bound []string) {
+	bound = []string{w.is.Reason}
+	all := make([]tried, 0, len(moves))
+	for _, m := range moves {
+		t := tried{m, w.decide(moved(w.in, m))}
+		if w.other(t.is) {
+			found = append(found, alternative(t.is, m))
+		}
+		all = append(all, t)
+		if len(bound) == 1 && t.behind(w.is) {
+			bound = append(bound, t.is.Reason)
 		}
 	}
-	m.edit(&in, &in.Services[0], live)
-	d, ok := w.decide(in)
-	if !ok || d.Desired == w.is.Desired {
-		return Alternative{}, false
+	if len(found) > 0 {
+		return found, bound
 	}
-	return Alternative{Input: m.input, From: m.from, To: m.to, Desired: d.Desired, Outcome: headline(d.Mode, d.Direction, d.Base, d.Desired, "task")}, true
+	return w.pairs(all), bound
 }
 
-// clone copies an input by its own JSON, which is how records keep it.
-func clone(in policy.Input) (policy.Input, bool) {
-	var out policy.Input
-	b, err := json.Marshal(in)
-	if err == nil {
-		err = json.Unmarshal(b, &out)
-	}
-	return out, err == nil
+// behind tells whether the move has taken the binding rule out of the way, and
+// another one binds.
+func (t tried) behind(was policy.ServiceDecision) bool {
+	return t.is.Reason != was.Reason && t.is.Reason != history.InvalidPolicy
 }
 
-// The search for a demand: between a 64th and 64 times of what it is, to a
-// thousandth.
-const (
-	demandRange = 64.0
-	demandStep  = 1.001
-)
-
-// demand finds the least change of the demand that one policy sees, up or down,
-// that changes the decision, and verifies it.
-func (w witness) demand(i int, up bool) (Alternative, bool) {
-	if i >= len(w.is.Policies) || w.is.Policies[i].Verdict == taskcount.Unusable || w.is.Policies[i].Demand <= 0 {
-		return Alternative{}, false
-	}
-	rec, p := w.is.Policies[i], w.in.Services[0].Policy.Policies[i]
-	now := float64(rec.Demand)
-	if perTask(rec) {
-		now /= float64(rec.Tasks)
-	}
-	changes := func(factor float64) bool {
-		d, ok := w.decide(scaled(w.in, p, factor))
-		return ok && (up && d.Desired > w.is.Desired || !up && d.Desired < w.is.Desired)
-	}
-	far := demandRange
-	if !up {
-		far = 1 / demandRange
-	}
-	if !changes(far) {
-		return Alternative{}, false
-	}
-	near := 1.0
-	for far/near > demandStep || near/far > demandStep {
-		if mid := math.Sqrt(near * far); changes(mid) {
-			far = mid
-		} else {
-			near = mid
-		}
-	}
-	to := outward(now*far, up)
-	d, ok := w.decide(scaled(w.in, p, to/now))
-	if !ok || d.Desired == w.is.Desired {
-		return Alternative{}, false
-	}
-	return Alternative{
-		Input: demandName(rec), From: number(now) + rec.Unit, To: number(to) + rec.Unit,
-		Desired: d.Desired, Outcome: headline(d.Mode, d.Direction, d.Base, d.Desired, "task"),
-	}, true
-}
-
-// perTask tells whether a recommendation's demand is told per task.
-func perTask(r taskcount.Recommendation) bool {
-	return r.Unit == " %" && r.Tasks > 0 && r.Type == targetTracking
-}
-
-func demandName(r taskcount.Recommendation) string {
-	switch {
-	case perTask(r):
-		return r.Policy + " at an average of"
-	case r.Type == history.Backlog:
-		return r.Policy + ", its backlog in proportion, at"
-	}
-	return r.Policy + " at"
-}
-
-// outward rounds a value to three digits, away from what it is now.
-func outward(v float64, up bool) float64 {
-	unit := math.Pow(10, math.Floor(math.Log10(v))-2)
-	if up {
-		return math.Ceil(v/unit) * unit
-	}
-	return math.Floor(v/unit) * unit
-}
-
-// scaled multiplies what a policy sees of the load by a factor.
-func scaled(in policy.Input, p spec.Policy, factor float64) policy.Input {
-	key := fleet.ServiceKey{Cluster: in.Cell.Cluster, Service: in.Cell.Service}
-	loads := loadsOf(key, p)
-	set := make(signal.Set, len(in.Signals))
-	for i, s := range in.Signals {
-		if slices.Contains(loads, s.Metric.Key()) {
-			s.Points = slices.Clone(s.Points)
-			for k := range s.Points {
-				s.Points[k].Value *= signal.Value(factor)
+// pairs tries two moves at once, of which one takes the binding rule out of the
+// way and leaves the policies still kept from what they want: a stop and a pause.
+func (w witness) pairs(all []tried) []Alternative {
+	var found []Alternative
+	starts := func(t tried) bool { return t.behind(w.is) && t.is.Wanted != t.is.Desired }
+	for i, a := range all {
+		for _, b := range all[i+1:] {
+			if !starts(a) && !starts(b) {
+				continue
+			}
+			// The later one first: it may take an entry out of the same list.
+			if d := w.decide(moved(w.in, b.move, a.move)); w.other(d) {
+				found = append(found, alternative(d, a.move, b.move))
+			}
+			if len(found) == maxPairs {
+				return found
 			}
 		}
-		set[i] = s
 	}
-	in.Signals = set
-	return in
+	return found
 }
 
-// loadsOf are the series whose values are the load that a policy sees.
-func loadsOf(k fleet.ServiceKey, p spec.Policy) []string {
-	switch {
-	case p.TargetTracking != nil:
-		return []string{p.TargetTracking.CloudWatch(k).Metric.Key()}
-	case p.StepScaling != nil:
-		return []string{p.StepScaling.CloudWatch(k).Metric.Key()}
-	case p.Backlog != nil:
-		src := p.Backlog.CloudWatch()
-		return []string{src.Backlog.Key(), src.Arrivals.Key()}
-	case p.Concurrency != nil:
-		return []string{p.Concurrency.Metric.CloudWatch("Sum").Key()}
+// alternative tells of moves and the decision that they lead to.
+func alternative(d policy.ServiceDecision, moves ...move) Alternative {
+	var input, from, to, words []string
+	for _, m := range moves {
+		input, from, to, words = append(input, m.input), append(from, m.from), append(to, m.to), append(words, m.words)
 	}
-	return nil
+	and := func(s []string) string { return strings.Join(s, " and ") }
+	return Alternative{
+		Input: and(input), From: and(from), To: and(to), If: and(words),
+		Desired: d.Desired, Outcome: headline(d.Mode, d.Direction, d.Base, d.Desired, "task"),
+	}
+}
+
+// moved gives the input with some moves made; the input itself stays.
+func moved(in policy.Input, moves ...move) policy.Input {
+	out := copied(in)
+	live := &fleet.Service{}
+	for i := range out.Fleet.Services {
+		if out.Fleet.Services[i].Name == out.Services[0].Name {
+			live = &out.Fleet.Services[i]
+		}
+	}
+	for _, m := range moves {
+		m.edit(&out, &out.Services[0], live)
+	}
+	return out
+}
+
+// copied copies as much of an input of one service as a move may write to.
+func copied(in policy.Input) policy.Input {
+	in.Services, in.Queues, in.Signals = slices.Clone(in.Services), slices.Clone(in.Queues), slices.Clone(in.Signals)
+	in.Fleet.Services, in.Fleet.Instances = slices.Clone(in.Fleet.Services), slices.Clone(in.Fleet.Instances)
+	for i := range in.Fleet.Services {
+		in.Fleet.Services[i].Deployments = slices.Clone(in.Fleet.Services[i].Deployments)
+	}
+	for i := range in.Services {
+		s := &in.Services[i]
+		s.Overrides = slices.Clone(s.Overrides)
+		p := &s.Policy
+		p.Policies, p.Scheduled, p.Constraints, p.Vetoes = slices.Clone(p.Policies), slices.Clone(p.Scheduled), slices.Clone(p.Constraints), slices.Clone(p.Vetoes)
+		if p.Spend != nil {
+			p.Spend = new(*p.Spend)
+		}
+		if p.Activation != nil {
+			p.Activation = new(*p.Activation)
+		}
+	}
+	return in
 }
 
 func tasks(n int) string { return strconv.Itoa(n) }

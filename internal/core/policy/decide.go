@@ -111,7 +111,7 @@ func given(mode spec.Mode, h history.History) history.History {
 func serviceGate(in Input, s ServiceInput, live fleet.Service, mode spec.Mode) (rule, because string, closed bool) {
 	switch {
 	case in.Stop:
-		return history.GlobalStop, "the cluster's global stop is set", true
+		return history.GlobalStop, stopWords(in), true
 	case in.Lease != nil:
 		return history.OrderInFlight, leaseWords(*in.Lease), true
 	case !live.Active:
@@ -133,9 +133,9 @@ func ownerGate(o Owner, mode spec.Mode) (rule, because string, closed bool) {
 	case mode != spec.Act:
 		return "", "", false
 	case o.Unknown:
-		return history.OwnedByAnother, "who else writes this target could not be read: " + o.Detail, true
+		return history.OwnedByAnother, strings.TrimSuffix("who else writes this target could not be read: "+o.Detail, ": "), true
 	case o.Kind != "":
-		return history.OwnedByAnother, o.Kind + " writes this target: " + o.Detail, true
+		return history.OwnedByAnother, strings.TrimSuffix(o.Kind+" writes this target: "+o.Detail, ": "), true
 	}
 	return "", "", false
 }
@@ -147,6 +147,10 @@ func ownerNote(o Owner, mode spec.Mode, desired int) []history.Clause {
 		return nil
 	}
 	return []history.Clause{{Rule: rule, Before: desired, After: desired, Because: "in act mode Trimtab would refuse: " + because}}
+}
+
+func stopWords(in Input) string {
+	return strings.TrimSpace("the cluster's global stop is set " + in.StopWhy)
 }
 
 func leaseWords(l Lease) string {
@@ -219,7 +223,7 @@ func decideGroup(now time.Time, in Input, services []ServiceDecision) GroupDecis
 
 func groupGate(now time.Time, in Input, g GroupInput, mode spec.Mode) (rule, because string, closed bool) {
 	if in.Stop {
-		return history.GlobalStop, "the cluster's global stop is set", true
+		return history.GlobalStop, stopWords(in), true
 	}
 	if in.Lease != nil {
 		return history.OrderInFlight, leaseWords(*in.Lease), true

@@ -21,6 +21,8 @@ type Input struct {
 	Mode spec.Mode `json:"mode"`
 	// Stop is the global stop: nothing is ordered.
 	Stop bool `json:"stop,omitempty"`
+	// StopWhy says who has set it and why: by ann since 2026-11-23T09:00:00Z (incident).
+	StopWhy string `json:"stopWhy,omitempty"`
 	// Unreadable says why the cell could not be observed; it then holds.
 	Unreadable string `json:"unreadable,omitempty"`
 	// Lease is set while another evaluation's order is open.

@@ -72,6 +72,7 @@ func TestServiceGates(t *testing.T) {
 		because string
 	}{
 		{"stop", func(in *policy.Input) { in.Stop = true }, history.GlobalStop, "the cluster's global stop is set"},
+		{"stop with its author", func(in *policy.Input) { in.Stop, in.StopWhy = true, "by ann since 2026-11-23T11:00:00Z (incident)" }, history.GlobalStop, "the cluster's global stop is set by ann since 2026-11-23T11:00:00Z (incident)"},
 		{"lease", func(in *policy.Input) { in.Lease = &policy.Lease{By: "01J", Until: noon.Add(30 * time.Second)} }, history.OrderInFlight, "order 01J is in flight until 2026-11-23T12:00:30Z"},
 		{"inactive", func(in *policy.Input) { in.Fleet.Services[0].Active = false }, history.Unscalable, "the service is not ACTIVE"},
 		{"daemon", func(in *policy.Input) { in.Fleet.Services[0].Daemon = true }, history.Unscalable, "a DAEMON service runs one task on every instance and has no desired count"},
@@ -79,6 +80,7 @@ func TestServiceGates(t *testing.T) {
 		{"managed by ECS", func(in *policy.Input) { in.Fleet.Services[0].Managed = true }, history.Unscalable, "ECS manages this service (Express Mode) with scaling of its own"},
 		{"owner", func(in *policy.Input) { in.Services[0].Owner = owner }, history.OwnedByAnother, "ApplicationAutoScaling writes this target: policy cpu60: suspend it first"},
 		{"unknown owner", func(in *policy.Input) { in.Services[0].Owner = policy.Owner{Unknown: true, Detail: "throttled"} }, history.OwnedByAnother, "who else writes this target could not be read: throttled"},
+		{"unknown owner without a word", func(in *policy.Input) { in.Services[0].Owner = policy.Owner{Unknown: true} }, history.OwnedByAnother, "who else writes this target could not be read"},
 		{"paused", func(in *policy.Input) {
 			in.Services[0].Overrides = []spec.Override{{Kind: spec.Pause, Until: noon.Add(time.Hour), By: "ann", Why: "release"}}
 		}, history.Paused, "paused by ann until 2026-11-23T13:00:00Z (release)"},

@@ -3,9 +3,13 @@ package policyfile
 import (
 	"encoding/json"
 	"reflect"
+	"regexp"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/trimtab-ecs/trimtab/docs"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
 // The schema and the reference are written anew from the comments of core/spec.
@@ -13,11 +17,8 @@ import (
 
 // about gives the first sentence of what the JSON Schema says of a field, empty for
 // nothing.
-func (p *parsing) about(t reflect.Type, field string) string {
-	if p.schema == nil {
-		p.schema = readSchema()
-	}
-	text := p.schema.Types[t.Name()].Properties[field].Description
+func about(t reflect.Type, field string) string {
+	text := described().Types[t.Name()].Properties[field].Description
 	if end := strings.Index(text, ". "); end >= 0 {
 		text = text[:end]
 	}
@@ -33,12 +34,75 @@ type schema struct {
 	} `json:"$defs"`
 }
 
-// readSchema gives an empty one if it cannot be read: a fault can do without, and
-// the schema has tests of its own.
-func readSchema() *schema {
+// described reads the schema when a fault first needs its words. It is an empty one if
+// it cannot be read: a fault can do without, and the schema has tests of its own.
+var described = sync.OnceValue(func() *schema {
 	var s schema
 	if json.Unmarshal([]byte(docs.PolicySchema), &s) != nil {
 		return &schema{}
 	}
 	return &s
+})
+
+// limits is the range of a number or duration in the words of the schema.
+var limits = regexp.MustCompile(`(?:^|\. )(?:(-?[0-9][0-9a-z.]*) to (-?[0-9][0-9a-z.]*)|Above 0(?:, up to ([0-9a-z.]+))?)\.(?: |$)`)
+
+// limitsOf gives the range of the field at a path: both ends, or the words for one
+// that is open below; empty where the schema names none.
+func limitsOf(path []string) (low, high, words string) {
+	at := reflect.TypeFor[spec.Document]()
+	for _, part := range path[:len(path)-1] {
+		next, ok := step(at, part)
+		if !ok {
+			return "", "", ""
+		}
+		at = next
+	}
+	found := limits.FindStringSubmatch(described().Types[at.Name()].Properties[path[len(path)-1]].Description)
+	switch {
+	case found == nil:
+		return "", "", ""
+	case found[1] != "":
+		return found[1], found[2], found[1] + " to " + found[2]
+	case found[3] != "":
+		return "", found[3], "a number above 0, up to " + found[3]
+	}
+	return "", "1e15", "a number above 0, up to 1e15"
+}
+
+// allowed gives the range of the field at a path as a remedy.
+func allowed(path []string, otherwise string) string {
+	if _, _, words := limitsOf(path); words != "" {
+		return "use " + words
+	}
+	return otherwise
+}
+
+// untimed says what is wrong with a duration that was not understood, with an
+// example that the field allows: of 200 for a processing time that is 200ms.
+func untimed(value any, err error, path []string) (message, remedy string) {
+	message, _, _ = strings.Cut(err.Error(), ": write ")
+	low, high, words := limitsOf(path)
+	if words == "" {
+		words = "10s, 20s, 30s or whole minutes up to 1h" // Metric.Period, which has no range but a list
+	}
+	examples := []string{}
+	if n, isNumber := value.(json.Number); isNumber {
+		for _, unit := range []string{"ms", "s", "m", "h"} {
+			if d, err := spec.ParseDuration(n.String() + unit); err == nil && within(d, low, high) && (unit != "ms" || strings.HasSuffix(low, "ms")) {
+				examples = append(examples, n.String()+unit)
+			}
+		}
+	}
+	if len(examples) > 0 {
+		return named(path) + ": " + message, "write it with its unit, as " + strings.Join(examples, " or ") + "; " + words + " is allowed"
+	}
+	return named(path) + ": " + message, "use " + words + ", written as 90s, 15m, 1h30m or 2d"
+}
+
+// within tells whether a duration lies in a range, which is none where it was not read.
+func within(d time.Duration, low, high string) bool {
+	least, errLow := spec.ParseDuration(low)
+	most, errHigh := spec.ParseDuration(high)
+	return errLow == nil && errHigh == nil && least <= d && d <= most
 }

@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/docs"
@@ -17,8 +16,8 @@ import (
 
 // about gives the first sentence of what the JSON Schema says of a field, empty for
 // nothing.
-func about(t reflect.Type, field string) string {
-	text := described().Types[t.Name()].Properties[field].Description
+func (p *parsing) about(t reflect.Type, field string) string {
+	text := p.described().Types[t.Name()].Properties[field].Description
 	if end := strings.Index(text, ". "); end >= 0 {
 		text = text[:end]
 	}
@@ -34,22 +33,25 @@ type schema struct {
 	} `json:"$defs"`
 }
 
-// described reads the schema when a fault first needs its words. It is an empty one if
-// it cannot be read: a fault can do without, and the schema has tests of its own.
-var described = sync.OnceValue(func() *schema {
-	var s schema
-	if json.Unmarshal([]byte(docs.PolicySchema), &s) != nil {
-		return &schema{}
+// described gives the schema, read when a fault first needs its words. It is an empty
+// one if it cannot be read: a fault can do without, and the schema has tests of its
+// own.
+func (p *parsing) described() *schema {
+	if p.schema == nil {
+		p.schema = &schema{}
+		if json.Unmarshal([]byte(docs.PolicySchema), p.schema) != nil {
+			p.schema = &schema{}
+		}
 	}
-	return &s
-})
+	return p.schema
+}
 
 // limits is the range of a number or duration in the words of the schema.
 var limits = regexp.MustCompile(`(?:^|\. )(?:(-?[0-9][0-9a-z.]*) to (-?[0-9][0-9a-z.]*)|Above 0(?:, up to ([0-9a-z.]+))?)\.(?: |$)`)
 
 // limitsOf gives the range of the field at a path: both ends, or the words for one
 // that is open below; empty where the schema names none.
-func limitsOf(path []string) (low, high, words string) {
+func (p *parsing) limitsOf(path []string) (low, high, words string) {
 	at := reflect.TypeFor[spec.Document]()
 	for _, part := range path[:len(path)-1] {
 		next, ok := step(at, part)
@@ -58,7 +60,7 @@ func limitsOf(path []string) (low, high, words string) {
 		}
 		at = next
 	}
-	found := limits.FindStringSubmatch(described().Types[at.Name()].Properties[path[len(path)-1]].Description)
+	found := limits.FindStringSubmatch(p.described().Types[at.Name()].Properties[path[len(path)-1]].Description)
 	switch {
 	case found == nil:
 		return "", "", ""
@@ -71,8 +73,8 @@ func limitsOf(path []string) (low, high, words string) {
 }
 
 // allowed gives the range of the field at a path as a remedy.
-func allowed(path []string, otherwise string) string {
-	if _, _, words := limitsOf(path); words != "" {
+func (p *parsing) allowed(path []string, otherwise string) string {
+	if _, _, words := p.limitsOf(path); words != "" {
 		return "use " + words
 	}
 	return otherwise
@@ -80,9 +82,9 @@ func allowed(path []string, otherwise string) string {
 
 // untimed says what is wrong with a duration that was not understood, with an
 // example that the field allows: of 200 for a processing time that is 200ms.
-func untimed(value any, err error, path []string) (message, remedy string) {
+func (p *parsing) untimed(value any, err error, path []string) (message, remedy string) {
 	message, _, _ = strings.Cut(err.Error(), ": write ")
-	low, high, words := limitsOf(path)
+	low, high, words := p.limitsOf(path)
 	if words == "" {
 		words = "10s, 20s, 30s or whole minutes up to 1h" // Metric.Period, which has no range but a list
 	}

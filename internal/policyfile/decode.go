@@ -93,7 +93,7 @@ func (p *parsing) decodeStruct(n ast.Node, v reflect.Value, path []string) bool 
 	seen := p.each(m, path, func(name string, at position, value ast.Node) bool {
 		i, ok := fieldIndex(v.Type(), name)
 		if !ok {
-			means, remedy := strange(v.Type(), name)
+			means, remedy := p.strange(v.Type(), name)
 			if means != "" {
 				p.lose(path, means)
 			}
@@ -137,7 +137,7 @@ func (p *parsing) missing(path []string, t reflect.Type, seen map[string]positio
 			continue
 		}
 		remedy := "add " + name
-		if about := about(t, name); about != "" {
+		if about := p.about(t, name); about != "" {
 			remedy += ": " + about
 		}
 		p.fault(m.at, below(path, name), named(path)+" has no "+name, remedy)
@@ -240,7 +240,7 @@ func (p *parsing) decodeOwn(n ast.Node, u json.Unmarshaler, path []string) bool 
 		return true
 	}
 	if _, is := reflect.TypeAssert[*spec.Duration](reflect.ValueOf(u)); is {
-		message, remedy := untimed(value, err, path)
+		message, remedy := p.untimed(value, err, path)
 		p.fault(nodePosition(n), path, message, remedy)
 		return false
 	}

@@ -56,6 +56,9 @@ type parsing struct {
 	marks map[string]*mark
 	// blurred is what blur gives, once a problem asks for it.
 	blurred map[string]bool
+	// schema is read, and elsewhere made, when a fault first needs its words.
+	schema    *schema
+	elsewhere map[string][]string
 	// mended is true when a block with a syntax fault was left out: what is
 	// missing then proves nothing.
 	mended bool

@@ -72,9 +72,9 @@ func (p *parsing) decodeScalar(n ast.Node, v reflect.Value, path []string) bool 
 		}
 		message, remedy = fmt.Sprintf("%s wants true or false, not %s", named(path), kindOf(n)), "write true or false, without quotes"
 	case reflect.Int:
-		message, remedy = integer(n, v, path)
+		message, remedy = p.integer(n, v, path)
 	case reflect.Float64:
-		message, remedy = float(n, v, path)
+		message, remedy = p.float(n, v, path)
 	default:
 		message, remedy = fmt.Sprintf("%s cannot be read: Go kind %s is not known here", named(path), v.Kind()), "report this as a bug"
 	}
@@ -85,7 +85,7 @@ func (p *parsing) decodeScalar(n ast.Node, v reflect.Value, path []string) bool 
 	return false
 }
 
-func integer(n ast.Node, v reflect.Value, path []string) (message, remedy string) {
+func (p *parsing) integer(n ast.Node, v reflect.Value, path []string) (message, remedy string) {
 	t, ok := number(n)
 	if !ok {
 		return notNumber(n, path, "a whole number")
@@ -98,17 +98,17 @@ func integer(n ast.Node, v reflect.Value, path []string) (message, remedy string
 	case strings.ContainsAny(t, ".eE"):
 		return fmt.Sprintf("%s wants a whole number, not %s", named(path), short(t)), "write it without a decimal point or exponent"
 	}
-	return fmt.Sprintf("%s: the number %s is out of range", named(path), short(t)), allowed(path, "use a smaller number")
+	return fmt.Sprintf("%s: the number %s is out of range", named(path), short(t)), p.allowed(path, "use a smaller number")
 }
 
-func float(n ast.Node, v reflect.Value, path []string) (message, remedy string) {
+func (p *parsing) float(n ast.Node, v reflect.Value, path []string) (message, remedy string) {
 	t, ok := number(n)
 	if !ok {
 		return notNumber(n, path, "a number")
 	}
 	f, err := strconv.ParseFloat(t, 64)
 	if err != nil {
-		return fmt.Sprintf("%s: the number %s is out of range", named(path), short(t)), allowed(path, "use a number below 1e15")
+		return fmt.Sprintf("%s: the number %s is out of range", named(path), short(t)), p.allowed(path, "use a number below 1e15")
 	}
 	v.SetFloat(f)
 	return "", ""

@@ -3,14 +3,13 @@ package policyfile
 import (
 	"reflect"
 	"strings"
-	"sync"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
 // strange gives what a field that a part of the document does not have may mean: one
 // that it has, empty for none, and what to do.
-func strange(part reflect.Type, name string) (means, remedy string) {
+func (p *parsing) strange(part reflect.Type, name string) (means, remedy string) {
 	known := fields(part)
 	lower := strings.ToLower(name)
 	for _, at := range []string{part.Name() + ".", ""} {
@@ -21,15 +20,17 @@ func strange(part reflect.Type, name string) (means, remedy string) {
 	if near := nearest(name, known); near != "" {
 		return near, Suggest(name, known)
 	}
-	if homes := elsewhere()[name]; len(homes) > 0 && len(homes) <= 3 {
-		return "", "it belongs at " + strings.Join(homes, " or ") + " of the service; the fields here are " + list(known)
+	if p.elsewhere == nil {
+		p.elsewhere = homes()
+	}
+	if at := p.elsewhere[name]; len(at) > 0 && len(at) <= 3 {
+		return "", "it belongs at " + strings.Join(at, " or ") + " of the service; the fields here are " + list(known)
 	}
 	return "", Suggest(name, known)
 }
 
-// elsewhere gives where the fields of the document stand, by their names: those of a
-// service by their path in it.
-var elsewhere = sync.OnceValue(func() map[string][]string {
+// homes gives where the fields of a service stand, by their names: their paths in it.
+func homes() map[string][]string {
 	out := map[string][]string{}
 	var walk func(t reflect.Type, path string)
 	walk = func(t reflect.Type, path string) {
@@ -53,7 +54,7 @@ var elsewhere = sync.OnceValue(func() map[string][]string {
 	}
 	walk(reflect.TypeFor[spec.Service](), "")
 	return out
-})
+}
 
 // stranger is a name that people bring from Application Auto Scaling or from the
 // Kubernetes HPA, and where it goes here.

@@ -66,12 +66,12 @@ type (
 		overrideFlags
 	}
 	minCmd struct {
-		Count int `arg:"" help:"Tasks, from minCapacity to maxCapacity."`
+		Count int `arg:"" help:"Tasks, above minCapacity, up to maxCapacity."`
 		serviceArg
 		overrideFlags
 	}
 	maxCmd struct {
-		Count int `arg:"" help:"Tasks, up to maxCapacity."`
+		Count int `arg:"" help:"Tasks, below maxCapacity."`
 		serviceArg
 		overrideFlags
 	}
@@ -186,9 +186,8 @@ func held(cl ledger.Cluster, t fleet.Target) error {
 // fields that the function answers an override payload with.
 type overridden struct {
 	ledger.Overriding
-	Written bool     `json:"written"`
-	DryRun  bool     `json:"dryRun,omitempty"`
-	Notes   []string `json:"notes,omitempty"`
+	Written bool `json:"written"`
+	DryRun  bool `json:"dryRun,omitempty"`
 }
 
 // set writes an override, given with its kind and count.
@@ -275,7 +274,7 @@ func (f writeFlags) write(ctx context.Context, s *session, find finder, edit fun
 		if done.Overriding, err = edit(row); err != nil {
 			return ledger.Change{}, &coded{ExitRefused, err}
 		}
-		done.Notes = s.remarks(now, row, done.Overriding)
+		done.Notes = append(done.Notes, s.remarks(now, row, done.Overriding)...)
 		return done.Change(), nil
 	}
 	if f.DryRun {

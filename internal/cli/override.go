@@ -61,17 +61,17 @@ type (
 		overrideFlags
 	}
 	holdCmd struct {
-		Count int `arg:"" help:"Tasks, up to maxCapacity."`
+		Count tasks `arg:"" help:"Tasks, up to maxCapacity."`
 		serviceArg
 		overrideFlags
 	}
 	minCmd struct {
-		Count int `arg:"" help:"Tasks, above minCapacity, up to maxCapacity."`
+		Count tasks `arg:"" help:"Tasks, above minCapacity, up to maxCapacity."`
 		serviceArg
 		overrideFlags
 	}
 	maxCmd struct {
-		Count int `arg:"" help:"Tasks, below maxCapacity."`
+		Count tasks `arg:"" help:"Tasks, below maxCapacity."`
 		serviceArg
 		overrideFlags
 	}
@@ -113,17 +113,17 @@ func (c suspendServiceCmd) Run(ctx context.Context, s *session) error {
 
 // Run holds the service at a count.
 func (c holdCmd) Run(ctx context.Context, s *session) error {
-	return c.set(ctx, s, spec.Override{Kind: spec.HoldAt, Count: c.Count}, c.target)
+	return c.set(ctx, s, spec.Override{Kind: spec.HoldAt, Count: int(c.Count)}, c.target)
 }
 
 // Run raises the minimum.
 func (c minCmd) Run(ctx context.Context, s *session) error {
-	return c.set(ctx, s, spec.Override{Kind: spec.MinAt, Count: c.Count}, c.target)
+	return c.set(ctx, s, spec.Override{Kind: spec.MinAt, Count: int(c.Count)}, c.target)
 }
 
 // Run lowers the maximum.
 func (c maxCmd) Run(ctx context.Context, s *session) error {
-	return c.set(ctx, s, spec.Override{Kind: spec.MaxAt, Count: c.Count}, c.target)
+	return c.set(ctx, s, spec.Override{Kind: spec.MaxAt, Count: int(c.Count)}, c.target)
 }
 
 // Run pauses the group.

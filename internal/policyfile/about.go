@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/trimtab-ecs/trimtab/docs"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
@@ -88,23 +88,26 @@ func (p *parsing) untimed(value any, err error, path []string) (message, remedy 
 	if words == "" {
 		words = "10s, 20s, 30s or whole minutes up to 1h" // Metric.Period, which has no range but a list
 	}
-	examples := []string{}
+	message = named(path) + ": " + message
 	if n, isNumber := value.(json.Number); isNumber {
-		for _, unit := range []string{"ms", "s", "m", "h"} {
-			if d, err := spec.ParseDuration(n.String() + unit); err == nil && within(d, low, high) && (unit != "ms" || strings.HasSuffix(low, "ms")) {
-				examples = append(examples, n.String()+unit)
-			}
+		if forms := within(low, high, n.String()+"ms", n.String()+"s", n.String()+"m", n.String()+"h"); forms != "" {
+			return message, "write it with its unit, as " + forms + "; " + words + " is allowed"
 		}
 	}
-	if len(examples) > 0 {
-		return named(path) + ": " + message, "write it with its unit, as " + strings.Join(examples, " or ") + "; " + words + " is allowed"
+	if forms := within(low, high, "250ms", "90s", "15m", "1h30m", "2d"); forms != "" {
+		return message, "use " + words + ", written as " + forms
 	}
-	return named(path) + ": " + message, "use " + words + ", written as 90s, 15m, 1h30m or 2d"
+	return message, "use " + words
 }
 
-// within tells whether a duration lies in a range, which is none where it was not read.
-func within(d time.Duration, low, high string) bool {
+// within joins the durations that lie in a range, empty for none. Milliseconds are
+// told only where the range begins with some.
+func within(low, high string, forms ...string) string {
 	least, errLow := spec.ParseDuration(low)
 	most, errHigh := spec.ParseDuration(high)
-	return errLow == nil && errHigh == nil && least <= d && d <= most
+	forms = slices.DeleteFunc(forms, func(form string) bool {
+		d, err := spec.ParseDuration(form)
+		return err != nil || errLow != nil || errHigh != nil || d < least || d > most || strings.HasSuffix(form, "ms") && !strings.HasSuffix(low, "ms")
+	})
+	return strings.Join(forms, " or ")
 }

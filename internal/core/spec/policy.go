@@ -4,7 +4,8 @@ import "time"
 
 // Policy is one scaling policy; exactly one of its types is set.
 type Policy struct {
-	// Name tells the policy in decisions, default the name of its metric.
+	// Name tells the policy in decisions, default the name of its metric. Two policies
+	// of one name are refused: of two on one metric each needs one.
 	Name string `json:"name,omitempty"`
 	// TargetTracking keeps a metric near a target.
 	TargetTracking *TargetTracking `json:"targetTracking,omitempty"`

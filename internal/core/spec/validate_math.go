@@ -39,7 +39,7 @@ func (c *checker) expression(path []string, m Metric) {
 	for _, id := range sortedKeys(words.ids) {
 		if _, given := m.Metrics[id]; whole && !given {
 			remedy := "give it in metrics, or use " + strings.Join(sortedKeys(m.Metrics), ", ")
-			if near := Nearest(id, sortedKeys(m.Metrics)); near != "" {
+			if near := nearWord(id, sortedKeys(m.Metrics)); near != "" {
 				remedy = "did you mean " + near + "? Else give it in metrics"
 			}
 			c.add(at(path, "expression"), remedy, "expression uses %q, which is not in metrics", id)

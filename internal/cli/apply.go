@@ -63,6 +63,9 @@ func (c applyCmd) Run(ctx context.Context, s *session) error {
 		}
 		return refused("%s has %s; nothing was written", called(c.File), count(len(faults), "fault"))
 	}
+	for _, n := range past(doc, s.Now()) {
+		s.say("note: %s: %s", called(c.File), n)
+	}
 	l, err := c.open(ctx, s)
 	if err != nil {
 		return err

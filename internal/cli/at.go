@@ -3,11 +3,10 @@ package cli
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
 // moment gives the time that --at asks for, zero without it.
@@ -44,12 +43,7 @@ func moment(text string, now time.Time) (time.Time, bool) {
 		}
 		return at, true
 	}
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n < 10_000 {
-			return now.Add(-time.Duration(n) * 24 * time.Hour), true
-		}
-	}
-	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+	if ago, err := spec.ParseDuration(text); err == nil && ago >= 0 {
 		return now.Add(-ago), true
 	}
 	return time.Time{}, false

@@ -10,6 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -127,11 +132,40 @@ func Run(ctx context.Context, args []string, env Env) int {
 		return ExitOK
 	}
 	if err != nil {
-		return report(env, &coded{ExitRefused, fmt.Errorf("%w; see trimtab --help", err)})
+		return report(env, &coded{ExitRefused, fmt.Errorf("%w; see trimtab --help", misread(args, err))})
 	}
 	s := &session{Env: env, json: r.JSON, colour: colour(env, r.NoColor)}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return report(env, parsed.Run(s))
+}
+
+// misread gives an error of the command line, or better words for it. A count below
+// zero looks like a flag to the parser, and one in the place of the service like any
+// other word.
+func misread(args []string, err error) error {
+	i := slices.IndexFunc(args, negative.MatchString)
+	if i < 0 || !strings.Contains(err.Error(), "unknown flag -") {
+		return err
+	}
+	return fmt.Errorf("%s is no count: %s", args[i], countForm)
+}
+
+var negative = regexp.MustCompile(`^-[0-9]+$`)
+
+// countForm says how a count is given.
+const countForm = "give a whole number from 0 up, and then the service, as in: trimtab service hold 12 checkout"
+
+// tasks is a count of an override on the command line.
+type tasks int
+
+// UnmarshalText reads the count.
+func (n *tasks) UnmarshalText(text []byte) error {
+	v, err := strconv.ParseUint(string(text), 10, 31)
+	if err != nil {
+		return fmt.Errorf("%q is no count: %s", text, countForm)
+	}
+	*n = tasks(v)
+	return nil
 }
 
 // colour tells whether to print in colour: to a terminal, unless the user has
@@ -161,6 +195,14 @@ func report(env Env, err error) int {
 	return ExitFailed
 }
 
+// pathOf gives the file that an error is about, empty for none.
+func pathOf(err error) string {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Path
+	}
+	return ""
+}
+
 // remedy gives what to do about an error that has no remedy in its own words.
 func remedy(err error) string {
 	switch {
@@ -168,6 +210,10 @@ func remedy(err error) string {
 		return "someone changed the ledger since it was read: run the command again and look at the new difference"
 	case errors.Is(err, ledger.ErrUnavailable):
 		return "run the command again; a write that did take effect is then seen as done"
+	case errors.Is(err, fs.ErrNotExist) && pathOf(err) != "":
+		return "look at the path, which is read from the working directory; - is standard input"
+	case errors.Is(err, fs.ErrPermission) && pathOf(err) != "":
+		return "look at the rights of the file"
 	case errors.Is(err, ledger.ErrTooLarge):
 		return "make the policy smaller: one target's row must fit in one DynamoDB item"
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -24,6 +25,7 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
+	"github.com/trimtab-ecs/trimtab/internal/local"
 	"github.com/trimtab-ecs/trimtab/internal/policyfile"
 )
 
@@ -135,11 +137,11 @@ func (b fakeBed) Supervise(_ context.Context, out io.Writer) error {
 	return err
 }
 
-func (b fakeBed) Endpoint() (string, error) {
-	if b.w.endpoint == "" {
-		return "", fmt.Errorf("no local bed is up")
+func (b fakeBed) Endpoints() (local.Endpoints, error) {
+	if b.w.bed != "up" && b.w.endpoint == "" {
+		return local.Endpoints{}, fmt.Errorf("no local bed is up")
 	}
-	return b.w.endpoint, nil
+	return local.Endpoints{Cluster: "prod", Invoke: cmp.Or(b.w.endpoint, "http://127.0.0.1:9001")}, nil
 }
 
 func (b fakeBed) Ledger(context.Context) (Ledger, error) {

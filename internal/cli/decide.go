@@ -11,7 +11,7 @@ import (
 // decideCmd runs the pure core.
 type decideCmd struct {
 	Input  string   `help:"JSON file with now and input, or a record of service explain --json (docs/decide.md); - for standard input." name:"input" placeholder:"FILE" required:""`
-	Set    []string `help:"Decide as if one thing were otherwise, as checkout.targetValue=55, checkout.desired=12 or now=TIME; repeatable." name:"set" placeholder:"WHAT=VALUE" sep:"none"`
+	Set    []string `help:"Decide as if one thing were otherwise, as checkout.targetValue=55, checkout.desired=12, checkout.overrides=none, stop=false or now=TIME; repeatable." name:"set" placeholder:"WHAT=VALUE" sep:"none"`
 	Verify bool     `help:"Want a record, and fail unless it decides as recorded. A record is compared in any case."`
 	Words  bool     `help:"Explain the decision in words in place of JSON."`
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+	"github.com/trimtab-ecs/trimtab/internal/ledger"
 	"github.com/trimtab-ecs/trimtab/internal/policyfile"
 )
 
@@ -93,6 +95,46 @@ func TestDecideDocFields(t *testing.T) {
 		if !strings.Contains(doc, "`"+f+"`") {
 			t.Errorf("%s does not describe `%s`", decideDoc, f)
 		}
+	}
+}
+
+// Every field that service explain --json prints at its top is described.
+func TestExplainedFields(t *testing.T) {
+	t.Parallel()
+	doc := readDoc(t, decideDoc)
+	for _, ty := range []reflect.Type{reflect.TypeFor[explained](), reflect.TypeFor[ledger.Row]()} {
+		for f := range ty.Fields() {
+			if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); !strings.Contains(doc, "`"+name+"`") {
+				t.Errorf("%s does not describe `%s`", decideDoc, name)
+			}
+		}
+	}
+}
+
+var relativeLink = regexp.MustCompile(`\]\(([^)\s#]+)(?:#[^)\s]*)?\)`)
+
+// Every link of the README and the pages of docs to a file of the repository leads to
+// one: whoever reads them first follows them.
+func TestLinksLeadSomewhere(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(pages) < 5 {
+		t.Fatalf("list the pages of docs: %d, %v", len(pages), err)
+	}
+	found := 0
+	for _, page := range append(pages, "../../README.md") {
+		for _, link := range relativeLink.FindAllStringSubmatch(readDoc(t, page), -1) {
+			if strings.Contains(link[1], "://") || strings.HasPrefix(link[1], "mailto:") {
+				continue
+			}
+			found++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), filepath.FromSlash(link[1]))); err != nil {
+				t.Errorf("%s links to %s, which is not there", strings.TrimPrefix(page, "../../"), link[1])
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("%d links found, the test looks in the wrong place", found)
 	}
 }
 

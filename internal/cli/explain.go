@@ -29,7 +29,7 @@ type serviceCmd struct {
 // explainCmd explains the last decisions about a service.
 type explainCmd struct {
 	Service string `arg:"" help:"Name of the service, or CLUSTER/SERVICE."`
-	Limit   int    `default:"1" help:"How many decisions, the newest first." placeholder:"N" short:"n"`
+	Limit   int    `default:"1" help:"How many decisions, the newest first (default ${default})." placeholder:"N" short:"n"`
 	At      string `help:"Explain the decision that was in force at a time: 2026-11-23T10:00:00Z, 10:00 (UTC, the last one) or how long ago, as 90m or 3d." placeholder:"TIME"`
 	clusterFlag
 	ledgerFlags

@@ -37,9 +37,11 @@ func (c invokeCmd) Run(ctx context.Context, s *session) error {
 	}
 	endpoint := c.Endpoint
 	if endpoint == "" {
-		if endpoint, err = s.Bed.Endpoint(); err != nil {
+		e, err := s.Bed.Endpoints()
+		if err != nil {
 			return fmt.Errorf("find the local bed: %w", err)
 		}
+		endpoint = e.Invoke
 	}
 	at, err := url.Parse(endpoint)
 	if err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" {

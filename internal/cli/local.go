@@ -26,8 +26,8 @@ type Bed interface {
 	Down(ctx context.Context, out io.Writer) error
 	// Supervise keeps a bed until ctx ends; Up runs it in a process of its own.
 	Supervise(ctx context.Context, logs io.Writer) error
-	// Endpoint gives the Invoke endpoint of the bed that runs.
-	Endpoint() (string, error)
+	// Endpoints tells how to reach the bed that runs.
+	Endpoints() (local.Endpoints, error)
 	// Ledger opens the ledger of the bed that runs.
 	Ledger(ctx context.Context) (Ledger, error)
 }
@@ -43,14 +43,21 @@ type localUpCmd struct{}
 
 // Run starts the bed.
 func (localUpCmd) Run(ctx context.Context, s *session) error {
-	if s.json {
-		return errNoJSON
+	if !s.json {
+		return s.Bed.Up(ctx, s.Stdout)
 	}
-	return s.Bed.Up(ctx, s.Stdout)
+	if err := s.Bed.Up(ctx, s.Stderr); err != nil {
+		return err
+	}
+	e, err := s.Bed.Endpoints()
+	if err != nil {
+		return err
+	}
+	return s.printJSON(e)
 }
 
-// errNoJSON answers --json where the result is words for a person.
-var errNoJSON = refused("the local bed is told in words only: leave --json out")
+// errNoJSON answers --json where there is no result.
+var errNoJSON = refused("local down has no result, it is told in words only: leave --json out")
 
 type localDownCmd struct{}
 
@@ -184,9 +191,9 @@ func bedLedger(e local.Endpoints) *dynamoledger.Ledger {
 	return dynamoledger.New(local.NewDynamoDBClient(e.DynamoDBDirect), e.Table)
 }
 
-func (b systemBed) Endpoint() (string, error) {
+func (b systemBed) Endpoints() (local.Endpoints, error) {
 	state, err := b.state()
-	return state.Endpoints.Invoke, err
+	return state.Endpoints, err
 }
 
 func (b systemBed) Ledger(context.Context) (Ledger, error) {

@@ -61,17 +61,17 @@ type (
 		overrideFlags
 	}
 	holdCmd struct {
-		Count int `arg:"" help:"Tasks, up to maxCapacity."`
+		Count tasks `arg:"" help:"Tasks, up to maxCapacity."`
 		serviceArg
 		overrideFlags
 	}
 	minCmd struct {
-		Count int `arg:"" help:"Tasks, from minCapacity to maxCapacity."`
+		Count tasks `arg:"" help:"Tasks, above minCapacity, up to maxCapacity."`
 		serviceArg
 		overrideFlags
 	}
 	maxCmd struct {
-		Count int `arg:"" help:"Tasks, up to maxCapacity."`
+		Count tasks `arg:"" help:"Tasks, below maxCapacity."`
 		serviceArg
 		overrideFlags
 	}
@@ -113,17 +113,17 @@ func (c suspendServiceCmd) Run(ctx context.Context, s *session) error {
 
 // Run holds the service at a count.
 func (c holdCmd) Run(ctx context.Context, s *session) error {
-	return c.set(ctx, s, spec.Override{Kind: spec.HoldAt, Count: c.Count}, c.target)
+	return c.set(ctx, s, spec.Override{Kind: spec.HoldAt, Count: int(c.Count)}, c.target)
 }
 
 // Run raises the minimum.
 func (c minCmd) Run(ctx context.Context, s *session) error {
-	return c.set(ctx, s, spec.Override{Kind: spec.MinAt, Count: c.Count}, c.target)
+	return c.set(ctx, s, spec.Override{Kind: spec.MinAt, Count: int(c.Count)}, c.target)
 }
 
 // Run lowers the maximum.
 func (c maxCmd) Run(ctx context.Context, s *session) error {
-	return c.set(ctx, s, spec.Override{Kind: spec.MaxAt, Count: c.Count}, c.target)
+	return c.set(ctx, s, spec.Override{Kind: spec.MaxAt, Count: int(c.Count)}, c.target)
 }
 
 // Run pauses the group.
@@ -186,9 +186,8 @@ func held(cl ledger.Cluster, t fleet.Target) error {
 // fields that the function answers an override payload with.
 type overridden struct {
 	ledger.Overriding
-	Written bool     `json:"written"`
-	DryRun  bool     `json:"dryRun,omitempty"`
-	Notes   []string `json:"notes,omitempty"`
+	Written bool `json:"written"`
+	DryRun  bool `json:"dryRun,omitempty"`
 }
 
 // set writes an override, given with its kind and count.
@@ -275,7 +274,7 @@ func (f writeFlags) write(ctx context.Context, s *session, find finder, edit fun
 		if done.Overriding, err = edit(row); err != nil {
 			return ledger.Change{}, &coded{ExitRefused, err}
 		}
-		done.Notes = s.remarks(now, row, done.Overriding)
+		done.Notes = append(done.Notes, s.remarks(now, row, done.Overriding)...)
 		return done.Change(), nil
 	}
 	if f.DryRun {

@@ -65,7 +65,7 @@ func readQuestion(src []byte) (question, error) {
 			return question{}, fmt.Errorf("records: %w", err)
 		}
 		if len(records) != 1 {
-			return question{}, fmt.Errorf("it holds %d records: give one of them, as service explain prints with --limit 1", len(records))
+			return question{}, fmt.Errorf("it holds %d records: give one of them, as service explain prints with --at TIME, or with --limit 1 for the newest", len(records))
 		}
 		return readRecord(records[0])
 	}

@@ -67,15 +67,24 @@ func set(q *question, text string) error {
 		q.Now = at
 		return nil
 	}
+	if what == "stop" {
+		return setLeaf(reflect.ValueOf(&q.Input.Stop).Elem(), value)
+	}
 	name, path, ok := strings.Cut(what, ".")
 	i := slices.IndexFunc(q.Input.Services, func(s policy.ServiceInput) bool { return string(s.Name) == name })
 	if i < 0 || !ok {
-		return fmt.Errorf("begin with now or with a service of the input and a field, as %s.maxCapacity", strings.Join(serviceNames(q.Input), " or "))
+		return fmt.Errorf("begin with now, stop or a service of the input and a field, as %s.maxCapacity", strings.Join(serviceNames(q.Input), " or "))
 	}
 	if n := slices.IndexFunc(q.Input.Fleet.Services, func(v fleet.Service) bool { return string(v.Name) == name }); n >= 0 {
 		if count := live(&q.Input.Fleet.Services[n], path); count != nil {
 			return setLeaf(reflect.ValueOf(count).Elem(), value)
 		}
+	}
+	if path == "overrides" {
+		if value == "none" {
+			value = "[]"
+		}
+		return setLeaf(reflect.ValueOf(&q.Input.Services[i].Overrides).Elem(), value)
 	}
 	return setField(&q.Input.Services[i].Policy, strings.Split(path, "."), value)
 }
@@ -111,7 +120,7 @@ func setField(p *spec.Service, path []string, value string) error {
 		for _, f := range fields {
 			known = append(known, f[strings.LastIndexByte(f, '.')+1:])
 		}
-		known = append(known, "desired", "running", "pending")
+		known = append(known, "desired", "running", "pending", "overrides")
 		slices.Sort(known)
 		return fmt.Errorf("the policy has no field %s: %s", strings.Join(path, "."), policyfile.Suggest(path[len(path)-1], slices.Compact(known)))
 	}

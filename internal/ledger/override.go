@@ -29,7 +29,9 @@ type Overriding struct {
 	Ended []spec.Override `json:"ended"`
 	// Beside are the live overrides of other kinds, which stay.
 	Beside []spec.Override `json:"beside"`
-	Edit   Edit            `json:"-"`
+	// Notes say which of the overrides that live together has no effect, and why.
+	Notes []string `json:"notes,omitempty"`
+	Edit  Edit     `json:"-"`
 }
 
 // Empty tells whether there is nothing to write.
@@ -67,9 +69,31 @@ func (r Row) WithOverride(o spec.Override, now time.Time) (Overriding, error) {
 		return Overriding{}, fmt.Errorf("set override of %s: %w", title(r.Target), err)
 	}
 	done := r.ending(o.By, "replaced by "+o.String(), now, func(old spec.Override) bool { return old.Kind == o.Kind })
-	done.Override = &o
+	done.Override, done.Notes = &o, outranked(append(slices.Clone(done.Beside), o))
 	done.Edit.Overrides = new(kept(append(*done.Edit.Overrides, o), now))
 	return done, nil
+}
+
+// outranked says which of the overrides that live together have no effect: a max
+// outranks a hold and a min, and a hold outranks a min, as the decision does it.
+func outranked(live []spec.Override) []string {
+	var out []string
+	rank := []spec.OverrideKind{spec.MaxAt, spec.HoldAt, spec.MinAt}
+	for i, high := range rank {
+		a := slices.IndexFunc(live, func(o spec.Override) bool { return o.Kind == high })
+		for _, low := range rank[i+1:] {
+			b := slices.IndexFunc(live, func(o spec.Override) bool { return o.Kind == low })
+			if a < 0 || b < 0 || live[a].Count >= live[b].Count {
+				continue
+			}
+			until := live[a].Until
+			if live[b].Until.Before(until) {
+				until = live[b].Until
+			}
+			out = append(out, fmt.Sprintf("%s outranks %s until %s", live[a], live[b], until.UTC().Format(time.RFC3339)))
+		}
+	}
+	return out
 }
 
 // WithoutOverrides ends the live overrides at now, or those of one kind; why may
@@ -156,10 +180,24 @@ func (r Row) admits(o spec.Override) error {
 		return fmt.Errorf("%s is below 0: give %s", o, from(min(p.MinCapacity, 1), p.MaxCapacity))
 	case n == 0 && p.MinCapacity > 0:
 		return fmt.Errorf("%s needs a service that may sleep, and minCapacity is %d: give %s", o, p.MinCapacity, from(1, p.MaxCapacity))
-	case o.Kind == spec.MinAt && n < p.MinCapacity:
-		return fmt.Errorf("%s would change nothing, as minCapacity is %d and an override only raises it: use hold or max to go lower", o, p.MinCapacity)
+	case o.Kind == spec.MinAt && n <= lowestMin(*p):
+		return fmt.Errorf("%s would change nothing, as minCapacity is %d and an override only raises it: use hold or max to go lower", o, lowestMin(*p))
+	case o.Kind == spec.MaxAt && n == p.MaxCapacity:
+		return fmt.Errorf("%s would change nothing, as maxCapacity is %d and an override only lowers it: to go higher, raise maxCapacity in the policy", o, p.MaxCapacity)
 	}
 	return nil
+}
+
+// lowestMin gives the lowest minCapacity that the policy may have in force: a window
+// may lower it.
+func lowestMin(p spec.Service) int {
+	low := p.MinCapacity
+	for _, w := range p.Scheduled {
+		if w.MinCapacity != nil {
+			low = min(low, *w.MinCapacity)
+		}
+	}
+	return low
 }
 
 func from(least, most int) string { return strconv.Itoa(least) + " to " + strconv.Itoa(most) }

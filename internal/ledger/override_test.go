@@ -33,6 +33,12 @@ func rowOf(least, most int, overrides ...spec.Override) ledger.Row {
 	}
 }
 
+// nightly lets a window lower the row's minCapacity.
+func nightly(r ledger.Row, least int) ledger.Row {
+	r.Policy.Service.Scheduled = []spec.Scheduled{{Name: "day", MinCapacity: new(9)}, {Name: "night", From: "22:00", To: "06:00", MinCapacity: &least}}
+	return r
+}
+
 func groupRow() ledger.Row {
 	return ledger.Row{Target: m7g, Generation: 3, Policy: &ledger.Policy{Group: &spec.Group{}, Version: 1}}
 }
@@ -52,7 +58,8 @@ func TestOverrideAdmitted(t *testing.T) {
 		{rowOf(2, 60), word(spec.HoldAt, 61), "hold 61 is above maxCapacity 60, which nothing passes: give 60 or less, or raise maxCapacity"},
 		{rowOf(2, 60), word(spec.MinAt, 60), ""},
 		{rowOf(2, 60), word(spec.MinAt, 61), "min 61 is above maxCapacity 60"},
-		{rowOf(2, 60), word(spec.MaxAt, 60), ""},
+		{rowOf(2, 60), word(spec.MaxAt, 59), ""},
+		{rowOf(2, 60), word(spec.MaxAt, 60), "max 60 would change nothing, as maxCapacity is 60 and an override only lowers it: to go higher, raise maxCapacity in the policy"},
 		{rowOf(2, 60), word(spec.MaxAt, 61), "max 61 is above maxCapacity 60"},
 		{rowOf(2, 60), word(spec.HoldAt, 1), ""}, // a person's word may go below minCapacity ...
 		{rowOf(2, 60), word(spec.MaxAt, 1), ""},
@@ -63,7 +70,11 @@ func TestOverrideAdmitted(t *testing.T) {
 		{rowOf(0, 60), word(spec.MaxAt, 0), ""},
 		{rowOf(0, 60), word(spec.HoldAt, -1), "hold -1 is below 0: give 0 to 60"},
 		{rowOf(2, 60), word(spec.HoldAt, -1), "hold -1 is below 0: give 1 to 60"},
-		{rowOf(2, 60), word(spec.MinAt, 2), ""},
+		{rowOf(2, 60), word(spec.MinAt, 3), ""},
+		{rowOf(2, 60), word(spec.MinAt, 2), "min 2 would change nothing, as minCapacity is 2"},
+		{rowOf(0, 60), word(spec.MinAt, 0), "min 0 would change nothing, as minCapacity is 0"},
+		{nightly(rowOf(4, 60), 2), word(spec.MinAt, 4), ""}, // it counts at night
+		{nightly(rowOf(4, 60), 2), word(spec.MinAt, 2), "min 2 would change nothing, as minCapacity is 2"},
 		{rowOf(2, 60), word(spec.MinAt, 1), "min 1 would change nothing, as minCapacity is 2 and an override only raises it: use hold or max to go lower"},
 		{rowOf(2, 60), word(spec.MinAt, 0), "min 0 needs a service that may sleep"},
 		{rowOf(2, 60), word(spec.Pause, 3), "count is 3; pause takes none"},
@@ -124,6 +135,38 @@ func TestOverrideMerged(t *testing.T) {
 	}
 	if d := cmp.Diff(before, c.Rows[1].Overrides); d != "" {
 		t.Errorf("the cluster that was read is changed (-before +after):\n%s", d)
+	}
+}
+
+// Whoever sets an override that makes another one void, or is void beside it, is told.
+func TestOverrideOutranked(t *testing.T) {
+	t.Parallel()
+	short := func(o spec.Override) spec.Override {
+		o.Until = ten.Add(time.Hour)
+		return o
+	}
+	least, most, hold := word(spec.MinAt, 10), word(spec.MaxAt, 5), word(spec.HoldAt, 12)
+	for _, c := range []struct {
+		live []spec.Override
+		set  spec.Override
+		want []string
+	}{
+		{nil, least, nil},
+		{[]spec.Override{least}, most, []string{"max 5 outranks min 10 until 2026-11-23T12:00:00Z"}},
+		{[]spec.Override{short(most)}, least, []string{"max 5 outranks min 10 until 2026-11-23T11:00:00Z"}},
+		{[]spec.Override{most}, short(least), []string{"max 5 outranks min 10 until 2026-11-23T11:00:00Z"}},
+		{[]spec.Override{hold}, most, []string{"max 5 outranks hold 12 until 2026-11-23T12:00:00Z"}},
+		{[]spec.Override{hold}, word(spec.MinAt, 13), []string{"hold 12 outranks min 13 until 2026-11-23T12:00:00Z"}},
+		{[]spec.Override{hold}, word(spec.MinAt, 12), nil},
+		{[]spec.Override{least, hold}, most, []string{"max 5 outranks hold 12 until 2026-11-23T12:00:00Z", "max 5 outranks min 10 until 2026-11-23T12:00:00Z"}},
+		{[]spec.Override{hold, word(spec.MaxAt, 12), least}, word(spec.SuspendIn, 0), nil},
+		{[]spec.Override{least}, word(spec.MinAt, 20), nil}, // it takes the place of the other
+		{[]spec.Override{{Kind: spec.MinAt, Count: 10, Until: ten, Why: "w", By: "b"}}, most, nil},
+	} {
+		got, err := rowOf(2, 60, c.live...).WithOverride(c.set, ten)
+		if d := cmp.Diff(c.want, got.Notes); d != "" || err != nil {
+			t.Errorf("%s beside %v: %v (-want +got):\n%s", c.set, c.live, err, d)
+		}
 	}
 }
 
@@ -193,7 +236,7 @@ func TestOverridesAnyOrder(t *testing.T) {
 			} else {
 				o := spec.Override{Kind: kind, At: now, Until: now.Add(time.Duration(rapid.IntRange(60, 86400).Draw(rt, "life")) * time.Second), Why: "w", By: "b"}
 				if kind.Counted() {
-					o.Count = rapid.IntRange(1, 60).Draw(rt, "count")
+					o.Count = rapid.IntRange(1, 59).Draw(rt, "count")
 				}
 				done, err = row.WithOverride(o, now)
 				live[kind] = o

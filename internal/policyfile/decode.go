@@ -10,6 +10,8 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
 // decode reads a node into a value of a core/spec type and adds a fault for
@@ -58,8 +60,20 @@ func (p *parsing) decodeNull(n ast.Node, v reflect.Value, path []string) bool {
 	if p.mended { // its entries may be what was left out
 		return false
 	}
-	p.fault(p.place(n, path), path, named(path)+" has no value", "indent its value below it, or remove the line")
+	remedy := noValue
+	if isOne(v.Kind()) {
+		remedy = "write its value after the colon, or remove the line"
+	}
+	p.fault(p.place(n, path), path, named(path)+" has no value", remedy)
 	return false
+}
+
+// noValue is the remedy for a part of the document that is empty.
+const noValue = "indent its value below it, or remove the line"
+
+// isOne tells whether a value of the kind has no parts.
+func isOne(k reflect.Kind) bool {
+	return k != reflect.Struct && k != reflect.Map && k != reflect.Slice
 }
 
 // place is where a value stands; a missing one stands at its key.
@@ -79,10 +93,11 @@ func (p *parsing) decodeStruct(n ast.Node, v reflect.Value, path []string) bool 
 	seen := p.each(m, path, func(name string, at position, value ast.Node) bool {
 		i, ok := fieldIndex(v.Type(), name)
 		if !ok {
-			if near := nearest(name, fields(v.Type())); near != "" {
-				p.lose(path, near)
+			means, remedy := p.strange(v.Type(), name)
+			if means != "" {
+				p.lose(path, means)
 			}
-			p.fault(at, below(path, name), fmt.Sprintf("unknown field %q in %s", short(name), named(path)), Suggest(name, fields(v.Type())))
+			p.fault(at, below(path, name), fmt.Sprintf("unknown field %q in %s", short(name), named(path)), remedy)
 			return false
 		}
 		return p.decode(value, v.Field(i), below(path, name)) && p.says(value, v.Type().Field(i), v.Field(i), below(path, name))
@@ -224,6 +239,11 @@ func (p *parsing) decodeOwn(n ast.Node, u json.Unmarshaler, path []string) bool 
 	if err == nil {
 		return true
 	}
+	if _, is := reflect.TypeAssert[*spec.Duration](reflect.ValueOf(u)); is {
+		message, remedy := p.untimed(value, err, path)
+		p.fault(nodePosition(n), path, message, remedy)
+		return false
+	}
 	message, remedy, found := strings.Cut(err.Error(), ": write ")
 	if !found {
 		remedy = "see " + path[len(path)-1] + " in docs/policy-reference.md"
@@ -262,7 +282,7 @@ func (p *parsing) plain(n ast.Node, path []string) (any, bool) {
 	case *ast.BoolNode:
 		return t.Value, true
 	case *ast.NullNode:
-		p.fault(p.place(n, path), path, named(path)+" has no value", "indent its value below it, or remove the line")
+		p.fault(p.place(n, path), path, named(path)+" has no value", "write its value after the colon, or remove the line")
 		return nil, false
 	case *ast.AnchorNode:
 		return p.plain(t.Value, path)

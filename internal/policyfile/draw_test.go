@@ -112,7 +112,7 @@ func drawService(t *rapid.T) spec.Service {
 	s := spec.Service{
 		Mode: drawMode(t), MinCapacity: low, MaxCapacity: high, ScaleOut: drawScaleOut(t), ScaleIn: drawScaleIn(t),
 		OnMissingData: missing(t), RepairsPerHour: maybe(t, "repairs", count(0, 60)),
-		Alarms: several(t, "alarms", 2, func(t *rapid.T, _ int) string { return drawText(t, "alarm") }),
+		Alarms: several(t, "alarms", 2, drawLabel),
 		Vetoes: several(t, "vetoes", 2, drawVeto),
 		Constraints: several(t, "constraints", 2, func(t *rapid.T, i int) spec.Constraint {
 			perTask := amount(0.5, 100)(t)
@@ -126,6 +126,13 @@ func drawService(t *rapid.T) spec.Service {
 	}
 	for i := range rapid.IntRange(1, 3).Draw(t, "policies") {
 		s.Policies = append(s.Policies, drawPolicy(t, i, low == 0 && i == 0, missing))
+	}
+	seen := map[string]bool{} // of two policies on one metric each needs a name
+	for i, p := range s.Policies {
+		if seen[p.Label()] {
+			s.Policies[i].Name = drawLabel(t, i)
+		}
+		seen[s.Policies[i].Label()] = true
 	}
 	if low == 0 {
 		s.Activation = maybe(t, "activation", func(t *rapid.T) spec.Activation {
@@ -182,7 +189,7 @@ func drawTracking(t *rapid.T) spec.TargetTracking {
 	tt.PredefinedMetric, tt.ResourceLabel, tt.Metric = drawSource(t)
 	switch {
 	case tt.Metric == nil:
-		tt.TargetValue = value
+		tt.TargetValue = max(1, value)
 	case rapid.Bool().Draw(t, "total"):
 		tt.TargetPerTask = value
 	default:
@@ -264,9 +271,12 @@ func drawMetric(t *rapid.T, period time.Duration) spec.Metric {
 		return in
 	}
 	if rapid.Bool().Draw(t, "math") {
+		id := one("yes", "null", "m1")(t)
+		quoted := strings.NewReplacer(`"`, "", "'", "").Replace(drawText(t, "quoted"))
 		return spec.Metric{
-			Expression: drawText(t, "expression"), Period: spec.Duration(period),
-			Metrics: map[string]spec.MathInput{"y": input(t), one("yes", "null", "m1")(t): input(t)},
+			Expression: one("y / "+id, "METRICS()", "IF(y >= 1e3, "+id+", -y)", "[y, "+id+"]", "SUM(SEARCH('"+quoted+"', 'Sum')) * y + "+id)(t),
+			Period:     spec.Duration(period),
+			Metrics:    map[string]spec.MathInput{"y": input(t), id: input(t)},
 		}
 	}
 	in := input(t)

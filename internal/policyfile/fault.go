@@ -16,7 +16,7 @@ import (
 // Fault is one problem of a file: where, what, and how to mend it.
 type Fault struct {
 	File    string `json:"file"`
-	Line    int    `json:"line"`   // from 1
+	Line    int    `json:"line"`   // from 1; 0 if the file could not be read
 	Column  int    `json:"column"` // in characters, from 1
 	Path    string `json:"path,omitempty"`
 	Message string `json:"message"`
@@ -28,6 +28,9 @@ type Fault struct {
 // String gives the fault as "file:line:column: message", the marked source
 // and the remedy, on four lines.
 func (f Fault) String() string {
+	if f.Line == 0 {
+		return fmt.Sprintf("%s: %s\n    remedy: %s", f.File, f.Message, f.Remedy)
+	}
 	return fmt.Sprintf("%s:%d:%d: %s\n%s\n    remedy: %s", f.File, f.Line, f.Column, f.Message, f.Source, f.Remedy)
 }
 

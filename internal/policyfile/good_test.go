@@ -48,7 +48,7 @@ func goodCheckout() spec.Service {
 					"pool": {Namespace: "App", Name: "Pool", Dimensions: map[string]string{"Service": "checkout"}},
 				},
 			}, TargetValue: 70, Ceiling: 100}},
-			{StepScaling: &spec.StepScaling{
+			{Name: "requests", StepScaling: &spec.StepScaling{
 				PredefinedMetric: spec.ALBRequestCountPerTarget, ResourceLabel: loadBalancer, Threshold: 600,
 				AdjustmentType: spec.PercentChangeInCapacity, MinAdjustmentMagnitude: 2, EvaluationPeriods: 3,
 				StepAdjustments: []spec.StepAdjustment{

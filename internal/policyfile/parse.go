@@ -56,8 +56,9 @@ type parsing struct {
 	marks map[string]*mark
 	// blurred is what blur gives, once a problem asks for it.
 	blurred map[string]bool
-	// schema is read when a fault first needs its words.
-	schema *schema
+	// schema is read, and elsewhere made, when a fault first needs its words.
+	schema    *schema
+	elsewhere map[string][]string
 	// mended is true when a block with a syntax fault was left out: what is
 	// missing then proves nothing.
 	mended bool
@@ -124,7 +125,9 @@ func (p *parsing) validate(doc spec.Document) {
 
 // Words of problems that follow from fields which they do not name.
 const (
-	idle      = "minCapacity 0 with only"
+	idle      = "minCapacity 0 "
+	asleep    = "activation needs minCapacity 0"
+	called    = "are both called"
 	unmoved   = "the window changes nothing"
 	ofService = "the service's"
 )
@@ -153,8 +156,20 @@ func (p *parsing) unproven(problem spec.Problem) bool {
 	names := word.FindAllString(quoted.ReplaceAllString(problem.Message, ""), -1)
 	leaf := path[len(path)-1]
 	switch {
-	case strings.HasPrefix(problem.Message, idle):
-		if !p.wakeless(path[:len(path)-1]) {
+	case strings.HasPrefix(problem.Message, idle): // of the service, or of a window of it
+		if !p.wakeless(path[:2]) {
+			return true
+		}
+	case strings.HasPrefix(problem.Message, asleep):
+		if !p.whole(below(path[:2], "scheduled")) {
+			return true
+		}
+	case strings.Contains(problem.Message, called):
+		if !p.readWhole(path[:4]) {
+			return true
+		}
+	case leaf == "expression": // which may use an id that was lost
+		if m := p.marks[key(below(path[:len(path)-1], "metrics"))]; m != nil && (m.nameless || len(m.lost) > 0) {
 			return true
 		}
 	case strings.HasPrefix(problem.Message, unmoved):
@@ -273,8 +288,17 @@ func (p *parsing) sighted(path []string) bool {
 	return !p.blurred[key(path)] && p.certain(path)
 }
 
+// readWhole tells whether a policy was read with all that is in it, so that its label
+// is what the file means.
+func (p *parsing) readWhole(policy []string) bool {
+	if p.blurred == nil {
+		p.blurred = p.blur()
+	}
+	return !p.blurred[key(policy)]
+}
+
 // blur gives the parts of the services that lost something which tells whether
-// they see demand at zero tasks. It is done once for the file: 1,000 services that
+// they see demand at zero tasks, and the policies that lost anything. It is done once for the file: 1,000 services that
 // each look through the marks of all take seconds.
 func (p *parsing) blur() map[string]bool {
 	out := map[string]bool{}
@@ -282,6 +306,9 @@ func (p *parsing) blur() map[string]bool {
 		parts := strings.Split(at, separator)
 		if len(parts) < 3 {
 			continue
+		}
+		if len(parts) > 3 && parts[2] == "policies" && (m.nameless || m.torn || len(m.lost) > 0) {
+			out[key(parts[:4])] = true
 		}
 		leaf := parts[len(parts)-1]
 		_, notIndex := strconv.Atoi(leaf)

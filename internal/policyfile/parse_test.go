@@ -285,18 +285,6 @@ func TestSuggest(t *testing.T) {
 	}
 }
 
-func TestEdits(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"kitten", "sitting", 3}, {"a", "a", 0}, {"ab", "ba", 2}} {
-		if got := edits(c.a, c.b); got != c.want {
-			t.Errorf("edits(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}
-
 // The words that Parse tells problems by are those of spec.Validate.
 func TestProblemsAreKnownByTheirWords(t *testing.T) {
 	t.Parallel()
@@ -304,12 +292,18 @@ func TestProblemsAreKnownByTheirWords(t *testing.T) {
 	doc := spec.Document{Cluster: "prod", Services: map[fleet.ServiceName]spec.Service{"a": {
 		MaxCapacity: 1, Policies: []spec.Policy{{StepScaling: &spec.StepScaling{StepAdjustments: []spec.StepAdjustment{step}}}},
 		Scheduled: []spec.Scheduled{{Name: "a"}, {Name: "b", MaxCapacity: new(9)}},
+	}, "b": {
+		MinCapacity: 1, MaxCapacity: 2, Activation: &spec.Activation{}, Scheduled: []spec.Scheduled{{Name: "a", MinCapacity: new(1)}},
+		Policies: []spec.Policy{{Backlog: &spec.Backlog{Queue: "q"}}, {Backlog: &spec.Backlog{Queue: "q"}}},
+	}, "c": {
+		MinCapacity: 1, MaxCapacity: 2, Policies: []spec.Policy{{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.CPUUtilization}}},
+		Scheduled: []spec.Scheduled{{Name: "a", MinCapacity: new(0)}},
 	}}}
 	var all []string
 	for _, p := range doc.Validate() {
 		all = append(all, p.Path[len(p.Path)-1]+": "+p.Message)
 	}
-	for _, want := range []string{"minCapacity: " + idle, "0: " + unmoved, "maxCapacity: maxCapacity 9 is not between 1 and " + ofService, "stepAdjustments: above 1 there is no step"} {
+	for _, want := range []string{"minCapacity: " + idle, "0: " + unmoved, "activation: " + asleep, "name: the policies 0 and 1 " + called, "minCapacity: " + idle + "while", "maxCapacity: maxCapacity 9 is not between 1 and " + ofService, "stepAdjustments: above 1 there is no step"} {
 		if !strings.Contains("\n"+strings.Join(all, "\n"), "\n"+want) {
 			t.Errorf("no problem begins with %q:\n%s", want, strings.Join(all, "\n"))
 		}

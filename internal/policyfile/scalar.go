@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
 // decimal is a number as JSON writes it. YAML's other forms (0x1F, 017, 1_000)
@@ -56,7 +58,11 @@ func (p *parsing) decodeScalar(n ast.Node, v reflect.Value, path []string) bool 
 			return true
 		}
 		message = fmt.Sprintf("%s wants text, not %s", named(path), kindOf(n))
-		if remedy == "" {
+		switch _, isList := n.(*ast.SequenceNode); {
+		case remedy != "":
+		case isList && path[len(path)-1] == "days":
+			remedy = `write them as one text in quotes: "mon,tue"`
+		default:
 			remedy = "write one word, or text in quotes"
 		}
 	case reflect.Bool:
@@ -66,9 +72,9 @@ func (p *parsing) decodeScalar(n ast.Node, v reflect.Value, path []string) bool 
 		}
 		message, remedy = fmt.Sprintf("%s wants true or false, not %s", named(path), kindOf(n)), "write true or false, without quotes"
 	case reflect.Int:
-		message, remedy = integer(n, v, path)
+		message, remedy = p.integer(n, v, path)
 	case reflect.Float64:
-		message, remedy = float(n, v, path)
+		message, remedy = p.float(n, v, path)
 	default:
 		message, remedy = fmt.Sprintf("%s cannot be read: Go kind %s is not known here", named(path), v.Kind()), "report this as a bug"
 	}
@@ -79,7 +85,7 @@ func (p *parsing) decodeScalar(n ast.Node, v reflect.Value, path []string) bool 
 	return false
 }
 
-func integer(n ast.Node, v reflect.Value, path []string) (message, remedy string) {
+func (p *parsing) integer(n ast.Node, v reflect.Value, path []string) (message, remedy string) {
 	t, ok := number(n)
 	if !ok {
 		return notNumber(n, path, "a whole number")
@@ -92,17 +98,17 @@ func integer(n ast.Node, v reflect.Value, path []string) (message, remedy string
 	case strings.ContainsAny(t, ".eE"):
 		return fmt.Sprintf("%s wants a whole number, not %s", named(path), short(t)), "write it without a decimal point or exponent"
 	}
-	return fmt.Sprintf("%s: the number %s is out of range", named(path), short(t)), "use a smaller number"
+	return fmt.Sprintf("%s: the number %s is out of range", named(path), short(t)), p.allowed(path, "use a smaller number")
 }
 
-func float(n ast.Node, v reflect.Value, path []string) (message, remedy string) {
+func (p *parsing) float(n ast.Node, v reflect.Value, path []string) (message, remedy string) {
 	t, ok := number(n)
 	if !ok {
 		return notNumber(n, path, "a number")
 	}
 	f, err := strconv.ParseFloat(t, 64)
 	if err != nil {
-		return fmt.Sprintf("%s: the number %s is out of range", named(path), short(t)), "use a number below 1e15"
+		return fmt.Sprintf("%s: the number %s is out of range", named(path), short(t)), p.allowed(path, "use a number below 1e15")
 	}
 	v.SetFloat(f)
 	return "", ""
@@ -203,52 +209,5 @@ func nearest(name string, known []string) string {
 	if len(known) == 1 {
 		return known[0]
 	}
-	best, distance := "", max(2, len(name)/3)+1
-	for _, k := range known {
-		if d := edits(strings.ToLower(short(name)), strings.ToLower(k)); d < distance {
-			best, distance = k, d
-		}
-	}
-	if best == "" && len(name) > 2 {
-		best = continued(name, known)
-	}
-	return best
-}
-
-// continued gives the one known field that a word begins, such as targetTracking
-// for target, empty for none or several.
-func continued(begin string, known []string) string {
-	found := ""
-	for _, k := range known {
-		if !strings.HasPrefix(strings.ToLower(k), strings.ToLower(begin)) {
-			continue
-		}
-		if found != "" {
-			return ""
-		}
-		found = k
-	}
-	return found
-}
-
-// edits is the least number of inserted, removed and changed letters between
-// two words (the Levenshtein distance).
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, diagonal+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
+	return spec.Nearest(name, known)
 }

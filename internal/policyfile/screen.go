@@ -122,7 +122,7 @@ func (s *screening) endEntry(t *token.Token) {
 	}
 	f := &s.flows[n-1]
 	if f.mapping && f.filled && !f.valued {
-		s.p.fault(tokenPosition(f.lastSeen), nil, fmt.Sprintf("%q has no value", f.lastSeen.Value), "write name: value")
+		s.p.fault(tokenPosition(f.lastSeen), nil, fmt.Sprintf("%q has no value", f.lastSeen.Value), "write name: value; if it belongs to the value before the comma, put that in quotes, as \"mon,tue\"")
 		s.fatal = true
 	}
 	f.filled, f.valued = false, false

@@ -54,6 +54,10 @@ func TestHoldActsAtOnce(t *testing.T) {
 	if d := cmp.Diff(&want, rep.Override.Override) + cmp.Diff([]spec.Override{want}, w.row(t, checkout.Target()).Overrides); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
+	again := w.mustRun(t, person(t, strings.ReplaceAll(strings.ReplaceAll(hold6, "hold", "max"), "6", "5")))
+	if d := cmp.Diff([]string{"max 5 outranks hold 6 until " + noon.Add(2*time.Hour).Format(time.RFC3339)}, again.Override.Notes); d != "" {
+		t.Errorf("the notes of a max below the hold (-want +got):\n%s", d)
+	}
 	if in := rep.Cells[0].Input; in == nil || len(in.Services[0].Overrides) != 1 {
 		t.Errorf("the decision's input %+v does not hold the override", in)
 	}

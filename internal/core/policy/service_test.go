@@ -256,7 +256,7 @@ func TestInvalidPolicyHolds(t *testing.T) {
 	}{
 		{
 			"no metric", func(s *spec.Service) { s.Policies[0].TargetTracking.PredefinedMetric = "" },
-			"the policy has 1 problems, the first is at policies.0.targetTracking: predefinedMetric and metric: exactly one must be set; keep one of the two",
+			"the policy has 1 problems, the first is at policies.0.targetTracking: predefinedMetric and metric: exactly one must be set; add one of predefinedMetric and metric",
 		},
 		{"no target", func(s *spec.Service) { s.Policies[0].TargetTracking.TargetValue = 0 }, "policies.0.targetTracking: targetValue and targetPerTask"},
 		{"no type", func(s *spec.Service) { s.Policies[0] = spec.Policy{} }, "the policy has no type"},

@@ -116,25 +116,12 @@ func CheckUntil(until, now time.Time) error {
 // ParseLife reads how long an override is to hold: 90m, 2h, 3d, 1d12h. A number
 // without a unit is refused, since it would leave the unit to guessing.
 func ParseLife(text string) (time.Duration, error) {
-	fault := fmt.Errorf("is %q; give a duration with its unit, as 90m, 2h or 3d", cut(text, 64))
-	days, rest, split := strings.Cut(text, "d")
-	if !split {
-		days, rest = "", text
-	}
-	var life time.Duration
-	if split {
-		n, err := strconv.ParseUint(days, 10, 16) // 65,535 days fit in a duration
-		if err != nil {
-			return 0, fault
-		}
-		life = time.Duration(n) * day
-	}
-	if rest != "" || !split {
-		d, err := time.ParseDuration(rest)
-		if err != nil || split && (d < 0 || d >= day) {
-			return 0, fault
-		}
-		life += d
+	life, err := ParseDuration(text)
+	switch {
+	case errors.Is(err, errTooLong):
+		return 0, fmt.Errorf("is %q, which is out of range; give %s to %s", cut(text, 64), LifeWords(MinOverride), LifeWords(MaxOverride))
+	case err != nil:
+		return 0, fmt.Errorf("is %q; give a duration with its unit, as 90m, 2h or 3d", cut(text, 64))
 	}
 	return life, CheckLife(life)
 }

@@ -68,9 +68,9 @@ func TestParseLife(t *testing.T) {
 		"2h": {2 * time.Hour, ""}, "90m": {90 * time.Minute, ""}, "1h30m": {90 * time.Minute, ""},
 		"60s": {time.Minute, ""}, "59s": {0, "is 59s; give 1m to 30d"},
 		"3d": {72 * time.Hour, ""}, "1d12h": {36 * time.Hour, ""}, "30d": {720 * time.Hour, ""}, "720h": {720 * time.Hour, ""},
-		"30d1s": {0, "is 30d1s; give 1m to 30d"}, "31d": {0, "is 31d; give 1m to 30d"}, "999999h": {0, "give 1m to 30d"}, "9999999h": {0, unit},
-		"": {0, unit}, "2": {0, unit}, "d": {0, unit}, "-1d": {0, unit}, "1d-1h": {0, unit}, "1d24h": {0, unit}, "1.5d": {0, unit},
-		"0": {0, "is 0s"}, "-2h": {0, "is -2h; give 1m to 30d"}, "two hours": {0, unit}, "1w": {0, unit}, "70000d": {0, unit},
+		"30d1s": {0, "is 30d1s; give 1m to 30d"}, "31d": {0, "is 31d; give 1m to 30d"}, "999999h": {0, "give 1m to 30d"}, "9999999h": {0, "which is out of range; give 1m to 30d"},
+		"": {0, unit}, "2": {0, unit}, "d": {0, unit}, "-1d": {0, "is -24h; give 1m to 30d"}, "1d-1h": {0, unit}, "1d24h": {0, unit}, "1.5d": {0, unit},
+		"0": {0, unit}, "0s": {0, "is 0s"}, "-2h": {0, "is -2h; give 1m to 30d"}, "two hours": {0, unit}, "1w": {0, unit}, "70000d": {0, "which is out of range"},
 		strings.Repeat("9", 100): {0, `9..."; ` + unit},
 	} {
 		got, err := spec.ParseLife(text)

@@ -4,7 +4,8 @@ import "time"
 
 // Policy is one scaling policy; exactly one of its types is set.
 type Policy struct {
-	// Name tells the policy in decisions, default the name of its metric.
+	// Name tells the policy in decisions, default the name of its metric. Two policies
+	// of one name are refused: of two on one metric each needs one.
 	Name string `json:"name,omitempty"`
 	// TargetTracking keeps a metric near a target.
 	TargetTracking *TargetTracking `json:"targetTracking,omitempty"`
@@ -50,8 +51,8 @@ type TargetTracking struct {
 	// Metric is any CloudWatch metric or metric math.
 	Metric *Metric `json:"metric,omitempty"`
 	// TargetValue is what one task should show, above 0: of an average over the tasks
-	// or a metric per task, in its unit (percent for the predefined ECS ones, requests
-	// a minute for ALBRequestCountPerTarget).
+	// or a metric per task, in its unit (percent from 1 up to 100 for the predefined ECS
+	// ones, requests a minute for ALBRequestCountPerTarget).
 	TargetValue float64 `json:"targetValue,omitempty"`
 	// TargetPerTask is one task's part of a metric that is a total over the service,
 	// above 0: need = ceil(total / targetPerTask).
@@ -71,7 +72,8 @@ const (
 )
 
 // StepScaling changes the count by the step that the metric's distance from
-// the threshold falls into. Exactly one of PredefinedMetric and Metric is set.
+// the threshold falls into. Exactly one of PredefinedMetric and Metric is set. The
+// threshold of ALBRequestCountPerTarget is in requests per target a minute.
 type StepScaling struct {
 	// PredefinedMetric is one of the predefined metrics, see targetTracking.
 	PredefinedMetric string `json:"predefinedMetric,omitempty"`
@@ -79,7 +81,9 @@ type StepScaling struct {
 	ResourceLabel string `json:"resourceLabel,omitempty"`
 	// Metric is any CloudWatch metric or metric math.
 	Metric *Metric `json:"metric,omitempty"`
-	// Threshold is the value that the bounds of the steps are relative to, -1e15 to 1e15.
+	// Threshold is the value that the bounds of the steps are relative to, -1e15 to
+	// 1e15, in the metric's unit: percent for the predefined ECS ones, and of
+	// ALBRequestCountPerTarget the requests a minute for each target.
 	Threshold float64 `json:"threshold"`
 	// AdjustmentType says what the scalingAdjustment of the steps is: tasks to add
 	// (ChangeInCapacity), the count (ExactCapacity), or percent to add.

@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// Duration is a time.Duration written as "90s", "15m" or "1h30m".
+// Duration is a time.Duration written as "90s", "15m", "1h30m" or "3d".
 type Duration time.Duration
 
 // What a duration and a percentage look like, as the document's JSON Schema says
 // it too. Go reads more: a bare "0", ".5s", "0x1p-2%".
 const (
-	DurationPattern = `^-?([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|ns))+$`
+	DurationPattern = `^-?([0-9]+d|([0-9]+d)?([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|ns))+)$`
 	PercentPattern  = `^ *-?[0-9]+(\.[0-9]+)? *% *$`
 )
 
@@ -50,12 +50,49 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &s); err != nil {
 		return fmt.Errorf("duration %s has no unit: write it as \"60s\", \"15m\" or \"1h\"", b)
 	}
-	v, err := time.ParseDuration(s)
-	if err != nil || !durationText.MatchString(s) {
-		return fmt.Errorf("duration %q is not understood: write it as \"60s\", \"15m\" or \"1h\"", s)
+	v, err := ParseDuration(s)
+	if err != nil {
+		return fmt.Errorf("duration %q %w: write it as \"60s\", \"15m\" or \"1h\"", cut(s, 64), err)
 	}
 	*d = Duration(v)
 	return nil
+}
+
+var (
+	errNoDuration = errors.New("is not understood")
+	errTooLong    = errors.New("is out of range")
+)
+
+// ParseDuration reads a duration as Go writes it, with whole days before the rest:
+// 250ms, 90m, 3d, 1d12h. After days there is less than one more day.
+func ParseDuration(text string) (time.Duration, error) {
+	if !durationText.MatchString(text) {
+		return 0, errNoDuration
+	}
+	days, rest, split := strings.Cut(strings.TrimPrefix(text, "-"), "d")
+	if !split {
+		d, err := time.ParseDuration(text)
+		if err != nil { // its form is right
+			return 0, errTooLong
+		}
+		return d, nil
+	}
+	n, err := strconv.ParseUint(days, 10, 16) // 65,535 days fit in a duration
+	if err != nil {
+		return 0, errTooLong
+	}
+	d := time.Duration(n) * day
+	if rest != "" {
+		more, err := time.ParseDuration(rest)
+		if err != nil || more >= day {
+			return 0, errNoDuration
+		}
+		d += more
+	}
+	if text[0] == '-' {
+		d = -d
+	}
+	return d, nil
 }
 
 // Percent is a ratio written as "5%"; 0.05 is read too.

@@ -39,7 +39,10 @@ func TestDurationJSON(t *testing.T) {
 			t.Errorf("%s: got %s, %v, want %s", tt.d, got, err, tt.want)
 		}
 	}
-	for in, want := range map[string]time.Duration{`"60s"`: time.Minute, `"1h0m0s"`: time.Hour, `"1.5m"`: 90 * time.Second} {
+	for in, want := range map[string]time.Duration{
+		`"60s"`: time.Minute, `"1h0m0s"`: time.Hour, `"1.5m"`: 90 * time.Second,
+		`"3d"`: 72 * time.Hour, `"1d12h"`: 36 * time.Hour, `"0d"`: 0, `"-1d1h"`: -25 * time.Hour,
+	} {
 		var got spec.Duration
 		if err := json.Unmarshal([]byte(in), &got); err != nil || time.Duration(got) != want {
 			t.Errorf("%s: read %s, %v, want %s", in, got, err, want)
@@ -68,14 +71,19 @@ func TestDurationRefusals(t *testing.T) {
 		{`60`, `duration 60 has no unit: write it as "60s", "15m" or "1h"`},
 		{`["60s"]`, `duration ["60s"] has no unit: write it as "60s", "15m" or "1h"`},
 		{`"60"`, `duration "60" is not understood: write it as "60s", "15m" or "1h"`},
-		{`"1d"`, `duration "1d" is not understood: write it as "60s", "15m" or "1h"`},
+		{`"1d24h"`, `duration "1d24h" is not understood: write it as "60s", "15m" or "1h"`},
+		{`"1.5d"`, `duration "1.5d" is not understood: write it as "60s", "15m" or "1h"`},
+		{`"2h1d"`, `duration "2h1d" is not understood: write it as "60s", "15m" or "1h"`},
+		{`"d"`, `duration "d" is not understood: write it as "60s", "15m" or "1h"`},
+		{`"-"`, `duration "-" is not understood: write it as "60s", "15m" or "1h"`},
+		{`"70000d"`, `duration "70000d" is out of range: write it as "60s", "15m" or "1h"`},
 		{`""`, `duration "" is not understood: write it as "60s", "15m" or "1h"`},
 		{`"0"`, `duration "0" is not understood: write it as "60s", "15m" or "1h"`},
 		{`"+5s"`, `duration "+5s" is not understood: write it as "60s", "15m" or "1h"`},
 		{`".5s"`, `duration ".5s" is not understood: write it as "60s", "15m" or "1h"`},
 		{`"1h "`, `duration "1h " is not understood: write it as "60s", "15m" or "1h"`},
 		{`"1e3s"`, `duration "1e3s" is not understood: write it as "60s", "15m" or "1h"`},
-		{`"9999999999h"`, `duration "9999999999h" is not understood: write it as "60s", "15m" or "1h"`},
+		{`"9999999999h"`, `duration "9999999999h" is out of range: write it as "60s", "15m" or "1h"`},
 	}
 	for _, tt := range tests {
 		d := spec.Duration(7)

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/calendar"
 )
@@ -27,10 +28,22 @@ func (c *checker) scheduled(path []string, s Service) {
 		within := at(path, "scheduled", strconv.Itoa(i))
 		_, faults := w.WindowIn(c.zones)
 		for _, f := range faults {
+			if near := c.zone(f, w.TimeZone); near != "" && near != w.TimeZone {
+				f.Remedy = "did you mean " + near + "? " + strings.ToUpper(f.Remedy[:1]) + f.Remedy[1:]
+			}
 			c.add(at(within, f.Field), f.Remedy, "%s", f.Message)
 		}
 		c.moves(within, s, w)
 	}
+}
+
+// zone gives the time zone that a faulty name means, empty for none. Beyond a
+// hundred problems nobody reads on, and to look for thousands takes seconds.
+func (c *checker) zone(f calendar.Fault, name string) string {
+	if f.Field != "timeZone" || len(c.problems) > 100 {
+		return ""
+	}
+	return nearestZone(name)
 }
 
 // moves checks the bounds of a window against those of its service.
@@ -46,8 +59,7 @@ func (c *checker) moves(path []string, s Service, w Scheduled) {
 			c.add(at(path, "minCapacity"), "use 0 up to the service's maxCapacity", "minCapacity %d is not between 0 and maxCapacity %d", *n, s.MaxCapacity)
 		case *n == 0 && s.MinCapacity > 0 && !s.wakes(blind):
 			// A window is no way around the rule for the service's own minCapacity.
-			c.add(at(path, "minCapacity"), "set minCapacity to 1 or more, or add a policy that sees demand at zero tasks, such as a backlog",
-				"minCapacity 0 while the window is open needs a policy that sees demand at zero tasks")
+			c.add(at(path, "minCapacity"), waysToZero, "minCapacity 0 while the window is open needs a policy that sees demand at zero tasks")
 		}
 	}
 	if n := w.MaxCapacity; n != nil {

@@ -85,7 +85,7 @@ func TestValidateScheduled(t *testing.T) {
 		}},
 		{"asleep with CPU only", bounds(new(0), nil), []spec.Problem{
 			problem(within+" minCapacity", "minCapacity 0 while the window is open needs a policy that sees demand at zero tasks",
-				"set minCapacity to 1 or more, or add a policy that sees demand at zero tasks, such as a backlog"),
+				waysToZero),
 		}},
 		{"max of the service's min", bounds(nil, new(2)), nil},
 		{"max of the service's max", bounds(nil, new(60)), nil},
@@ -147,7 +147,7 @@ func TestScheduledPath(t *testing.T) {
 		s.Scheduled = []spec.Scheduled{{Name: "ok", MinCapacity: new(3), TimeZone: "Europe/Paris"}, {Name: "w", MinCapacity: new(3), TimeZone: "Europe/Pariss"}}
 		d.Services[name] = s
 	}
-	const remedy = "use a name of the IANA time zone database, such as Europe/Paris or UTC"
+	const remedy = "did you mean Europe/Paris? Use a name of the IANA time zone database, such as Europe/Paris or UTC"
 	want := []spec.Problem{
 		problem("services a scheduled 1 timeZone", `timeZone "Europe/Pariss" is not known`, remedy),
 		problem("services b scheduled 1 timeZone", `timeZone "Europe/Pariss" is not known`, remedy),

@@ -71,7 +71,8 @@ type Service struct {
 	ScaleOut ScaleOut `json:"scaleOut,omitzero"`
 	// ScaleIn shapes scale-in.
 	ScaleIn ScaleIn `json:"scaleIn,omitzero"`
-	// Activation shapes the way from and to zero tasks; it needs MinCapacity 0.
+	// Activation shapes the way from and to zero tasks; it needs MinCapacity 0, here or
+	// in a window.
 	Activation *Activation `json:"activation,omitempty"`
 	// OnMissingData is what happens when no policy has usable data, default hold: hold
 	// keeps the count, {atLeast: N} scales out to at least N tasks, at most
@@ -87,8 +88,8 @@ type Service struct {
 	// floor is lifted again, 0 to 60, default 3.
 	RepairsPerHour *int `json:"repairsPerHour,omitempty"`
 	// Alarms are the names of CloudWatch alarms that wake this service, beside those
-	// that are found through their metrics, up to 50. An alarm says when to look,
-	// never what to do.
+	// that are found through their metrics, up to 50: names, not ARNs. An alarm says
+	// when to look, never what to do.
 	Alarms []string `json:"alarms,omitempty"`
 }
 
@@ -106,11 +107,12 @@ type OnMissing struct {
 type Scheduled struct {
 	// Name tells the window in decisions.
 	Name string `json:"name"`
-	// Days are the weekdays on which the window begins: mon-fri, or sat,sun; default every day.
+	// Days are the weekdays on which the window begins, as mon-fri or "sat,sun", in
+	// full or by three letters; default every day.
 	Days string `json:"days,omitempty"`
-	// From is the local time of day at which the window opens, as 08:00; default 00:00.
+	// From is the local time of day at which the window opens, as "08:00"; default 00:00.
 	From string `json:"from,omitempty"`
-	// To is the local time of day at which it closes, as 19:00; 24:00 is the end of
+	// To is the local time of day at which it closes, as "19:00"; 24:00 is the end of
 	// the day. A time at or before From lies on the next day. Default 24:00.
 	To string `json:"to,omitempty"`
 	// TimeZone is the IANA zone of all times here, as Europe/Paris; default UTC.
@@ -119,9 +121,10 @@ type Scheduled struct {
 	StartDate string `json:"startDate,omitempty"`
 	// EndDate is the last local date on which the window may begin.
 	EndDate string `json:"endDate,omitempty"`
-	// Start is the local time at which a one-off window opens, as 2026-11-27T08:00.
+	// Start is the time at which a one-off window opens: local, as 2026-11-27T08:00, or
+	// with its offset, as 2026-11-27T08:00+01:00 or 2026-11-27T07:00Z.
 	Start string `json:"start,omitempty"`
-	// End is the local time at which a one-off window closes, for good.
+	// End is the time at which a one-off window closes, for good, in the same forms.
 	End string `json:"end,omitempty"`
 	// MinCapacity is the least count while the window is open, in tasks, 0 to 5000.
 	MinCapacity *int `json:"minCapacity,omitempty"`

@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/calendar"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -62,7 +63,7 @@ func at(path []string, more ...string) []string {
 func (d Document) Validate() []Problem {
 	c := &checker{}
 	if !ecsName.MatchString(string(d.Cluster)) {
-		c.add([]string{"cluster"}, "give the short name of the ECS cluster, not its ARN", "cluster %q is not an ECS cluster name", d.Cluster)
+		c.add([]string{"cluster"}, ecsNameRemedy("cluster", string(d.Cluster)), "cluster %q is not an ECS cluster name", d.Cluster)
 	}
 	c.mode([]string{"mode"}, d.Mode)
 	if len(d.Services) == 0 && len(d.Groups) == 0 {
@@ -77,7 +78,7 @@ func (d Document) Validate() []Problem {
 	for _, n := range sortedKeys(d.Services) {
 		path := []string{"services", string(n)}
 		if !ecsName.MatchString(string(n)) {
-			c.add(path, "give the short name of the ECS service, not its ARN", "%q is not an ECS service name", n)
+			c.add(path, ecsNameRemedy("service", string(n)), "%q is not an ECS service name", n)
 		}
 		c.service(path, d.Services[n])
 	}
@@ -91,6 +92,14 @@ func (d Document) Validate() []Problem {
 	return c.problems
 }
 
+// ecsNameRemedy says what to write in place of a name: most often it is an ARN.
+func ecsNameRemedy(kind, name string) string {
+	if name == "" || strings.ContainsAny(name, ":/") {
+		return "give the short name of the ECS " + kind + ", not its ARN"
+	}
+	return "use letters, digits, hyphens and underscores, at most 255: the name as ECS has it"
+}
+
 // Validate returns every problem of one service's policy, with paths that
 // begin at the service. The Lambda checks what it reads from the ledger again.
 func (s Service) Validate() []Problem {
@@ -100,8 +109,8 @@ func (s Service) Validate() []Problem {
 }
 
 func (c *checker) mode(path []string, m Mode) {
-	if m != "" && m != Observe && m != Act {
-		c.add(path, "write observe or act", "mode %q is not known", m)
+	if m != "" {
+		c.oneWord(path, "mode", string(m), string(Observe), string(Act))
 	}
 }
 

@@ -58,9 +58,7 @@ func (c *checker) limits(path []string, limits []RateLimit, most float64) {
 	}
 	for i, l := range limits {
 		within := at(path, strconv.Itoa(i))
-		if (l.Tasks == 0) == (l.Percent == 0) {
-			c.add(within, "keep one of the two, above 0", "tasks and percent: %s", errNotOne)
-		}
+		c.oneOf(within, "tasks", l.Tasks != 0, "percent", l.Percent != 0)
 		if l.Tasks < 0 || l.Tasks > MaxTasks {
 			c.add(at(within, "tasks"), "use 1 to "+strconv.Itoa(MaxTasks), "tasks %d is out of range", l.Tasks)
 		}
@@ -74,7 +72,7 @@ func (c *checker) limits(path []string, limits []RateLimit, most float64) {
 }
 
 func (c *checker) selects(path []string, s Select) {
-	if s != "" && s != SelectMax && s != SelectMin {
-		c.add(path, "write Max or Min", "selectPolicy %q is not known", s)
+	if s != "" {
+		c.oneWord(path, "selectPolicy", string(s), string(SelectMax), string(SelectMin))
 	}
 }

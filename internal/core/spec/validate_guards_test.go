@@ -51,7 +51,7 @@ func TestValidateBehavior(t *testing.T) {
 		{"window below 0s", both{Window: new(spec.Duration(-time.Second))}, new(problem("stabilizationWindow", "stabilizationWindow -1s is out of range", "use 0s to 1h"))},
 		{"Max", both{Select: spec.SelectMax}, nil},
 		{"Min", both{Select: spec.SelectMin}, nil},
-		{"max", both{Select: "max"}, new(problem("selectPolicy", `selectPolicy "max" is not known`, "write Max or Min"))},
+		{"max", both{Select: "max"}, new(problem("selectPolicy", `selectPolicy "max" is not known`, "did you mean Max? Write Max or Min"))},
 	}
 	for _, tt := range tests {
 		for _, direction := range []string{"scaleOut", "scaleIn"} {
@@ -76,7 +76,7 @@ func TestValidateBehavior(t *testing.T) {
 func TestValidateRateLimits(t *testing.T) {
 	t.Parallel()
 	const one = "tasks and percent: exactly one must be set"
-	pair := problem("0", one, "keep one of the two, above 0")
+	both, neither := problem("0", one, "keep one of the two"), problem("0", one, "add one of tasks and percent")
 	percent := func(v string, most int) spec.Problem {
 		return problem("0 percent", "percent "+v+" is out of range", fmt.Sprintf("use a number above 0, at most %d", most))
 	}
@@ -93,8 +93,8 @@ func TestValidateRateLimits(t *testing.T) {
 		{"an empty list", []spec.RateLimit{}, []spec.Problem{problem("", "the list is empty", "give a limit, or remove the line for the default")}, nil, nil},
 		{"five", slices.Repeat([]spec.RateLimit{{Tasks: 1, Period: minute}}, 5), nil, nil, nil},
 		{"six", slices.Repeat([]spec.RateLimit{{Tasks: 1, Period: minute}}, 6), []spec.Problem{problem("", "6 limits are more than 5", "keep the ones that bind")}, nil, nil},
-		{"neither", []spec.RateLimit{{Period: minute}}, []spec.Problem{pair}, nil, nil},
-		{"both", []spec.RateLimit{{Tasks: 1, Percent: 1, Period: minute}}, []spec.Problem{pair}, nil, nil},
+		{"neither", []spec.RateLimit{{Period: minute}}, []spec.Problem{neither}, nil, nil},
+		{"both", []spec.RateLimit{{Tasks: 1, Percent: 1, Period: minute}}, []spec.Problem{both}, nil, nil},
 		{"5000 tasks", []spec.RateLimit{{Tasks: 5000, Period: minute}}, nil, nil, nil},
 		{"5001 tasks", []spec.RateLimit{{Tasks: 5001, Period: minute}}, []spec.Problem{problem("0 tasks", "tasks 5001 is out of range", "use 1 to 5000")}, nil, nil},
 		{"-1 tasks", []spec.RateLimit{{Tasks: -1, Period: minute}}, []spec.Problem{problem("0 tasks", "tasks -1 is out of range", "use 1 to 5000")}, nil, nil},
@@ -192,11 +192,19 @@ func TestValidateActivation(t *testing.T) {
 	}{
 		{"no fault", sleeping(spec.Activation{}, total), nil},
 		{"with one task always", func(s *spec.Service) { s.MinCapacity, s.Activation = 1, &spec.Activation{} }, []spec.Problem{
-			problem("activation", "activation needs minCapacity 0, it is 1", "set minCapacity to 0, or remove activation"),
+			problem("activation", "activation needs minCapacity 0, it is 1 and 0 in no window", "set minCapacity to 0, or that of a window, or remove activation"),
+		}},
+		{"asleep at night, woken by another signal", func(s *spec.Service) {
+			s.Activation, s.Scheduled = new(wake(1)), []spec.Scheduled{{Name: "night", From: "22:00", To: "06:00", MinCapacity: new(0)}}
+		}, nil},
+		{"a window that is no sleep", func(s *spec.Service) {
+			s.Activation, s.Scheduled = new(wake(1)), []spec.Scheduled{{Name: "night", From: "22:00", To: "06:00", MinCapacity: new(1)}}
+		}, []spec.Problem{
+			problem("activation", "activation needs minCapacity 0, it is 2 and 0 in no window", "set minCapacity to 0, or that of a window, or remove activation"),
 		}},
 		{"CPU alone, woken by another signal", sleeping(wake(1), cpu(60)), nil},
 		{"CPU alone, nothing that wakes", sleeping(spec.Activation{}, cpu(60)), []spec.Problem{
-			problem("minCapacity", "minCapacity 0 with only ECS utilisation metrics can never scale out again: ECS publishes none at zero tasks", "set minCapacity to 1 or more"),
+			problem("minCapacity", "minCapacity 0 with only ECS utilisation metrics can never scale out again: ECS publishes none at zero tasks", waysToZero),
 		}},
 		{"a cool-off of 1m", sleeping(coolOff(minute), total), nil},
 		{"a cool-off below 1m", sleeping(coolOff(minute-1), total), []spec.Problem{problem("activation coolOff", "coolOff 59.999999999s is out of range", "use 1m to 24h")}},
@@ -230,7 +238,7 @@ func TestValidateVetoes(t *testing.T) {
 		edit(&v)
 		return func(s *spec.Service) { s.Vetoes = []spec.Veto{v} }
 	}
-	pair := problem("vetoes 0", "above and below: exactly one must be set", "keep one of the two")
+	const pair = "above and below: exactly one must be set"
 	lookback := func(d spec.Duration) func(*spec.Veto) { return func(v *spec.Veto) { v.Lookback = &d } }
 	many := func(n int) func(*spec.Service) {
 		return func(s *spec.Service) {
@@ -248,8 +256,8 @@ func TestValidateVetoes(t *testing.T) {
 		{"no fault", veto(func(*spec.Veto) {}), nil},
 		{"above 0", veto(func(v *spec.Veto) { v.Above = new(0.0) }), nil},
 		{"below", veto(func(v *spec.Veto) { v.Above, v.Below = nil, new(-1.0) }), nil},
-		{"neither", veto(func(v *spec.Veto) { v.Above = nil }), []spec.Problem{pair}},
-		{"both", veto(func(v *spec.Veto) { v.Below = new(0.0) }), []spec.Problem{pair}},
+		{"neither", veto(func(v *spec.Veto) { v.Above = nil }), []spec.Problem{problem("vetoes 0", pair, "add one of above and below")}},
+		{"both", veto(func(v *spec.Veto) { v.Below = new(0.0) }), []spec.Problem{problem("vetoes 0", pair, "keep one of the two")}},
 		{"above nothing", veto(func(v *spec.Veto) { v.Above = new(math.NaN()) }), []spec.Problem{problem("vetoes 0 above", "above NaN is out of range", number)}},
 		{"below too little", veto(func(v *spec.Veto) { v.Above, v.Below = nil, new(-1.1e15) }), []spec.Problem{problem("vetoes 0 below", "below -1.1e+15 is out of range", number)}},
 		{"no name", veto(func(v *spec.Veto) { v.Name = "" }), []spec.Problem{problem("vetoes 0 name", "name is missing", "give it a short name: decisions speak of it")}},
@@ -291,6 +299,12 @@ func TestValidateConstraintsAndSpend(t *testing.T) {
 			}
 		}
 	}
+	windowed := func(edit func(*spec.Service)) func(*spec.Service) {
+		return func(s *spec.Service) {
+			s.Scheduled = []spec.Scheduled{{Name: "night", From: "22:00", MinCapacity: new(1)}, {Name: "sale", From: "08:00", To: "19:00", MinCapacity: new(30)}}
+			edit(s)
+		}
+	}
 	const positive = "use a number above 0, at most 1e+15"
 	tests := []struct {
 		name string
@@ -301,6 +315,10 @@ func TestValidateConstraintsAndSpend(t *testing.T) {
 		{"a pool that leaves minCapacity", pool(10, 20), nil},
 		{"a pool that leaves less", pool(10, 19.9), []spec.Problem{
 			problem("constraints 0", "atMost 19.9 allows 1 tasks, fewer than minCapacity 2", "lower minCapacity or perTask, or raise atMost"),
+		}},
+		{"a pool that leaves a window's minCapacity", windowed(pool(10, 300)), nil},
+		{"a pool that leaves less than a window's minCapacity", windowed(pool(10, 299)), []spec.Problem{
+			problem("constraints 0", `atMost 299 allows 29 tasks, fewer than minCapacity 30 of the window "sale"`, "lower minCapacity or perTask, or raise atMost"),
 		}},
 		{"no pool", pool(0, 400), []spec.Problem{problem("constraints 0 perTask", "perTask 0 is out of range", positive)}},
 		{"a pool too large", pool(1.1e15, 1e15), []spec.Problem{
@@ -321,6 +339,9 @@ func TestValidateConstraintsAndSpend(t *testing.T) {
 		{"a cap that pays for minCapacity", spend(0.1, 0.2), nil},
 		{"a cap that pays for less", spend(0.1, 0.19), []spec.Problem{
 			problem("spend", "atMostPerHour 0.19 pays for 1 tasks, fewer than minCapacity 2", "lower minCapacity, or raise atMostPerHour"),
+		}},
+		{"a cap that pays for less than a window's minCapacity", windowed(spend(0.1, 2.9)), []spec.Problem{
+			problem("spend", `atMostPerHour 2.9 pays for 29 tasks, fewer than minCapacity 30 of the window "sale"`, "lower minCapacity, or raise atMostPerHour"),
 		}},
 		{"no price", spend(0, 5), []spec.Problem{problem("spend taskHour", "taskHour 0 is out of range", "use a number above 0, at most 1e+06")}},
 		{"the highest price", spend(1e6, 2e6), nil},
@@ -440,64 +461,14 @@ func TestValidateNames(t *testing.T) {
 				problem(kind+" 0 name", fmt.Sprintf("name %q is too long", long+"x"), "use 1 to 64 characters"),
 			})
 			var missing []spec.Problem
-			if kind != "policies" {
+			if kind == "policies" {
+				missing = append(missing, problem("policies 1 name", `the policies 0 and 1 are both called "ECSServiceAverageCPUUtilization"`, "give each a name"))
+			} else {
 				for _, i := range []string{"0", "1"} {
 					missing = append(missing, problem(kind+" "+i+" name", "name is missing", "give it a short name: decisions speak of it"))
 				}
 			}
 			judge(t, func(s *spec.Service) { names(s, "", "") }, missing)
-		})
-	}
-}
-
-// What one look reads is billed, so that it is bounded: inputs of metric math count.
-func TestValidateReads(t *testing.T) {
-	t.Parallel()
-	inputs := func(n int) *spec.Metric {
-		m := &spec.Metric{Expression: "a0", Metrics: map[string]spec.MathInput{}}
-		for i := range n {
-			m.Metrics[fmt.Sprint("a", i)] = spec.MathInput{Namespace: "App", Name: "N"}
-		}
-		return m
-	}
-	math := func(n int) spec.Policy { return tracking(spec.TargetTracking{Metric: inputs(n), TargetPerTask: 1}) }
-	queue := spec.Policy{Backlog: &spec.Backlog{Queue: "q", AcceptableLatency: minute}}
-	other := spec.Policy{Backlog: &spec.Backlog{AcceptableLatency: minute, Metrics: &spec.BacklogMetrics{
-		Backlog: *own("", 0), Arrivals: *inputs(2), Completions: own("", 0),
-	}}}
-	steps := stepping()
-	flight := spec.Policy{Concurrency: &spec.Concurrency{Metric: *own("", 0), TargetPerTask: 1}}
-	tests := []struct {
-		name string
-		edit func(*spec.Service)
-		want int // 0 is no problem
-	}{
-		{"30 inputs", func(s *spec.Service) { s.Policies = slices.Repeat([]spec.Policy{math(10)}, 3) }, 0},
-		{"30 inputs and CPU", func(s *spec.Service) { s.Policies = append(slices.Repeat([]spec.Policy{math(10)}, 3), cpu(60)) }, 31},
-		{"28 of queues, 2 others", func(s *spec.Service) {
-			s.Policies = append(slices.Repeat([]spec.Policy{queue}, 7), flight, spec.Policy{StepScaling: &steps})
-		}, 0},
-		{"28 of queues, 3 others", func(s *spec.Service) {
-			s.Policies = append(slices.Repeat([]spec.Policy{queue}, 7), flight, flight, spec.Policy{StepScaling: &steps})
-		}, 31},
-		{"32 of queues of one's own", func(s *spec.Service) { s.Policies = slices.Repeat([]spec.Policy{other}, 8) }, 32},
-		{"a policy without type reads one", func(s *spec.Service) {
-			s.Policies = append(slices.Repeat([]spec.Policy{queue}, 7), flight, flight, flight)
-		}, 31},
-		{"vetoes and wake signals count", func(s *spec.Service) {
-			s.MinCapacity, s.Policies = 0, []spec.Policy{custom(func(*spec.Metric) {})}
-			s.Activation = &spec.Activation{Wake: slices.Repeat([]spec.Wake{{Metric: *inputs(5)}}, 4)}
-			s.Vetoes = []spec.Veto{{Name: "v", Metric: *inputs(10), Above: new(1.0)}}
-		}, 31},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			var want []spec.Problem
-			if tt.want > 0 {
-				want = []spec.Problem{problem("policies", fmt.Sprintf("the service would read %d metrics, more than 30", tt.want), "CloudWatch bills every metric of every look: keep the ones that matter")}
-			}
-			judge(t, tt.edit, want)
 		})
 	}
 }

@@ -1,11 +1,9 @@
 package spec
 
 import (
-	"regexp"
+	"strings"
 	"time"
 )
-
-var mathID = regexp.MustCompile(`^[a-z][a-zA-Z0-9_]{0,254}$`)
 
 func (c *checker) metric(path []string, m Metric) {
 	if m.Expression != "" || len(m.Metrics) > 0 {
@@ -42,27 +40,20 @@ func (c *checker) named(path []string, m MathInput) {
 		}
 	}
 	if m.Statistic != "" && !statistic.MatchString(m.Statistic) {
-		c.add(at(path, "statistic"), "use Average, Sum, SampleCount, Minimum, Maximum or a percentile such as p99", "statistic %q is not known", m.Statistic)
+		c.add(at(path, "statistic"), statisticRemedy(m.Statistic)+"se Average, Sum, SampleCount, Minimum, Maximum or a percentile such as p99", "statistic %q is not known", m.Statistic)
 	}
 }
 
-// expression checks metric math: CloudWatch computes it, so only its form is
-// looked at here.
-func (c *checker) expression(path []string, m Metric) {
-	if m.Expression == "" || len(m.Expression) > 1024 {
-		c.add(at(path, "expression"), "write CloudWatch metric math over the ids of metrics, 1 to 1024 characters", "expression has %d characters", len(m.Expression))
+// statistics are CloudWatch's, by what people write for them.
+var statistics = map[string]string{
+	"avg": "Average", "mean": "Average", "average": "Average", "sum": "Sum", "total": "Sum", "count": "SampleCount", "samplecount": "SampleCount",
+	"min": "Minimum", "minimum": "Minimum", "max": "Maximum", "maximum": "Maximum", "median": "p50",
+}
+
+// statisticRemedy begins a remedy with the statistic that was meant, if it is known.
+func statisticRemedy(name string) string {
+	if near := statistics[strings.ToLower(name)]; near != "" {
+		return "did you mean " + near + "? U"
 	}
-	if m.Namespace != "" || m.Name != "" || m.Statistic != "" || len(m.Dimensions) > 0 {
-		c.add(path, "put them into metrics, each under an id", "expression takes the place of namespace, name, dimensions and statistic")
-	}
-	if n := len(m.Metrics); n == 0 || n > MaxInputs {
-		c.add(at(path, "metrics"), "name 1 to 10 metrics by an id", "%d metrics are not between 1 and %d", n, MaxInputs)
-	}
-	for _, id := range sortedKeys(m.Metrics) {
-		within := at(path, "metrics", id)
-		if !mathID.MatchString(id) {
-			c.add(within, "begin it with a lower-case letter, then letters, digits and underscores", "%q is no id of metric math", id)
-		}
-		c.named(within, m.Metrics[id])
-	}
+	return "u"
 }

@@ -2,11 +2,11 @@ package spec
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -50,16 +50,18 @@ var resourceLabel = regexp.MustCompile(`^app/[^/]+/[^/]+/targetgroup/[^/]+/[^/]+
 // source checks the metric of a policy that names one in either way.
 func (c *checker) source(path []string, name, label string, own *Metric) {
 	switch {
-	case (name == "") == (own == nil):
-		c.add(path, "keep one of the two", "predefinedMetric and metric: %s", errNotOne)
+	case !c.oneOf(path, "predefinedMetric", name != "", "metric", own != nil):
 	case own != nil:
 		c.metric(at(path, "metric"), *own)
-	case !slices.Contains(predefined(), name):
-		c.add(at(path, "predefinedMetric"), "use "+strings.Join(predefined(), ", "), "predefinedMetric %q is not known", name)
+	default:
+		c.oneWord(at(path, "predefinedMetric"), "predefinedMetric", name, predefined()...)
 	}
+	const form = "give the ends of the two ARNs, as app/NAME/ID/targetgroup/NAME/ID"
 	switch {
+	case name == ALBRequestCountPerTarget && label == "":
+		c.add(at(path, "resourceLabel"), form, "resourceLabel is missing: predefinedMetric %s needs the load balancer and the target group", ALBRequestCountPerTarget)
 	case name == ALBRequestCountPerTarget && !resourceLabel.MatchString(label):
-		c.add(at(path, "resourceLabel"), "give the ends of the two ARNs, as app/NAME/ID/targetgroup/NAME/ID", "resourceLabel %q does not name a load balancer and a target group", label)
+		c.add(at(path, "resourceLabel"), form, "resourceLabel %q does not name a load balancer and a target group", label)
 	case name != ALBRequestCountPerTarget && label != "":
 		c.add(at(path, "resourceLabel"), "remove it", "resourceLabel goes with predefinedMetric %s alone", ALBRequestCountPerTarget)
 	}
@@ -70,9 +72,7 @@ func (c *checker) targetTracking(path []string, t TargetTracking) {
 	if t.PredefinedMetric != "" && t.TargetPerTask != 0 {
 		c.add(at(path, "targetPerTask"), "use targetValue", "a predefined metric has a target for each task: targetValue")
 	}
-	if (t.TargetValue == 0) == (t.TargetPerTask == 0) {
-		c.add(path, "keep one of the two, above 0", "targetValue and targetPerTask: %s", errNotOne)
-	}
+	c.oneOf(path, "targetValue", t.TargetValue != 0, "targetPerTask", t.TargetPerTask != 0)
 	for _, v := range []struct {
 		name  string
 		value float64
@@ -81,9 +81,7 @@ func (c *checker) targetTracking(path []string, t TargetTracking) {
 			c.add(at(path, v.name), "use a number above 0", "%s %v is out of range", v.name, v.value)
 		}
 	}
-	if slices.Contains(predefined()[:4], t.PredefinedMetric) && t.TargetValue > 100 {
-		c.add(at(path, "targetValue"), "use a percentage between 1 and 100", "targetValue %v is above 100 %%", t.TargetValue)
-	}
+	c.utilization(at(path, "targetValue"), t)
 	switch {
 	case t.Ceiling <= 0:
 	case t.TargetPerTask > 0 || t.Metric == nil:
@@ -93,12 +91,25 @@ func (c *checker) targetTracking(path []string, t TargetTracking) {
 	}
 }
 
+// utilization checks the target of a predefined utilisation: 0.6 is 0.6 %, and
+// would want a hundred times the tasks that whoever wrote it meant.
+func (c *checker) utilization(path []string, t TargetTracking) {
+	remedy := "use a percentage from 1 to 100"
+	switch v := t.TargetValue; {
+	case !slices.Contains(predefined()[:4], t.PredefinedMetric) || v <= 0:
+	case v > 100:
+		c.add(path, remedy, "targetValue %v is above 100 %%", v)
+	case v >= 0.01 && v < 1:
+		c.add(path, fmt.Sprintf("did you mean %s? U%s", plain(math.Round(v*1e9)/1e7), remedy[1:]), "targetValue %v is %v %%, not a share of 1", v, v)
+	case v < 1:
+		c.add(path, remedy, "targetValue %v is below 1 %%", v)
+	}
+}
+
 func (c *checker) stepScaling(path []string, s StepScaling) {
 	c.source(path, s.PredefinedMetric, s.ResourceLabel, s.Metric)
 	c.finite(at(path, "threshold"), "threshold", s.Threshold, -1e15, 1e15)
-	if !slices.Contains([]string{ChangeInCapacity, ExactCapacity, PercentChangeInCapacity}, s.AdjustmentType) {
-		c.add(at(path, "adjustmentType"), "use ChangeInCapacity, ExactCapacity or PercentChangeInCapacity", "adjustmentType %q is not known", s.AdjustmentType)
-	}
+	c.oneWord(at(path, "adjustmentType"), "adjustmentType", s.AdjustmentType, ChangeInCapacity, ExactCapacity, PercentChangeInCapacity)
 	switch n := s.MinAdjustmentMagnitude; {
 	case n < 0 || n > MaxTasks:
 		c.add(at(path, "minAdjustmentMagnitude"), "use 1 to "+strconv.Itoa(MaxTasks), "minAdjustmentMagnitude %d is out of range", n)
@@ -206,8 +217,7 @@ var (
 
 func (c *checker) backlog(path []string, b Backlog) {
 	switch {
-	case (b.Queue == "") == (b.Metrics == nil):
-		c.add(path, "keep one of the two", "queue and metrics: %s", errNotOne)
+	case !c.oneOf(path, "queue", b.Queue != "", "metrics", b.Metrics != nil):
 	case b.Metrics != nil:
 		c.backlogMetrics(at(path, "metrics"), b)
 	case !queueName.MatchString(b.Queue) && !queueURL.MatchString(b.Queue):

@@ -82,7 +82,7 @@ func TestValidateStepScaling(t *testing.T) {
 		want []spec.Problem
 	}{
 		{"no fault", func(*spec.StepScaling) {}, nil},
-		{"no metric", func(s *spec.StepScaling) { s.PredefinedMetric = "" }, []spec.Problem{problem(path, "predefinedMetric and metric: exactly one must be set", "keep one of the two")}},
+		{"no metric", func(s *spec.StepScaling) { s.PredefinedMetric = "" }, []spec.Problem{problem(path, "predefinedMetric and metric: exactly one must be set", "add one of predefinedMetric and metric")}},
 		{"a metric of one's own", func(s *spec.StepScaling) { s.PredefinedMetric, s.Metric = "", own("p99", 0) }, nil},
 		{"a metric of one's own with a fault", func(s *spec.StepScaling) { s.PredefinedMetric, s.Metric = "", own("p", 0) }, []spec.Problem{
 			problem(path+" metric statistic", `statistic "p" is not known`, "use Average, Sum, SampleCount, Minimum, Maximum or a percentile such as p99"),
@@ -91,7 +91,7 @@ func TestValidateStepScaling(t *testing.T) {
 		{"a threshold below zero", threshold(-1e15), nil},
 		{"a threshold of nothing", threshold(math.NaN()), []spec.Problem{problem(path+" threshold", "threshold NaN is out of range", "use a number from -1e+15 to 1e+15")}},
 		{"a threshold too high", threshold(1.1e15), []spec.Problem{problem(path+" threshold", "threshold 1.1e+15 is out of range", "use a number from -1e+15 to 1e+15")}},
-		{"no adjustment type", kind("", 0), []spec.Problem{problem(path+" adjustmentType", `adjustmentType "" is not known`, "use ChangeInCapacity, ExactCapacity or PercentChangeInCapacity")}},
+		{"no adjustment type", kind("", 0), []spec.Problem{problem(path+" adjustmentType", `adjustmentType "" is not known`, "write ChangeInCapacity, ExactCapacity or PercentChangeInCapacity")}},
 		{"1 evaluation", evaluations(1), nil},
 		{"60 evaluations", evaluations(60), nil},
 		{"61 evaluations", evaluations(61), []spec.Problem{problem(path+" evaluationPeriods", "evaluationPeriods 61 is out of range", "use 1 to 60")}},
@@ -267,7 +267,7 @@ func TestValidateBacklog(t *testing.T) {
 	noQueue := func(q string) []spec.Problem {
 		return []spec.Problem{problem(path+" queue", fmt.Sprintf("queue %q is no SQS queue", q), "give the queue's name or URL, not its ARN")}
 	}
-	one := []spec.Problem{problem(path, "queue and metrics: exactly one must be set", "keep one of the two")}
+	const one = "queue and metrics: exactly one must be set"
 	long := strings.Repeat("q", 81)
 	latency := func(d time.Duration) func(*spec.Backlog) {
 		return func(b *spec.Backlog) { b.AcceptableLatency = spec.Duration(d) }
@@ -306,8 +306,8 @@ func TestValidateBacklog(t *testing.T) {
 		{"a dot elsewhere", queue("orders.dlq"), noQueue("orders.dlq")},
 		{"an ARN", queue("arn:aws:sqs:eu-west-1:111122223333:orders"), noQueue("arn:aws:sqs:eu-west-1:111122223333:orders")},
 		{"a URL without queue", queue("https://queues.example/"), noQueue("https://queues.example/")},
-		{"no queue", queue(""), one},
-		{"queue and metrics", func(b *spec.Backlog) { b.Metrics = &spec.BacklogMetrics{} }, one},
+		{"no queue", queue(""), []spec.Problem{problem(path, one, "add one of queue and metrics")}},
+		{"queue and metrics", func(b *spec.Backlog) { b.Metrics = &spec.BacklogMetrics{} }, []spec.Problem{problem(path, one, "keep one of the two")}},
 
 		{"latency 1s", latency(time.Second), nil},
 		{"latency below 1s", latency(time.Second - 1), out("acceptableLatency", "999.999999ms", "use 1s to 336h")},
@@ -456,62 +456,6 @@ func TestValidateConcurrency(t *testing.T) {
 			c := spec.Concurrency{Metric: *own("", 10*time.Second), TargetPerTask: 40}
 			tt.edit(&c)
 			check(t, spec.Policy{Concurrency: &c}, tt.want)
-		})
-	}
-}
-
-func TestValidateExpression(t *testing.T) {
-	t.Parallel()
-	const path = "policies 0 targetTracking metric"
-	inputs := func(n int) map[string]spec.MathInput {
-		out := map[string]spec.MathInput{}
-		for i := range n {
-			out[fmt.Sprintf("m%d", i)] = spec.MathInput{Namespace: "App", Name: "N"}
-		}
-		return out
-	}
-	id := func(id string) func(*spec.Metric) {
-		return func(m *spec.Metric) { m.Metrics = map[string]spec.MathInput{id: {Namespace: "App", Name: "N"}} }
-	}
-	noID := func(id string) []spec.Problem {
-		return []spec.Problem{problem(path+" metrics "+id, fmt.Sprintf("%q is no id of metric math", id), "begin it with a lower-case letter, then letters, digits and underscores")}
-	}
-	characters := func(n int) []spec.Problem {
-		return []spec.Problem{problem(path+" expression", fmt.Sprintf("expression has %d characters", n), "write CloudWatch metric math over the ids of metrics, 1 to 1024 characters")}
-	}
-	both := []spec.Problem{problem(path, "expression takes the place of namespace, name, dimensions and statistic", "put them into metrics, each under an id")}
-	tests := []struct {
-		name string
-		edit func(*spec.Metric)
-		want []spec.Problem
-	}{
-		{"no fault", func(*spec.Metric) {}, nil},
-		{"no expression", func(m *spec.Metric) { m.Expression = "" }, characters(0)},
-		{"1024 characters", func(m *spec.Metric) { m.Expression = strings.Repeat("a", 1024) }, nil},
-		{"1025 characters", func(m *spec.Metric) { m.Expression = strings.Repeat("a", 1025) }, characters(1025)},
-		{"10 inputs", func(m *spec.Metric) { m.Metrics = inputs(10) }, nil},
-		{"11 inputs", func(m *spec.Metric) { m.Metrics = inputs(11) }, []spec.Problem{problem(path+" metrics", "11 metrics are not between 1 and 10", "name 1 to 10 metrics by an id")}},
-		{"no inputs", func(m *spec.Metric) { m.Metrics = nil }, []spec.Problem{problem(path+" metrics", "0 metrics are not between 1 and 10", "name 1 to 10 metrics by an id")}},
-		{"an id of 255 characters", id("a" + strings.Repeat("B", 254)), nil},
-		{"an id of 256 characters", id("a" + strings.Repeat("B", 255)), noID("a" + strings.Repeat("B", 255))},
-		{"an id with a capital first", id("Running"), noID("Running")},
-		{"an id with a dash", id("a-b"), noID("a-b")},
-		{"an input with faults", func(m *spec.Metric) { m.Metrics = map[string]spec.MathInput{"a": {Statistic: "Most"}} }, []spec.Problem{
-			problem(path+" metrics a namespace", `namespace "" is not valid`, "give the CloudWatch namespace"),
-			problem(path+" metrics a name", `name "" is not valid`, "give the CloudWatch metric name"),
-			problem(path+" metrics a statistic", `statistic "Most" is not known`, "use Average, Sum, SampleCount, Minimum, Maximum or a percentile such as p99"),
-		}},
-		{"a namespace too", func(m *spec.Metric) { m.Namespace = "App" }, both},
-		{"a name too", func(m *spec.Metric) { m.Name = "N" }, both},
-		{"a statistic too", func(m *spec.Metric) { m.Statistic = "Sum" }, both},
-		{"dimensions too", func(m *spec.Metric) { m.Dimensions = map[string]string{"a": "b"} }, both},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			m := ratio()
-			tt.edit(m)
-			check(t, tracking(spec.TargetTracking{Metric: m, TargetValue: 40}), tt.want)
 		})
 	}
 }

@@ -1,7 +1,10 @@
 package spec
 
 import (
+	"fmt"
 	"math"
+	"regexp"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -35,13 +38,21 @@ func (c *checker) service(path []string, s Service) {
 	c.alarms(path, s.Alarms)
 }
 
+var alarmARN = regexp.MustCompile(`^arn:[^:]+:cloudwatch:[^:]*:[^:]*:alarm:(.+)$`)
+
 func (c *checker) alarms(path []string, alarms []string) {
 	if len(alarms) > MaxAlarms {
 		c.add(at(path, "alarms"), "alarms on metrics the policies read need not be listed", "%d alarms are more than %d", len(alarms), MaxAlarms)
 	}
 	for i, a := range alarms {
-		if a == "" || len(a) > 255 {
-			c.add(at(path, "alarms", strconv.Itoa(i)), "give the alarm's name, 1 to 255 characters", "alarm name %q is not valid", a)
+		within := at(path, "alarms", strconv.Itoa(i))
+		switch arn := alarmARN.FindStringSubmatch(a); {
+		case a == "" || len(a) > 255:
+			c.add(within, "give the alarm's name, 1 to 255 characters", "alarm name %q is not valid", a)
+		case arn != nil:
+			c.add(within, "give the alarm's name alone: "+arn[1], "alarm name %q is an ARN", a)
+		case slices.Contains(alarms[:i], a):
+			c.add(within, "keep one of the two", "alarm name %q is given twice", a)
 		}
 	}
 }
@@ -69,6 +80,7 @@ func (c *checker) names(path []string, s Service) {
 		}
 	}
 	unique("policies", len(s.Policies), func(i int) string { return s.Policies[i].Name })
+	c.labels(at(path, "policies"), s.Policies)
 	unique("scheduled", len(s.Scheduled), func(i int) string { return s.Scheduled[i].Name })
 	unique("vetoes", len(s.Vetoes), func(i int) string { return s.Vetoes[i].Name })
 	unique("constraints", len(s.Constraints), func(i int) string { return s.Constraints[i].Name })
@@ -88,16 +100,34 @@ func (c *checker) names(path []string, s Service) {
 	}
 }
 
+// labels refuses two policies that go by one name, where one has it from its metric:
+// what was seen, the reason and what would change it could not be told apart.
+func (c *checker) labels(path []string, policies []Policy) {
+	first := map[string]int{}
+	for i, p := range policies {
+		label := p.Label()
+		other, twice := first[label]
+		if !twice {
+			first[label] = i
+		}
+		if twice && label != "" && (p.Name == "" || policies[other].Name == "") {
+			c.add(at(path, strconv.Itoa(i), "name"), "give each a name", "the policies %d and %d are both called %q", other, i, label)
+		}
+	}
+}
+
+// waysToZero are the ways to minCapacity 0, of the service and of a window.
+const waysToZero = "set minCapacity to 1 or more, or add what sees demand at zero tasks: a backlog, a concurrency policy, " +
+	"a targetTracking policy with targetPerTask on a metric that ECS does not publish, or activation.wake"
+
 func (c *checker) bounds(path []string, s Service) {
 	switch {
 	case s.MinCapacity < 0:
 		c.add(at(path, "minCapacity"), "use 1 or more tasks", "minCapacity %d is below 0", s.MinCapacity)
 	case s.MinCapacity == 0 && !s.wakes(onlyService):
-		c.add(at(path, "minCapacity"), "set minCapacity to 1 or more",
-			"minCapacity 0 with only ECS utilisation metrics can never scale out again: ECS publishes none at zero tasks")
+		c.add(at(path, "minCapacity"), waysToZero, "minCapacity 0 with only ECS utilisation metrics can never scale out again: ECS publishes none at zero tasks")
 	case s.MinCapacity == 0 && !s.wakes(blind):
-		c.add(at(path, "minCapacity"), "set minCapacity to 1 or more, or add a policy with targetPerTask, a backlog, or activation.wake",
-			"minCapacity 0 with only averages over the tasks can never scale out again: at zero tasks there is no average")
+		c.add(at(path, "minCapacity"), waysToZero, "minCapacity 0 with only averages over the tasks can never scale out again: at zero tasks there is no average")
 	}
 	switch {
 	case s.MaxCapacity < 1:
@@ -166,8 +196,8 @@ func (p Policy) sight() sight {
 }
 
 func (c *checker) activation(path []string, s Service) {
-	if s.MinCapacity != 0 {
-		c.add(path, "set minCapacity to 0, or remove activation", "activation needs minCapacity 0, it is %d", s.MinCapacity)
+	if s.MinCapacity != 0 && !slices.ContainsFunc(s.Scheduled, func(w Scheduled) bool { return w.MinCapacity != nil && *w.MinCapacity == 0 }) {
+		c.add(path, "set minCapacity to 0, or that of a window, or remove activation", "activation needs minCapacity 0, it is %d and 0 in no window", s.MinCapacity)
 	}
 	if d := s.Activation.CoolOff; d != nil && (time.Duration(*d) < time.Minute || time.Duration(*d) > 24*time.Hour) {
 		c.add(at(path, "coolOff"), "use 1m to 24h", "coolOff %s is out of range", *d)
@@ -212,22 +242,35 @@ func (c *checker) guards(path []string, s Service) {
 		c.veto(at(path, "vetoes", strconv.Itoa(i)), v)
 	}
 	c.few(at(path, "constraints"), len(s.Constraints))
+	least, of := s.highestMin()
 	for i, v := range s.Constraints {
 		within := at(path, "constraints", strconv.Itoa(i))
 		c.positive(at(within, "perTask"), "perTask", v.PerTask, 1e15)
 		c.positive(at(within, "atMost"), "atMost", v.AtMost, 1e15)
-		if n := v.Tasks(); v.PerTask > 0 && n < s.MinCapacity {
-			c.add(within, "lower minCapacity or perTask, or raise atMost", "atMost %v allows %d tasks, fewer than minCapacity %d", v.AtMost, n, s.MinCapacity)
+		if n := v.Tasks(); v.PerTask > 0 && n < least {
+			c.add(within, "lower minCapacity or perTask, or raise atMost", "atMost %v allows %d tasks, fewer than minCapacity %d%s", v.AtMost, n, least, of)
 		}
 	}
 	if v := s.Spend; v != nil {
 		within := at(path, "spend")
 		c.positive(at(within, "taskHour"), "taskHour", v.TaskHour, 1e6)
 		c.finite(at(within, "atMostPerHour"), "atMostPerHour", v.AtMostPerHour, 0, 1e9)
-		if n, capped := v.Tasks(); v.TaskHour > 0 && capped && n < s.MinCapacity {
-			c.add(within, "lower minCapacity, or raise atMostPerHour", "atMostPerHour %v pays for %d tasks, fewer than minCapacity %d", v.AtMostPerHour, n, s.MinCapacity)
+		if n, capped := v.Tasks(); v.TaskHour > 0 && capped && n < least {
+			c.add(within, "lower minCapacity, or raise atMostPerHour", "atMostPerHour %v pays for %d tasks, fewer than minCapacity %d%s", v.AtMostPerHour, n, least, of)
 		}
 	}
+}
+
+// highestMin gives the highest minCapacity of the service and its windows, and the
+// words for where it stands.
+func (s Service) highestMin() (count int, of string) {
+	count = s.MinCapacity
+	for _, w := range s.Scheduled {
+		if n := w.MinCapacity; n != nil && *n > count {
+			count, of = *n, fmt.Sprintf(" of the window %q", w.Name)
+		}
+	}
+	return count, of
 }
 
 // Tasks gives the most tasks that the constraint allows.
@@ -253,9 +296,7 @@ func whole(v float64) int {
 
 func (c *checker) veto(path []string, v Veto) {
 	c.metric(at(path, "metric"), v.Metric)
-	if (v.Above == nil) == (v.Below == nil) {
-		c.add(path, "keep one of the two", "above and below: %s", errNotOne)
-	}
+	c.oneOf(path, "above", v.Above != nil, "below", v.Below != nil)
 	if v.Above != nil {
 		c.finite(at(path, "above"), "above", *v.Above, -1e15, 1e15)
 	}
@@ -265,8 +306,8 @@ func (c *checker) veto(path []string, v Veto) {
 	if d := v.Lookback; d != nil && (time.Duration(*d) < time.Minute || time.Duration(*d) > time.Hour) {
 		c.add(at(path, "lookback"), "use 1m to 1h", "lookback %s is out of range", *d)
 	}
-	if t := v.TreatMissingData; t != "" && t != Breaching && t != NotBreaching {
-		c.add(at(path, "treatMissingData"), "write breaching or notBreaching", "treatMissingData %q is not known", t)
+	if t := v.TreatMissingData; t != "" {
+		c.oneWord(at(path, "treatMissingData"), "treatMissingData", t, Breaching, NotBreaching)
 	}
 }
 

@@ -2,7 +2,6 @@ package spec_test
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -41,6 +40,34 @@ func problem(path, message, remedy string) spec.Problem {
 	return spec.Problem{Path: strings.Fields(path), Message: message, Remedy: remedy}
 }
 
+func targetProblem(kind, name, message, remedy string) spec.Problem {
+	return spec.Problem{Path: []string{kind, name}, Message: message, Remedy: remedy}
+}
+
+// waysToZero and asECS are remedies that several problems have.
+const (
+	waysToZero = "set minCapacity to 1 or more, or add what sees demand at zero tasks: a backlog, a concurrency policy, " +
+		"a targetTracking policy with targetPerTask on a metric that ECS does not publish, or activation.wake"
+	asECS = "use letters, digits, hyphens and underscores, at most 255: the name as ECS has it"
+)
+
+// named gives each policy a name of its own.
+func named(ps []spec.Policy) []spec.Policy {
+	for i := range ps {
+		ps[i].Name = fmt.Sprint("p", i)
+	}
+	return ps
+}
+
+// labels are n different names.
+func labels(n int) []string {
+	var out []string
+	for i := range n {
+		out = append(out, fmt.Sprint("a", i))
+	}
+	return out
+}
+
 func services(n int) map[fleet.ServiceName]spec.Service {
 	out := map[fleet.ServiceName]spec.Service{}
 	for i := range n {
@@ -60,7 +87,7 @@ func groups(n int) map[fleet.GroupName]spec.Group {
 func TestValidateDocument(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 256)
-	named := func(n fleet.ServiceName) func(*spec.Document) {
+	called := func(n fleet.ServiceName) func(*spec.Document) {
 		return func(d *spec.Document) { d.Services = map[fleet.ServiceName]spec.Service{n: service()} }
 	}
 	grouped := func(n fleet.GroupName, g spec.Group) func(*spec.Document) {
@@ -80,7 +107,7 @@ func TestValidateDocument(t *testing.T) {
 		}},
 		{"cluster of 255 characters", func(d *spec.Document) { d.Cluster = fleet.ClusterName(long[1:]) }, nil},
 		{"cluster of 256 characters", func(d *spec.Document) { d.Cluster = fleet.ClusterName(long) }, []spec.Problem{
-			problem("cluster", fmt.Sprintf("cluster %q is not an ECS cluster name", long), "give the short name of the ECS cluster, not its ARN"),
+			problem("cluster", fmt.Sprintf("cluster %q is not an ECS cluster name", long), asECS),
 		}},
 		{"mode act", func(d *spec.Document) { d.Mode = spec.Act }, nil},
 		{"mode unknown", func(d *spec.Document) { d.Mode = "dry-run" }, []spec.Problem{
@@ -98,13 +125,14 @@ func TestValidateDocument(t *testing.T) {
 		{"51 groups", func(d *spec.Document) { d.Groups = groups(spec.MaxGroups + 1) }, []spec.Problem{
 			problem("groups", "51 groups are more than 50", "name only groups of this cluster"),
 		}},
-		{"service name with a slash", named("prod/checkout"), []spec.Problem{
+		{"service name with a slash", called("prod/checkout"), []spec.Problem{
 			problem("services prod/checkout", `"prod/checkout" is not an ECS service name`, "give the short name of the ECS service, not its ARN"),
 		}},
-		{"service name of 255 characters", named(fleet.ServiceName(long[1:])), nil},
-		{"service name of 256 characters", named(fleet.ServiceName(long)), []spec.Problem{
-			problem("services "+long, fmt.Sprintf("%q is not an ECS service name", long), "give the short name of the ECS service, not its ARN"),
+		{"service name of 255 characters", called(fleet.ServiceName(long[1:])), nil},
+		{"service name of 256 characters", called(fleet.ServiceName(long)), []spec.Problem{
+			problem("services "+long, fmt.Sprintf("%q is not an ECS service name", long), asECS),
 		}},
+		{"service name with a space", called("my service"), []spec.Problem{targetProblem("services", "my service", `"my service" is not an ECS service name`, asECS)}},
 		{"group name with spaces and slashes", grouped("team/a b", spec.Group{}), nil},
 		{"group by ARN", grouped("arn:aws:autoscaling", spec.Group{}), []spec.Problem{
 			problem("groups arn:aws:autoscaling", `"arn:aws:autoscaling" is not an Auto Scaling group name`, "give the name of the Auto Scaling group, not its ARN"),
@@ -131,9 +159,9 @@ func TestValidateDocument(t *testing.T) {
 
 func TestValidateService(t *testing.T) {
 	t.Parallel()
-	ecsOnly := problem("minCapacity", "minCapacity 0 with only ECS utilisation metrics can never scale out again: ECS publishes none at zero tasks", "set minCapacity to 1 or more")
+	ecsOnly := problem("minCapacity", "minCapacity 0 with only ECS utilisation metrics can never scale out again: ECS publishes none at zero tasks", waysToZero)
 	averages := problem("minCapacity", "minCapacity 0 with only averages over the tasks can never scale out again: at zero tasks there is no average",
-		"set minCapacity to 1 or more, or add a policy with targetPerTask, a backlog, or activation.wake")
+		waysToZero)
 	latency := tracking(spec.TargetTracking{Metric: &spec.Metric{Namespace: "App", Name: "Latency"}, TargetValue: 40})
 	bounds := func(low, high int) func(*spec.Service) {
 		return func(s *spec.Service) { s.MinCapacity, s.MaxCapacity = low, high }
@@ -148,7 +176,7 @@ func TestValidateService(t *testing.T) {
 		want []spec.Problem
 	}{
 		{"no fault", func(*spec.Service) {}, nil},
-		{"mode", func(s *spec.Service) { s.Mode = "ACT" }, []spec.Problem{problem("mode", `mode "ACT" is not known`, "write observe or act")}},
+		{"mode", func(s *spec.Service) { s.Mode = "ACT" }, []spec.Problem{problem("mode", `mode "ACT" is not known`, "did you mean act? Write observe or act")}},
 
 		{"one task, no more, no fewer", bounds(1, 1), nil},
 		{"5000 tasks", bounds(1, spec.MaxTasks), nil},
@@ -175,8 +203,8 @@ func TestValidateService(t *testing.T) {
 		{"no policy", func(s *spec.Service) { s.Policies = nil }, []spec.Problem{
 			problem("policies", "the service has no scaling policy", "add a targetTracking policy"),
 		}},
-		{"10 policies", func(s *spec.Service) { s.Policies = slices.Repeat([]spec.Policy{cpu(60)}, spec.MaxPolicies) }, nil},
-		{"11 policies", func(s *spec.Service) { s.Policies = slices.Repeat([]spec.Policy{cpu(60)}, spec.MaxPolicies+1) }, []spec.Problem{
+		{"10 policies", func(s *spec.Service) { s.Policies = named(slices.Repeat([]spec.Policy{cpu(60)}, spec.MaxPolicies)) }, nil},
+		{"11 policies", func(s *spec.Service) { s.Policies = named(slices.Repeat([]spec.Policy{cpu(60)}, spec.MaxPolicies+1)) }, []spec.Problem{
 			problem("policies", "11 policies are more than 10", "remove the ones that never bind"),
 		}},
 		{"a policy of no type", func(s *spec.Service) { s.Policies = append(s.Policies, spec.Policy{}) }, []spec.Problem{
@@ -196,14 +224,19 @@ func TestValidateService(t *testing.T) {
 		{"61 repairs", func(s *spec.Service) { s.RepairsPerHour = new(61) }, []spec.Problem{problem("repairsPerHour", "repairsPerHour 61 is out of range", "use 0 to 60")}},
 		{"fewer than no repairs", func(s *spec.Service) { s.RepairsPerHour = new(-1) }, []spec.Problem{problem("repairsPerHour", "repairsPerHour -1 is out of range", "use 0 to 60")}},
 
-		{"50 alarms", alarms(slices.Repeat([]string{"a"}, spec.MaxAlarms)...), nil},
-		{"51 alarms", alarms(slices.Repeat([]string{"a"}, spec.MaxAlarms+1)...), []spec.Problem{
+		{"50 alarms", alarms(labels(spec.MaxAlarms)...), nil},
+		{"51 alarms", alarms(labels(spec.MaxAlarms + 1)...), []spec.Problem{
 			problem("alarms", "51 alarms are more than 50", "alarms on metrics the policies read need not be listed"),
 		}},
 		{"an alarm of 255 characters", alarms(strings.Repeat("a", 255)), nil},
 		{"an alarm of 256 characters", alarms("a", strings.Repeat("a", 256)), []spec.Problem{
 			problem("alarms 1", fmt.Sprintf("alarm name %q is not valid", strings.Repeat("a", 256)), "give the alarm's name, 1 to 255 characters"),
 		}},
+		{"an alarm twice", alarms("a", "b", "a"), []spec.Problem{problem("alarms 2", `alarm name "a" is given twice`, "keep one of the two")}},
+		{"an alarm by its ARN", alarms("arn:aws:cloudwatch:eu-west-1:111122223333:alarm:high: cpu"), []spec.Problem{
+			problem("alarms 0", `alarm name "arn:aws:cloudwatch:eu-west-1:111122223333:alarm:high: cpu" is an ARN`, "give the alarm's name alone: high: cpu"),
+		}},
+		{"an alarm that begins like an ARN", alarms("arn:aws:sns:alarm:x"), nil},
 		{"an alarm without name", alarms(""), []spec.Problem{
 			problem("alarms 0", `alarm name "" is not valid`, "give the alarm's name, 1 to 255 characters"),
 		}},
@@ -213,89 +246,6 @@ func TestValidateService(t *testing.T) {
 			t.Parallel()
 			s := service()
 			tt.edit(&s)
-			if diff := cmp.Diff(tt.want, s.Validate()); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func TestValidateTargetTracking(t *testing.T) {
-	t.Parallel()
-	own := &spec.Metric{Namespace: "App", Name: "InFlight"}
-	const path = "policies 0 targetTracking"
-	one := problem(path, "predefinedMetric and metric: exactly one must be set", "keep one of the two")
-	target := problem(path, "targetValue and targetPerTask: exactly one must be set", "keep one of the two, above 0")
-	out := func(field, message string) spec.Problem {
-		return problem(path+" "+field, message, "use a number above 0")
-	}
-	noLabel := func(l string) spec.Problem {
-		return problem(path+" resourceLabel", fmt.Sprintf("resourceLabel %q does not name a load balancer and a target group", l),
-			"give the ends of the two ARNs, as app/NAME/ID/targetgroup/NAME/ID")
-	}
-	needless := problem(path+" resourceLabel", "resourceLabel goes with predefinedMetric ALBRequestCountPerTarget alone", "remove it")
-	noCeiling := problem(path+" ceiling", "ceiling goes with a metric of your own and targetValue: a total has none, CPU has one by itself", "remove it")
-	requests := func(l string) spec.TargetTracking {
-		return spec.TargetTracking{PredefinedMetric: spec.ALBRequestCountPerTarget, ResourceLabel: l, TargetValue: 600}
-	}
-	tests := []struct {
-		name string
-		t    spec.TargetTracking
-		want []spec.Problem
-	}{
-		{"memory", spec.TargetTracking{PredefinedMetric: spec.MemoryUtilization, TargetValue: 75}, nil},
-		{"own metric, average", spec.TargetTracking{Metric: own, TargetValue: 0.25}, nil},
-		{"own metric, total", spec.TargetTracking{Metric: own, TargetPerTask: 40}, nil},
-		{"nothing", spec.TargetTracking{}, []spec.Problem{one, target}},
-		{"both metrics", spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, Metric: own, TargetValue: 60}, []spec.Problem{one}},
-		{"unknown metric", spec.TargetTracking{PredefinedMetric: "EC2SpotFleetRequestAverageCPUUtilization", TargetValue: 60}, []spec.Problem{
-			problem(path+" predefinedMetric", `predefinedMetric "EC2SpotFleetRequestAverageCPUUtilization" is not known`, "use ECSServiceAverageCPUUtilization, "+
-				"ECSServiceAverageMemoryUtilization, ECSServiceAverageCPUUtilizationHighResolution, ECSServiceAverageMemoryUtilizationHighResolution, ALBRequestCountPerTarget"),
-		}},
-		{"CPU every 20 s", spec.TargetTracking{PredefinedMetric: spec.CPUUtilizationHighRes, TargetValue: 60}, nil},
-		{"memory every 20 s", spec.TargetTracking{PredefinedMetric: spec.MemoryUtilizationHighRes, TargetValue: 60}, nil},
-		{"above 100 % memory every 20 s", spec.TargetTracking{PredefinedMetric: spec.MemoryUtilizationHighRes, TargetValue: 101}, []spec.Problem{
-			problem(path+" targetValue", "targetValue 101 is above 100 %", "use a percentage between 1 and 100"),
-		}},
-		{"requests per target", requests(label), nil},
-		{"requests without a label", requests(""), []spec.Problem{noLabel("")}},
-		{"requests of a network load balancer", requests("net/a/b/targetgroup/c/d"), []spec.Problem{noLabel("net/a/b/targetgroup/c/d")}},
-		{"requests of a load balancer alone", requests("app/a/b"), []spec.Problem{noLabel("app/a/b")}},
-		{"requests of a target group by ARN", requests("arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/c/d"), []spec.Problem{noLabel("arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/c/d")}},
-		{"a label and more", requests(label + "/x"), []spec.Problem{noLabel(label + "/x")}},
-		{"a label that CPU has no use for", spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, ResourceLabel: label, TargetValue: 60}, []spec.Problem{needless}},
-		{"a label that a metric of one's own has no use for", spec.TargetTracking{Metric: own, ResourceLabel: label, TargetValue: 60}, []spec.Problem{needless}},
-		{"requests per target as a total", spec.TargetTracking{PredefinedMetric: spec.ALBRequestCountPerTarget, ResourceLabel: label, TargetPerTask: 600}, []spec.Problem{
-			problem(path+" targetPerTask", "a predefined metric has a target for each task: targetValue", "use targetValue"),
-		}},
-		{"requests with a ceiling", spec.TargetTracking{PredefinedMetric: spec.ALBRequestCountPerTarget, ResourceLabel: label, TargetValue: 600, Ceiling: 900}, []spec.Problem{noCeiling}},
-		{"CPU with a ceiling", spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: 60, Ceiling: 99}, []spec.Problem{noCeiling}},
-		{"a total with a ceiling", spec.TargetTracking{Metric: own, TargetPerTask: 60, Ceiling: 99}, []spec.Problem{noCeiling}},
-		{"a ceiling above the target", spec.TargetTracking{Metric: own, TargetValue: 60, Ceiling: 60.5}, nil},
-		{"a ceiling at the target", spec.TargetTracking{Metric: own, TargetValue: 60, Ceiling: 60}, []spec.Problem{
-			problem(path+" ceiling", "ceiling 60 is not above targetValue 60", "give the value at which the metric is pinned"),
-		}},
-		{"a ceiling below zero", spec.TargetTracking{Metric: own, TargetValue: 60, Ceiling: -1}, []spec.Problem{out("ceiling", "ceiling -1 is out of range")}},
-		{"a ceiling too high", spec.TargetTracking{Metric: own, TargetValue: 60, Ceiling: 1.1e15}, []spec.Problem{out("ceiling", "ceiling 1.1e+15 is out of range")}},
-		{"both targets", spec.TargetTracking{Metric: own, TargetValue: 60, TargetPerTask: 40}, []spec.Problem{target}},
-		{"a predefined metric per task", spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetPerTask: 60}, []spec.Problem{
-			problem(path+" targetPerTask", "a predefined metric has a target for each task: targetValue", "use targetValue"),
-		}},
-		{"100 % CPU", spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: 100}, nil},
-		{"above 100 % CPU", spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: 100.5}, []spec.Problem{
-			problem(path+" targetValue", "targetValue 100.5 is above 100 %", "use a percentage between 1 and 100"),
-		}},
-		{"above 100 of the user's own", spec.TargetTracking{Metric: own, TargetValue: 1e15}, nil},
-		{"too much of the user's own", spec.TargetTracking{Metric: own, TargetPerTask: 1e16}, []spec.Problem{out("targetPerTask", "targetPerTask 1e+16 is out of range")}},
-		{"below zero", spec.TargetTracking{Metric: own, TargetValue: -1}, []spec.Problem{out("targetValue", "targetValue -1 is out of range")}},
-		{"NaN", spec.TargetTracking{Metric: own, TargetPerTask: math.NaN()}, []spec.Problem{out("targetPerTask", "targetPerTask NaN is out of range")}},
-		{"infinite", spec.TargetTracking{Metric: own, TargetValue: math.Inf(1)}, []spec.Problem{out("targetValue", "targetValue +Inf is out of range")}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			s := service()
-			s.Policies = []spec.Policy{tracking(tt.t)}
 			if diff := cmp.Diff(tt.want, s.Validate()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -357,7 +307,8 @@ func TestValidateMetric(t *testing.T) {
 		{"statistic Maximum", statistic("Maximum"), nil},
 		{"statistic p99", statistic("p99"), nil},
 		{"statistic p99.95", statistic("p99.95"), nil},
-		{"statistic average", statistic("average"), noStatistic("average")},
+		{"statistic average", statistic("average"), []spec.Problem{problem(path+" statistic", `statistic "average" is not known`,
+			"did you mean Average? Use Average, Sum, SampleCount, Minimum, Maximum or a percentile such as p99")}},
 		{"statistic p", statistic("p"), noStatistic("p")},
 		{"statistic p999", statistic("p999"), noStatistic("p999")},
 		{"statistic Sum and more", statistic("Sum\nAverage"), noStatistic("Sum\nAverage")},

@@ -14,10 +14,11 @@ const intro = `# The policy reference
 
 Every field of the [policy document](policy.md), one section a part. The same words are in [policy.schema.json](policy.schema.json), which editors read.
 
-- A **duration** is written with its units: ` + "`90s`, `15m`, `1h30m`, `250ms`" + `. A bare number is refused.
+- A **duration** is written with its units: ` + "`90s`, `15m`, `1h30m`, `250ms`" + `, and may begin with whole days: ` + "`3d`, `1d12h`" + `. A bare number is refused.
 - A **percentage** is written as ` + "`5%`" + `; the ratio ` + "`0.05`" + ` is read too.
 - A **number** is decimal, at most 1e15. Where it can be left out, 0 is refused instead of being read as the default, unless its range begins at 0.
 - **Text** that looks like a number or has a ` + "`: `" + ` in it stands in quotes.
+- A **time of day** best stands in quotes too: for tools that read YAML 1.1 a bare ` + "`19:00` is the number 1140" + `. Trimtab reads it either way.
 - A field that must be there is **required**; an unknown one is refused.
 `
 

@@ -99,6 +99,7 @@ func rules() map[string]*jsonschema.Schema {
 	some := &jsonschema.Schema{MinProperties: new(uint64(1))}
 	none := &jsonschema.Schema{MaxProperties: new(uint64(0))}
 	requests := all(has(predefined), property(predefined, &jsonschema.Schema{Const: alb}))
+	utilization := all(has(predefined), property(predefined, &jsonschema.Schema{Not: &jsonschema.Schema{Const: alb}}))
 	source := func(more ...*jsonschema.Schema) *jsonschema.Schema {
 		return all(append([]*jsonschema.Schema{
 			oneOf(predefined, "metric"), {If: requests, Then: has(label), Else: not(has(label))},
@@ -108,10 +109,11 @@ func rules() map[string]*jsonschema.Schema {
 	atMost100 := &jsonschema.Schema{Items: property("percent", &jsonschema.Schema{Maximum: "100"})}
 	return map[string]*jsonschema.Schema{
 		"Document": {AnyOf: []*jsonschema.Schema{all(has("services"), property("services", some)), all(has("groups"), property("groups", some))}},
-		"Service":  {DependentSchemas: map[string]*jsonschema.Schema{"activation": property("minCapacity", &jsonschema.Schema{Const: 0})}},
+		"Service":  {DependentSchemas: map[string]*jsonschema.Schema{"activation": sleeps()}},
 		"Policy":   oneOf("targetTracking", "stepScaling", "backlog", "concurrency"),
 		"TargetTracking": source(
 			oneOf("targetValue", "targetPerTask"),
+			&jsonschema.Schema{If: utilization, Then: property("targetValue", &jsonschema.Schema{Minimum: "1", Maximum: "100"})},
 			&jsonschema.Schema{
 				DependentRequired: map[string][]string{"ceiling": {"metric", "targetValue"}},
 				DependentSchemas:  map[string]*jsonschema.Schema{predefined: not(has("targetPerTask"))},
@@ -129,4 +131,11 @@ func rules() map[string]*jsonschema.Schema {
 		"RateLimit": oneOf("tasks", "percent"),
 		"Veto":      oneOf("above", "below"),
 	}
+}
+
+// sleeps wants a minCapacity of 0, of the service or of a window.
+func sleeps() *jsonschema.Schema {
+	zero := property("minCapacity", &jsonschema.Schema{Const: 0})
+	window := property("scheduled", &jsonschema.Schema{Contains: all(has("minCapacity"), zero)})
+	return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{zero, all(has("scheduled"), window)}}
 }

@@ -142,7 +142,8 @@ func narrowField(c clauses, name string, f reflect.StructField, p *jsonschema.Sc
 	}
 	switch {
 	case name == "Service.Alarms":
-		p.Items.MinLength, p.Items.MaxLength = new(uint64(1)), new(uint64(255))
+		p.Items.MinLength, p.Items.MaxLength, p.UniqueItems = new(uint64(1)), new(uint64(255)), true
+		p.Items.Not = &jsonschema.Schema{Pattern: `^arn:[^:]+:cloudwatch:[^:]*:[^:]*:alarm:.`}
 	case name == "Document.Groups": // a group without fields of its own may stand alone
 		p.AdditionalProperties = &jsonschema.Schema{AnyOf: []*jsonschema.Schema{p.AdditionalProperties, {Type: "null"}}}
 	case kind.Kind() == reflect.String && f.Type.Kind() == reflect.Map:

@@ -51,7 +51,7 @@ func steps(t *rapid.T) spec.Policy {
 	if kind == spec.PercentChangeInCapacity {
 		adjust *= 10
 	}
-	return spec.Policy{StepScaling: &spec.StepScaling{
+	return spec.Policy{Name: "steps", StepScaling: &spec.StepScaling{
 		PredefinedMetric: spec.CPUUtilization, Threshold: rapid.Float64Range(40, 80).Draw(t, "threshold"), AdjustmentType: kind,
 		StepAdjustments: []spec.StepAdjustment{
 			{MetricIntervalUpperBound: new(-gap), ScalingAdjustment: -adjust}, {MetricIntervalLowerBound: new(0.0), ScalingAdjustment: adjust},

@@ -68,13 +68,6 @@ func (d *decider) furthest(count int) (best int, by spec.RateLimit) {
 	return best, by
 }
 
-func limitWords(l spec.RateLimit) string {
-	if l.Tasks > 0 {
-		return fmt.Sprintf("%d tasks in %s", l.Tasks, l.Period)
-	}
-	return fmt.Sprintf("%s %% in %s", number(l.Percent), l.Period)
-}
-
 // budgetRemovals bounds what is removed in a period whatever asks for it: every
 // budget holds, and percent are of the count at the start of its window, less
 // what somebody else has taken since: of 100 tasks that a deploy tool set to 10,

@@ -2,7 +2,6 @@ package taskcount
 
 import (
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
@@ -117,13 +116,6 @@ func (d *decider) guardFlapping() {
 // guarded is the most that the flap guard lifts to: moving down to a lowered
 // maximum is not the policies' wish and not theirs to guard.
 func (d *decider) guarded() int { return min(d.standing(), max(d.max.count, d.steps.Count())) }
-
-func percent(v float64) string {
-	if math.IsInf(v, 0) || math.IsNaN(v) {
-		return "more than all"
-	}
-	return fmt.Sprintf("%.0f %%", 100*v)
-}
 
 // policyWants tells whether the policies themselves ask for fewer tasks: moving
 // down to a lowered maximum is not theirs to guard.

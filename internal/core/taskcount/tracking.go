@@ -2,8 +2,6 @@ package taskcount
 
 import (
 	"fmt"
-	"math"
-	"strconv"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -123,28 +121,3 @@ func (t tracker) pinned(p signal.Point) bool {
 	}
 	return t.source.Samples && t.source.Metric.Name == "CPUUtilization" && t.in.Service.Compute == fleet.Fargate && mean >= 99
 }
-
-// unitOf is what a predefined metric is in.
-func unitOf(predefined string) string {
-	switch predefined {
-	case "":
-		return ""
-	case spec.ALBRequestCountPerTarget:
-		return " requests"
-	}
-	return " %"
-}
-
-// amount writes a value with the unit of the metric where it is known.
-func amount(v float64, unit string) string { return number(v) + unit }
-
-// number writes a value plainly, to two decimals: a demand of 16412, not of
-// 1.641e+04, and 1234567 bytes as such.
-func number(v float64) string {
-	if abs := math.Abs(v); abs >= 1e15 || abs < 0.01 && abs > 0 {
-		return strconv.FormatFloat(v, 'g', 4, 64)
-	}
-	return strconv.FormatFloat(math.Round(v*100)/100, 'f', -1, 64)
-}
-
-func clock(t time.Time) string { return t.UTC().Format("15:04:05Z") }

@@ -108,16 +108,17 @@ func (d *decider) brakePlacement() {
 	if d.steps.Direction() != history.Out || d.troubled() || !d.in.Acting {
 		return // in observe mode nobody is asked to place what would be ordered
 	}
-	s := d.in.Service
 	placed, why := d.placed()
-	if why == "" {
-		return
-	}
 	step, by := d.furthest(placed)
-	if most := max(d.in.Base, step); d.steps.Count() > most {
+	most := max(d.in.Base, step)
+	switch s := d.in.Service; {
+	case d.steps.Count() <= most:
+	case why != "":
 		of := fmt.Sprintf("of %d desired tasks run", s.Desired)
 		d.steps.To(most, history.TasksUnplaced, fmt.Sprintf("%s, %s: the count stays within one step (%s) of %s, at most %d",
 			plural(s.Running, of+"s", of), why, limitWords(by), taskWords(placed), most))
+	case d.fastest().count > most: // else the rate limit says so itself, and what of it is used
+		d.steps.To(most, history.ScaleOutRateLimit, fmt.Sprintf("at most %s are added to the %d that run, start or fit on instances on the way", limitWords(by), placed))
 	}
 }
 
@@ -142,7 +143,7 @@ func (d *decider) troubled() bool {
 }
 
 // placed gives how many tasks a scale-out may count on, and why these are fewer
-// than are desired; no words where nothing is in the way. Tasks that start and die
+// than are desired; no words where all have a place. Tasks that start and die
 // are PENDING too, so of what does not run only so much counts as one step adds,
 // as many as run, or startsBelieved. Without that, 5 tasks whose new ones all die
 // would become 20, 80, 320 and 500 in four minutes, long before ECS reports it.
@@ -161,7 +162,7 @@ func (d *decider) placed() (n int, why string) {
 	case s.Running+starting < s.Desired:
 		return s.Running + starting, fmt.Sprintf("%d start or fit on instances on the way, and %s no place yet", starting, plural(s.Desired-s.Running-starting, "has", "have"))
 	}
-	return 0, ""
+	return s.Running + starting, ""
 }
 
 // The share and the number of a fleet that must be sick before scale-in stops:

@@ -19,6 +19,30 @@ func plural(n int, one, more string) string {
 
 func taskWords(n int) string { return plural(n, "task", "tasks") }
 
+// onEach writes the tasks that carry a demand, which may be a mean: 7.5.
+func onEach(tasks float64) string {
+	if n := number(tasks); n != "1" {
+		return "each of " + n + " tasks"
+	}
+	return "1 task"
+}
+
+// messageWords writes a number of messages.
+func messageWords(n float64, one, more string) string {
+	if n == 1 {
+		return "1 message " + one
+	}
+	return number(n) + " messages " + more
+}
+
+// needed writes a need, which beyond maxCount is no number any more.
+func needed(v float64) string {
+	if v >= maxCount {
+		return "more than a million"
+	}
+	return strconv.FormatFloat(v, 'f', 2, 64)
+}
+
 // unitOf is what a predefined metric is in.
 func unitOf(predefined string) string {
 	switch predefined {

@@ -118,7 +118,7 @@ func (d *decider) brakePlacement() {
 		d.steps.To(most, history.TasksUnplaced, fmt.Sprintf("%s, %s: the count stays within one step (%s) of %s, at most %d",
 			plural(s.Running, of+"s", of), why, limitWords(by), taskWords(placed), most))
 	case d.fastest().count > most: // else the rate limit says so itself, and what of it is used
-		d.steps.To(most, history.ScaleOutRateLimit, fmt.Sprintf("at most %s are added to the %d that run, start or fit on instances on the way", limitWords(by), placed))
+		d.steps.To(most, history.ScaleOutRateLimit, fmt.Sprintf("%s, start or fit on instances on the way, and one step (%s) from there is %d", plural(placed, "task runs", "tasks run"), limitWords(by), step))
 	}
 }
 

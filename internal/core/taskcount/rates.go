@@ -58,7 +58,11 @@ type reach struct {
 
 // words tell the limit and what of it is used up: the net change the same way.
 func (r reach) words(done string, used int, undone string) string {
-	words := fmt.Sprintf("at most %s are %s", limitWords(r.by), done)
+	verb := "are"
+	if r.by.Tasks == 1 {
+		verb = "is"
+	}
+	words := fmt.Sprintf("at most %s %s %s", limitWords(r.by), verb, done)
 	if r.by.Tasks == 0 {
 		words += fmt.Sprintf(": %d of %d", allowance(r.by, r.start), r.start)
 	}

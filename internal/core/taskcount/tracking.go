@@ -46,8 +46,8 @@ func (e *eyes) track(p spec.Policy, target spec.TargetTracking) view {
 func (t tracker) words(p signal.Point, r Recommendation) string {
 	demand := "a demand of " + amount(float64(p.Value), r.Unit)
 	if r.Saturated {
-		return fmt.Sprintf("%s pinned at the %s, which hides demand: at least twice as many, %s, and the %s that %s needs at %s each",
-			plural(r.Tasks, "task is", "tasks are"), t.ceilingName(), needed(2*float64(p.Samples)), needed(t.need(p)), demand, amount(r.Target, r.Unit))
+		return fmt.Sprintf("%s pinned at the %s, which hides demand: at least twice as many (%s), and the %s that %s needs at %s each",
+			plural(r.Tasks, "task is", "tasks are"), t.ceilingName(), number(2*float64(p.Samples)), needed(t.need(p)), demand, amount(r.Target, r.Unit))
 	}
 	if p.Samples > 0 {
 		demand += fmt.Sprintf(" (%s on %s)", amount(float64(p.Value/p.Samples), r.Unit), onEach(float64(p.Samples)))

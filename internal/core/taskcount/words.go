@@ -29,10 +29,15 @@ func onEach(tasks float64) string {
 
 // messageWords writes a number of messages.
 func messageWords(n float64, one, more string) string {
-	if n == 1 {
-		return "1 message " + one
+	return plainly(n, "message "+one, "messages "+more)
+}
+
+// plainly writes a value with its verb.
+func plainly(v float64, one, more string) string {
+	if v == 1 {
+		return "1 " + one
 	}
-	return number(n) + " messages " + more
+	return number(v) + " " + more
 }
 
 // needed writes a need, which beyond maxCount is no number any more.
@@ -70,7 +75,7 @@ func clock(t time.Time) string { return t.UTC().Format("15:04:05Z") }
 
 func limitWords(l spec.RateLimit) string {
 	if l.Tasks > 0 {
-		return fmt.Sprintf("%d tasks in %s", l.Tasks, l.Period)
+		return taskWords(l.Tasks) + " in " + l.Period.String()
 	}
 	return fmt.Sprintf("%s %% in %s", number(l.Percent), l.Period)
 }

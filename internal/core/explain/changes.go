@@ -70,6 +70,7 @@ var changes = map[string]string{
 	history.RemovalBudget:        "the next period, or a larger removal budget",
 	history.InvalidPolicy:        "a policy without problems: trimtab policy check lists them",
 	history.MissingData:          "datapoints from every policy, without a gap over the window: nothing is removed without data",
+	history.RateNotLearnt:        "three periods in which every task has a message to work on, or processingTime in the policy",
 	history.DatapointAlreadyUsed: "the next datapoint, if that asks for another count as well",
 	history.StabilizationWindow:  "the end of the window, or a shorter one",
 	history.MinCapacity:          "a lower minimum",

@@ -48,6 +48,7 @@ const (
 
 	ForeignWriter        = "ForeignWriter"
 	MissingData          = "MissingData"
+	RateNotLearnt        = "RateNotLearnt"
 	DatapointAlreadyUsed = "DatapointAlreadyUsed"
 	StabilizationWindow  = "StabilizationWindow"
 	Activation           = "Activation"

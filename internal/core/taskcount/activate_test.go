@@ -166,7 +166,7 @@ func TestToZero(t *testing.T) {
 
 		{"a total of real zeros beside it", 1, off, func(in *taskcount.Input) { withSum(in, series(read(sum), 0, repeat(0, 10)...)) }, 0, true, ""},
 		{"a total that is not zero", 1, off, func(in *taskcount.Input) { withSum(in, series(read(sum), 0, append(repeat(0, 9), 0.1)...)) }, 1, false, ""},
-		{"a negative total is no zero", 1, off, func(in *taskcount.Input) { withSum(in, series(read(sum), 0, repeat(-1, 10)...)) }, 1, false, "does not report"},
+		{"a negative total is no zero", 1, off, func(in *taskcount.Input) { withSum(in, series(read(sum), 0, repeat(-1, 10)...)) }, 1, false, "a demand is not below 0"},
 		{"a total that publishes nothing", 1, off, func(in *taskcount.Input) { withSum(in, series(read(sum), 0)) }, 1, false, ""},
 		{"a total that was busy since", 1, off, func(in *taskcount.Input) { withSum(in, series(read(sum), 0, 0, 9, 0, 0)) }, 1, false, "had something to do"},
 

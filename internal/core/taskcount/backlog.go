@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
@@ -31,15 +32,16 @@ const (
 // worker is one backlog policy with what was read of its queue.
 type worker struct {
 	*eyes
-	b       spec.Backlog
-	sources spec.BacklogSources
-	period  time.Duration
-	backlog signal.Series
-	waiting []signal.Point
-	arrived []signal.Point
-	oldest  []signal.Point
-	rate    history.Rate // of one task, PerTask 0 where it is not known
-	queue   signal.Queue
+	b        spec.Backlog
+	sources  spec.BacklogSources
+	period   time.Duration
+	backlog  signal.Series
+	arrivals signal.Series
+	waiting  []signal.Point
+	arrived  []signal.Point
+	oldest   []signal.Point
+	rate     history.Rate // of one task, PerTask 0 where it is not known
+	queue    signal.Queue
 }
 
 // backlog gives what a queue asks for: the tasks that keep up with the arrivals
@@ -49,9 +51,7 @@ func (e *eyes) backlog(p spec.Policy, b spec.Backlog) view {
 	w := worker{eyes: e, b: b, sources: b.CloudWatch(), queue: e.queue(b.Queue)}
 	w.backlog, w.period = e.read(w.sources.Backlog), w.sources.Backlog.Period
 	arrivals := e.read(w.sources.Arrivals)
-	if w.backlog.Status == signal.Complete && arrivals.Status != signal.Complete {
-		w.backlog.Status, w.backlog.Why = arrivals.Status, "the arrivals: "+arrivals.Why
-	}
+	w.arrivals, w.backlog = arrivals, lacks(w.backlog, "the arrivals", arrivals)
 	w.waiting, w.arrived = e.closed(w.backlog), e.closed(arrivals)
 	if w.sources.OldestAge != nil {
 		w.oldest = e.closed(e.read(*w.sources.OldestAge))
@@ -64,6 +64,11 @@ func (e *eyes) backlog(p spec.Policy, b spec.Backlog) view {
 	}
 	w.see(&v)
 	w.spot(&v)
+	if r := &v.rec; r.Verdict == Steady && w.rate.PerTask <= 0 && (r.Waiting > 0 || r.Demand > 0) {
+		// There is data, and no count that follows from it: to keep the count that
+		// happens to be is no wish of the policy's.
+		v.unlearnt, r.Verdict = true, Unusable
+	}
 	return v
 }
 
@@ -73,23 +78,45 @@ func (e *eyes) queue(name string) signal.Queue {
 		switch {
 		case q.Name != name:
 		case q.Known() && e.now.Sub(q.At) > queueBelieved:
-			return signal.Queue{Name: name, Status: signal.Failed, Why: "it was read at " + clock(q.At)}
+			return signal.Queue{Name: name, Status: signal.Failed, Why: "the last answer is of " + clock(q.At)}
 		default:
 			return q
 		}
 	}
-	return signal.Queue{Name: name, Status: signal.Failed, Why: "it was not read"}
+	return signal.Queue{Name: name}
+}
+
+// queueWords tell what of the queue's own state is to be told beside silent
+// metrics, or what is to be repaired: while it cannot be read nothing wakes the
+// service at once and nothing proves that it may sleep.
+func (w worker) queueWords(silent bool) string {
+	switch q := w.queue; {
+	case w.b.Queue == "":
+		return ""
+	case q.Known() && silent:
+		return fmt.Sprintf("; the queue has %d visible, %d in flight and %d delayed at %s", q.Visible, q.InFlight, q.Delayed, clock(q.At))
+	case q.Known():
+		return ""
+	case q.Status != "":
+		return strings.TrimSuffix("; the queue's state could not be read: "+q.Why, ": ")
+	case silent:
+		return "; the queue's state was not read"
+	}
+	return ""
 }
 
 // see fills in what the metrics say.
 func (w worker) see(v *view) {
 	r, both := &v.rec, w.both()
-	reading := w.backlog.Judge(w.now, both)
+	reading := w.judge(w.backlog, both)
+	if a := w.arrivals.Judge(w.now, both); reading.Freshness == signal.Fresh && a.Freshness == signal.Missing {
+		reading = signal.Reading{Freshness: signal.Missing, Because: "the arrivals: " + a.Because}
+	}
 	if reading.Freshness != signal.Missing {
 		r.Datapoint, r.Demand, r.Waiting = reading.Point.Start, reading.Point.Samples, float64(reading.Point.Value)
 	}
 	if reading.Freshness != signal.Fresh {
-		r.Because = reading.Because
+		r.Because = reading.Because + w.queueWords(true)
 		return
 	}
 	newest := reading.Point.Start
@@ -102,7 +129,7 @@ func (w worker) see(v *view) {
 	// minutes late are one only where there is nothing better.
 	r.Idle = w.queue.Idle() || w.b.Queue == "" && reading.Point.Value == 0 && reading.Point.Samples == 0
 	r.verdict(w.in.Base)
-	r.Because = w.words(*r, known)
+	r.Because = w.words(reading.Point, *r, known) + w.queueWords(false)
 }
 
 // both gives the datapoints of which the backlog and the arrivals are known:
@@ -118,24 +145,41 @@ func (w worker) both() []signal.Point {
 			out = append(out, p)
 		}
 	}
-	return out
+	return amounts(out)
 }
 
-func (w worker) words(r Recommendation, ageKnown bool) string {
-	seen := fmt.Sprintf("%s messages wait and %s arrive a second", number(r.Waiting), number(float64(r.Demand)))
-	switch {
-	case !ageKnown:
+func (w worker) words(p signal.Point, r Recommendation, ageKnown bool) string {
+	seen := fmt.Sprintf("%s and %s a second", messageWords(r.Waiting, "waits", "wait"), plainly(float64(r.Demand), "arrives", "arrive"))
+	if !ageKnown {
 		seen += ", the age of the oldest is not known: no scale-in"
-	case r.OldestSeconds > w.maxAge().Seconds():
-		age := time.Duration(min(r.OldestSeconds, 1e9)) * time.Second
-		seen += fmt.Sprintf(", the oldest is %s old (limit %s)", age, spec.Duration(w.maxAge()))
 	}
-	if w.rate.PerTask <= 0 {
-		return seen + "; the rate of a task is not learnt yet: that needs three periods that begin and end with a message for each task"
+	sum := w.sum(p)
+	if w.rate.PerTask > 0 {
+		seen += fmt.Sprintf("; to wait at most %s they need %s tasks at %s each", w.b.AcceptableLatency, needed(sum), amount(w.rate.PerTask, r.Unit))
+		if ageKnown && r.OldestSeconds <= w.maxAge().Seconds() && r.Verdict == Steady {
+			seen += fmt.Sprintf(", within tolerance of %d", w.in.Base)
+		}
+	} else if p.Value > 0 || p.Samples > 0 {
+		seen += "; the rate of a task is not learnt yet: that needs three periods that begin and end with a message for each task, or processingTime in the policy"
 	}
-	words := fmt.Sprintf("%s; to wait at most %s they need %.2f tasks at %s each", seen, w.b.AcceptableLatency, r.Need, amount(w.rate.PerTask, r.Unit))
-	if r.Verdict == Steady {
-		words += fmt.Sprintf(", within tolerance of %d", w.in.Base)
+	if ageKnown && r.OldestSeconds > w.maxAge().Seconds() {
+		seen += "; " + w.ageWords(p, r.OldestSeconds, sum)
+	}
+	return seen
+}
+
+// ageWords tell what the age of the oldest message asks for, beside the sum.
+func (w worker) ageWords(p signal.Point, age, sum float64) string {
+	limit := w.maxAge()
+	words := fmt.Sprintf("the oldest is %s old, %s times maxAge (%s): no scale-in", spec.Duration(time.Duration(min(age, 1e9))*time.Second), number(age/limit.Seconds()), spec.Duration(limit))
+	n := w.countAt(p.Start.Add(w.period))
+	if float64(p.Value) < float64(n) {
+		return words + ", and no more tasks where fewer messages wait than there are tasks"
+	}
+	ratio := min(maxPoisonShare, age/limit.Seconds())
+	words += fmt.Sprintf(", and %s x %s are %s", taskWords(n), number(ratio), needed(float64(n)*ratio))
+	if w.rate.PerTask > 0 && float64(n)*ratio > maxPoisonShare*sum {
+		words += fmt.Sprintf(", of which at most twice the sum count: %s", needed(maxPoisonShare*sum))
 	}
 	return words
 }
@@ -155,10 +199,20 @@ func (w worker) age(p signal.Point) (seconds float64, known bool) {
 	if w.sources.OldestAge == nil || p.Value <= 0 {
 		return 0, true
 	}
-	if age, ok := pointAt(w.oldest, p.Start, w.period); ok {
-		return max(0, float64(age.Value)), true
+	if age, ok := pointAt(w.oldest, p.Start, w.period); ok && age.Value >= 0 {
+		return float64(age.Value), true
 	}
 	return 0, false
+}
+
+// sum is the tasks that keep up with the arrivals and work off what waits within
+// the acceptable latency, 0 while the rate is not known.
+func (w worker) sum(p signal.Point) float64 {
+	if w.rate.PerTask <= 0 {
+		return 0
+	}
+	waiting, arrivals := max(0, float64(p.Value)), max(0, float64(p.Samples))
+	return capped((arrivals + waiting/time.Duration(w.b.AcceptableLatency).Seconds()) / w.rate.PerTask)
 }
 
 // ask is what one closed datapoint asks for. While the rate is not known the
@@ -169,7 +223,7 @@ func (w worker) ask(p signal.Point, newest time.Time) ask {
 	a := ask{ago: newest.Sub(p.Start), count: w.in.Base, busy: p.Value != 0 || p.Samples != 0}
 	switch {
 	case w.rate.PerTask > 0:
-		a.need = capped((arrivals + waiting/time.Duration(w.b.AcceptableLatency).Seconds()) / w.rate.PerTask)
+		a.need = w.sum(p)
 		a.count = w.tolerated(a.need)
 	case waiting == 0 && arrivals == 0:
 		a.count = 0
@@ -228,8 +282,13 @@ func (w worker) spot(v *view) {
 		if n := ceil(need); n > max(w.in.Base, r.Count) {
 			r.Count, r.Need, r.Waiting, r.Verdict = n, need, float64(q.Visible), WantOut
 			r.Datapoint = q.At.Truncate(time.Minute)
-			r.Because = fmt.Sprintf("the queue holds %d messages at %s, ahead of its metrics", q.Visible, clock(q.At))
+			r.Because = fmt.Sprintf("the queue holds %s at %s, ahead of its metrics", plural(q.Visible, "message", "messages"), clock(q.At))
 		}
+	case w.in.Base == 0 && q.Visible == 0 && !q.Idle() && !usable:
+		// What is in flight or delayed cannot be taken: the state of the queue is known,
+		// and it starts nothing.
+		r.Verdict, r.Datapoint = Steady, q.At.Truncate(time.Minute)
+		r.Because += ": none can be taken yet"
 	}
 }
 

@@ -92,8 +92,8 @@ func TestBacklogSum(t *testing.T) {
 		{"past it: 10.504", row{arrivals: 2521}, 11, 2521.0 / 240},
 		{"tolerance in: 9", row{arrivals: 2160}, 10, 9},
 		{"past it: 8.996", row{arrivals: 2159}, 9, 2159.0 / 240},
-		{"a negative backlog is none", row{waiting: -100, arrivals: 2400}, 10, 10},
-		{"negative numbers need no task, and not fewer", row{waiting: -100, arrivals: -100}, 0, 0},
+		{"a negative backlog is no datapoint", row{waiting: -100, arrivals: 2400}, 10, 0},
+		{"nor are negative arrivals", row{waiting: 100, arrivals: -100}, 10, 0},
 		{"no arrivals known", row{waiting: 24000, arrivals: missing, age: 1}, 10, 0},
 		{"no backlog known", row{waiting: missing, arrivals: 24000, age: 1}, 10, 0},
 		{"infinite arrivals are no datapoint", row{arrivals: math.Inf(1)}, 10, 0},
@@ -134,7 +134,7 @@ func TestBacklogAgeGuard(t *testing.T) {
 		{"an age that is not known does not stop an out", row{waiting: 2400, arrivals: 2400, age: missing}, 0, 20},
 		{"SQS has no age of an empty queue", row{waiting: 0, arrivals: 600, age: missing}, 0, 3},
 		{"a message in flight alone holds nothing", row{waiting: 0, arrivals: 600, age: 1e6}, 0, 3},
-		{"a negative age is none", row{waiting: 600, arrivals: 600, age: -1}, 0, 5},
+		{"a negative age is not known", row{waiting: 600, arrivals: 600, age: -1}, 0, 10},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -442,8 +442,12 @@ func TestBacklogWords(t *testing.T) {
 	}{
 		{jobs(), row{waiting: 2400, arrivals: 1200, age: 90}, "2400 messages wait and 20 arrive a second; to wait at most 1m they need 15.00 tasks at 4 messages a second each"},
 		{jobs(), row{arrivals: 2400, age: 90}, "0 messages wait and 40 arrive a second; to wait at most 1m they need 10.00 tasks at 4 messages a second each, within tolerance of 10"},
-		{jobs(), row{waiting: 5, age: 9000}, "5 messages wait and 0 arrive a second, the oldest is 2h30m0s old (limit 2m); to wait at most 1m they need 0.02 tasks at 4 messages a second each, within tolerance of 10"},
-		{learning(), row{waiting: 5, age: 9}, "5 messages wait and 0 arrive a second; the rate of a task is not learnt yet: that needs three periods that begin and end with a message for each task"},
+		{jobs(), row{waiting: 5, age: 9000}, "5 messages wait and 0 arrive a second; to wait at most 1m they need 0.02 tasks at 4 messages a second each; the oldest is 2h30m old, 75 times maxAge (2m): no scale-in, and no more tasks where fewer messages wait than there are tasks"},
+		{jobs(), row{waiting: 60, arrivals: 600, age: 200}, "60 messages wait and 10 arrive a second; to wait at most 1m they need 2.75 tasks at 4 messages a second each; the oldest is 3m20s old, 1.67 times maxAge (2m): no scale-in, and 10 tasks x 1.67 are 16.67, of which at most twice the sum count: 5.50"},
+		{jobs(), row{waiting: 1200, arrivals: 1200, age: 150}, "1200 messages wait and 20 arrive a second; to wait at most 1m they need 10.00 tasks at 4 messages a second each; the oldest is 2m30s old, 1.25 times maxAge (2m): no scale-in, and 10 tasks x 1.25 are 12.50"},
+		{learning(), row{waiting: 60, age: 200}, "60 messages wait and 0 arrive a second; the rate of a task is not learnt yet: that needs three periods that begin and end with a message for each task, or processingTime in the policy; the oldest is 3m20s old, 1.67 times maxAge (2m): no scale-in, and 10 tasks x 1.67 are 16.67"},
+		{jobs(), row{waiting: 1, arrivals: 60, age: 9}, "1 message waits and 1 arrives a second; to wait at most 1m they need 0.25 tasks at 4 messages a second each"},
+		{learning(), row{waiting: 5, age: 9}, "5 messages wait and 0 arrive a second; the rate of a task is not learnt yet: that needs three periods that begin and end with a message for each task, or processingTime in the policy"},
 	} {
 		if got := decide(noon, given(10, tt.p, queueSeries(tt.p, settledLag, rows{tt.row})...)).Policies[0].Because; got != tt.want {
 			t.Errorf("got  %q\nwant %q", got, tt.want)

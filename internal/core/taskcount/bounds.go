@@ -150,8 +150,8 @@ func (d *decider) lift() {
 	case d.yielded:
 	case done >= most:
 		d.yielded = true
-		d.steps.To(max(n, base), history.ForeignWriter, fmt.Sprintf("%s is %d, but somebody else has set the count below it and it was lifted %d times in the last hour (repairsPerHour %d): find the other writer",
-			d.min.why, d.min.count, done, most))
+		d.steps.To(max(n, base), history.ForeignWriter, fmt.Sprintf("%s is %d, but somebody else has set the count below it and it was lifted %s in the last hour (repairsPerHour %d): find the other writer",
+			d.min.why, d.min.count, plural(done, "time", "times"), most))
 	default:
 		d.repaired = true
 		d.steps.To(d.min.count, d.min.rule, fmt.Sprintf("%d, which somebody else has set, is below %s, which is %d", base, d.min.why, d.min.count))

@@ -95,40 +95,74 @@ func (d *decider) freeze() {
 // throttle logic); between two of them the tasks that wait look as if they would start.
 const troubleFor = 30 * time.Minute
 
+// startsBelieved is how many tasks that have never run are taken for tasks that
+// will, whatever runs: one a minute that each take five minutes to start are no
+// sign that none does.
+const startsBelieved = 10
+
 // brakePlacement keeps the count within what is placed and one step more: where
 // tasks cannot be placed, or keep failing to start, more of them help nobody, and
 // a count that runs away from what runs cannot be brought down at once either.
+// Where all have a place the rate limits alone bind.
 func (d *decider) brakePlacement() {
-	if d.steps.Direction() != history.Out {
-		return
+	if d.steps.Direction() != history.Out || d.troubled() || !d.in.Acting {
+		return // in observe mode nobody is asked to place what would be ordered
 	}
+	placed, why := d.placed()
+	step, by := d.furthest(placed)
+	most := max(d.in.Base, step)
+	switch s := d.in.Service; {
+	case d.steps.Count() <= most:
+	case why != "":
+		of := fmt.Sprintf("of %d desired tasks run", s.Desired)
+		d.steps.To(most, history.TasksUnplaced, fmt.Sprintf("%s, %s: the count stays within one step (%s) of %s, at most %d",
+			plural(s.Running, of+"s", of), why, limitWords(by), taskWords(placed), most))
+	case d.fastest().count > most: // else the rate limit says so itself, and what of it is used
+		d.steps.To(most, history.ScaleOutRateLimit, fmt.Sprintf("%s, start or fit on instances on the way, and one step (%s) from there is %d", plural(placed, "task runs", "tasks run"), limitWords(by), step))
+	}
+}
+
+// troubled holds the count while ECS reports that it cannot place or start tasks.
+func (d *decider) troubled() bool {
 	s := d.in.Service
-	placed := s.Running + s.Pending + d.in.Coming
-	absent := s.Desired - placed
+	absent := s.Desired - s.Running - s.Pending - d.in.Coming
 	for _, t := range s.Troubles {
 		if age := d.now.Sub(t.At); age > troubleFor {
 			continue
 		}
 		switch {
 		case t.Kind == fleet.PlacementFailure && absent > 0:
-			d.steps.To(d.in.Base, history.TasksUnplaced, fmt.Sprintf("%d tasks have no place (%s at %s): more would wait beside them", absent, t.Words, clock(t.At)))
-			return
+			d.steps.To(d.in.Base, history.TasksUnplaced, fmt.Sprintf("%s no place (%s at %s): more would wait beside them", plural(absent, "task has", "tasks have"), t.Words, clock(t.At)))
+			return true
 		case t.Kind == fleet.StartImpaired && s.Running < s.Desired:
 			d.steps.To(d.in.Base, history.TasksUnplaced, fmt.Sprintf("%d of %d tasks run and new ones keep failing (%s at %s): more would fail beside them", s.Running, s.Desired, t.Words, clock(t.At)))
-			return
+			return true
 		}
 	}
-	if !d.in.Acting {
-		return // in observe mode nobody is asked to place what would be ordered
+	return false
+}
+
+// placed gives how many tasks a scale-out may count on, and why these are fewer
+// than are desired; no words where all have a place. Tasks that start and die
+// are PENDING too, so of what does not run only so much counts as one step adds,
+// as many as run, or startsBelieved. Without that, 5 tasks whose new ones all die
+// would become 20, 80, 320 and 500 in four minutes, long before ECS reports it.
+// While starts of the newest deployment fail in a row, none of them counts.
+func (d *decider) placed() (n int, why string) {
+	s := d.in.Service
+	starting := s.Pending + d.in.Coming
+	step, _ := d.furthest(s.Running)
+	believed := max(step-s.Running, s.Running, startsBelieved)
+	p, _ := s.Primary()
+	switch {
+	case p.Failed > 0 && s.Running < s.Desired:
+		return s.Running, fmt.Sprintf("and %s failed", plural(p.Failed, "start has", "starts have"))
+	case starting > believed:
+		return s.Running + believed, fmt.Sprintf("%d have not started yet, and of these %d count until more run", starting, believed)
+	case s.Running+starting < s.Desired:
+		return s.Running + starting, fmt.Sprintf("%d start or fit on instances on the way, and %s no place yet", starting, plural(s.Desired-s.Running-starting, "has", "have"))
 	}
-	step, by := d.furthest(placed)
-	switch most := max(d.in.Base, step); {
-	case d.steps.Count() <= most:
-	case absent > 0:
-		d.steps.To(most, history.TasksUnplaced, fmt.Sprintf("%d tasks run, start or are about to be placed: the count stays within one step of them", placed))
-	default: // all have a place, and the step is what limits
-		d.steps.To(most, history.ScaleOutRateLimit, "at most "+limitWords(by)+" are added")
-	}
+	return s.Running + starting, ""
 }
 
 // The share and the number of a fleet that must be sick before scale-in stops:

@@ -1,6 +1,7 @@
 package taskcount_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -270,6 +271,12 @@ func TestPlacementBrake(t *testing.T) {
 			f(in)
 		}
 	}
+	failed := func(n int, f func(*taskcount.Input)) func(*taskcount.Input) {
+		return func(in *taskcount.Input) {
+			in.Service.Deployments[0].Failed = n
+			f(in)
+		}
+	}
 	check(t, start, []guardCase{
 		{"all run: the rate is the step", placed(10, 0, 0), 30, history.ScaleOutRateLimit},
 		{"one is missing: one step of nine", placed(9, 0, 0), 29, history.TasksUnplaced},
@@ -290,6 +297,8 @@ func TestPlacementBrake(t *testing.T) {
 		{"none started half an hour ago", trouble(fleet.StartImpaired, 30*time.Minute, placed(9, 1, 0)), 10, history.TasksUnplaced},
 		{"longer ago", trouble(fleet.StartImpaired, 30*time.Minute+1, placed(9, 1, 0)), 30, history.ScaleOutRateLimit},
 		{"a trouble of another kind", trouble("steady", 0, placed(9, 1, 0)), 30, history.ScaleOutRateLimit},
+		{"a start has failed: what starts does not count", failed(1, placed(5, 5, 0)), 25, history.TasksUnplaced},
+		{"starts have failed, but all run", failed(7, placed(10, 0, 0)), 30, history.ScaleOutRateLimit},
 		{"a floor is lifted to all the same", func(in *taskcount.Input) {
 			placed(0, 0, 0)(in)
 			in.Policy.MinCapacity = 50
@@ -299,6 +308,83 @@ func TestPlacementBrake(t *testing.T) {
 			in.Signals = cpu(10, 0, repeat(20, 20)...)
 		}), 4, history.TargetTracking},
 	})
+}
+
+// churn evaluates every minute a service that needs 500 tasks, of which so many
+// run as started tells, and all others are PENDING; ECS reports no trouble. It
+// gives the counts until they no longer change.
+func churn(desired int, rates []spec.RateLimit, running func(minute, desired int) int) []int {
+	counts := []int{desired}
+	var h history.History
+	for m := range 30 {
+		now := noon.Add(time.Duration(m) * time.Minute)
+		in := on(fleet.EC2, input(desired, cpu(1, noon.Sub(now), 500*60)))
+		in.Policy.MaxCapacity, in.Policy.ScaleOut.RateLimits, in.History, in.Acting = 500, rates, h, true
+		in.Service.Running = min(desired, running(m, desired))
+		in.Service.Pending = desired - in.Service.Running
+		got, memory := taskcount.Decide(now, in)
+		if h = memory.History; got.Direction != history.Hold {
+			h = memory.After(history.Order{At: now, From: desired, To: got.Desired}, got.Marks)
+		}
+		if desired = got.Desired; desired != counts[len(counts)-1] {
+			counts = append(counts, desired)
+		}
+	}
+	return counts
+}
+
+// Tasks that start and die are PENDING between two tries, and ECS says so only
+// minutes later: of tasks that have never run no more than two steps are ordered.
+func TestTasksThatNeverStartDoNotRunAway(t *testing.T) {
+	t.Parallel()
+	never := func(_, _ int) int { return 5 }
+	before := map[int]int{}
+	healthy := func(m, desired int) int { // what was desired two minutes ago runs
+		before[m] = desired
+		return max(5, before[m-2])
+	}
+	for _, tt := range []struct {
+		name    string
+		rates   []spec.RateLimit
+		running func(m, desired int) int
+		want    []int
+	}{
+		{"by the default limits", nil, never, []int{5, 20, 80}},
+		{"by 4 tasks a minute", limits(tasks(4, time.Minute)), never, []int{5, 9, 13, 17, 19}},
+		{"a flash crowd whose tasks take two minutes", nil, healthy, []int{5, 20, 80, 320, 500}},
+		{"10 tasks a minute that take four", limits(tasks(10, time.Minute)), func(m, _ int) int { return 100 + 10*max(0, m-3) }, nil},
+	} {
+		from := 5
+		if tt.want == nil { // every minute brings its ten
+			from = 100
+			for n := 100; n <= 400; n += 10 {
+				tt.want = append(tt.want, n)
+			}
+		}
+		if got := churn(from, tt.rates, tt.running); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// The reason gives its numbers.
+func TestPlacementBrakeTellsItsNumbers(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		running, pending, failed int
+		want                     string
+	}{
+		{4, 2, 0, "4 of 20 desired tasks run, 2 start or fit on instances on the way, and 14 have no place yet: the count stays within one step (300 % in 1m) of 6 tasks, at most 24"},
+		{1, 19, 0, "1 of 20 desired tasks runs, 19 have not started yet, and of these 10 count until more run: the count stays within one step (300 % in 1m) of 11 tasks, at most 44"},
+		{19, 1, 1, "19 of 20 desired tasks run, and 1 start has failed: the count stays within one step (300 % in 1m) of 19 tasks, at most 76"},
+	} {
+		in := on(fleet.EC2, input(20, cpu(20, 0, 60000)))
+		in.Policy.MaxCapacity, in.Policy.ScaleOut.RateLimits, in.Acting = 5000, limits(percent(300, time.Minute)), true
+		in.Service.Running, in.Service.Pending, in.Service.Deployments[0].Failed = tt.running, tt.pending, tt.failed
+		if got := decide(noon, in); got.Reason != history.TasksUnplaced || got.Because != tt.want {
+			t.Errorf("got %s: %s\nwant %s", got.Reason, got.Because, tt.want)
+		}
+	}
 }
 
 // Of the three least counts each direction of Max and Min has its own step.

@@ -33,7 +33,7 @@ type twoWindows struct {
 func (e *eyes) concurrency(p spec.Policy, c spec.Concurrency) view {
 	m := c.Metric.CloudWatch("Sum")
 	series := e.read(m)
-	t := twoWindows{eyes: e, c: c, points: e.closed(series), period: m.Period, target: c.TargetPerTask * spec.DefaultUtilization, threshold: spec.DefaultPanicThreshold, up: spec.DefaultMaxUpRate, down: spec.DefaultMaxDownRate}
+	t := twoWindows{eyes: e, c: c, points: amounts(e.closed(series)), period: m.Period, target: c.TargetPerTask * spec.DefaultUtilization, threshold: spec.DefaultPanicThreshold, up: spec.DefaultMaxUpRate, down: spec.DefaultMaxDownRate}
 	t.stable, t.short = windows(c)
 	if c.TargetUtilization != nil {
 		t.target = c.TargetPerTask * float64(*c.TargetUtilization)
@@ -48,7 +48,7 @@ func (e *eyes) concurrency(p spec.Policy, c spec.Concurrency) view {
 	}
 	v := view{key: m.Key(), period: m.Period}
 	v.rec = Recommendation{Policy: p.Label(), Type: history.Concurrency, Verdict: Unusable, Count: e.in.Base, Target: t.target}
-	reading := series.Judge(e.now, t.points)
+	reading := e.judge(series, t.points)
 	r := &v.rec
 	if reading.Freshness != signal.Missing {
 		r.Datapoint, r.Demand = reading.Point.Start, reading.Point.Value
@@ -79,15 +79,33 @@ func (t twoWindows) see(v *view) {
 	s, _ := t.mean(n-1, t.stable)
 	r.Count, r.Need, r.Demand, r.Idle, r.Panicking = last.count, last.need, signal.Value(s), !last.busy, most > 0
 	r.verdict(t.in.Base)
-	r.Because = fmt.Sprintf("a mean of %s over %s needs %.2f tasks at %s each", number(s), spec.Duration(t.stable), s/t.target, number(t.target))
-	switch {
-	case r.Panicking:
+	if r.Panicking {
 		q, _ := t.mean(n-1, t.short)
 		r.Demand = signal.Value(max(s, q))
-		r.Because += fmt.Sprintf("; in panic since the last %s asked for %s times the tasks: at least %d", spec.Duration(t.short), number(t.threshold), most)
-	case r.Verdict == Steady:
-		r.Because += fmt.Sprintf(", within tolerance of %d", t.in.Base)
 	}
+	r.Because = t.words(*r, s, most, surges.since)
+}
+
+func (t twoWindows) words(r Recommendation, mean float64, most int, since time.Time) string {
+	need, newest := mean/t.target, len(t.points)-1
+	words := fmt.Sprintf("a mean of %s over %s needs %s tasks at %s each", number(mean), spec.Duration(t.stable), needed(need), number(t.target))
+	if r.Panicking {
+		return words + fmt.Sprintf("; in panic since %s, when the last %s asked for %s times the tasks or more: at least %d, the most since then", clock(since), spec.Duration(t.short), number(t.threshold), most)
+	}
+	ready := t.ready(t.points[newest])
+	switch clamped := t.clamped(need, ready); {
+	case clamped > need:
+		words += fmt.Sprintf(", and at least %s stay of %s (maxScaleDownRate %s)", number(clamped), taskWords(int(ready)), number(t.down))
+	case clamped < need:
+		words += fmt.Sprintf(", and at most %s follow on %s (maxScaleUpRate %s)", number(clamped), taskWords(int(ready)), number(t.up))
+	}
+	if _, whole := t.mean(newest, t.stable); !whole {
+		return words + ", but datapoints of the mean are missing: no scale-in"
+	}
+	if r.Verdict == Steady {
+		words += fmt.Sprintf(", within tolerance of %d", t.in.Base)
+	}
+	return words
 }
 
 // ask is what the datapoint at i asks for: in calm the mean over the stable
@@ -115,6 +133,8 @@ type surges struct {
 	t     twoWindows
 	from  int
 	mosts []int // by datapoint, nil while there is no panic
+	// since is the end of the datapoint that began the panic of the newest one.
+	since time.Time
 }
 
 // most gives the most that was asked for in the panic that the datapoint at i
@@ -148,6 +168,9 @@ func (s *surges) find(i int) {
 			last, most = time.Time{}, 0
 		}
 		if t.over(k) {
+			if last.IsZero() && to == len(t.points) {
+				s.since = t.end(k)
+			}
 			last = t.end(k)
 		}
 		if last.IsZero() {

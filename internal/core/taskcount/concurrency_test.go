@@ -80,7 +80,7 @@ func TestConcurrency(t *testing.T) {
 		{"half of 1 is none", flight(), 1, history.History{}, repeat(0, 6), 0, false},
 		{"a tenth of them", set(func(c *spec.Concurrency) { c.MaxScaleDownRate = 10 }), 10, history.History{}, repeat(0, 6), 1, false},
 
-		{"negative values count as none", flight(), 10, history.History{}, repeat(-100, 6), 5, false},
+		{"negative values are no datapoints", flight(), 10, history.History{}, repeat(-100, 6), 10, false},
 		{"infinite ones are no datapoints", flight(), 10, history.History{}, append(repeat(100, 5), math.Inf(1)), 10, false},
 		{"from zero it counts as from one", flight(), 0, history.History{}, repeat(15, 6), 2, true},
 		{"a lost datapoint is no lost minute", flight(), 10, history.History{}, []float64{50, missing, 50, missing, 50, 50}, 5, false},
@@ -136,11 +136,18 @@ func TestConcurrencyWords(t *testing.T) {
 	}{
 		{repeat(120, 6), "a mean of 120 over 1m needs 12.00 tasks at 10 each"},
 		{repeat(100, 6), "a mean of 100 over 1m needs 10.00 tasks at 10 each, within tolerance of 10"},
-		{append(repeat(100, 5), 250), "a mean of 125 over 1m needs 12.50 tasks at 10 each; in panic since the last 10s asked for 2 times the tasks: at least 25"},
+		{append(repeat(100, 5), 250), "a mean of 125 over 1m needs 12.50 tasks at 10 each; in panic since 12:00:00Z, when the last 10s asked for 2 times the tasks or more: at least 25, the most since then"},
+		{append(append(repeat(100, 3), 250), repeat(100, 3)...), "a mean of 125 over 1m needs 12.50 tasks at 10 each; in panic since 11:59:30Z, when the last 10s asked for 2 times the tasks or more: at least 25, the most since then"},
+		{repeat(40, 6), "a mean of 40 over 1m needs 4.00 tasks at 10 each, and at least 5 stay of 10 tasks (maxScaleDownRate 2)"},
 	} {
 		if got := decide(noon, given(10, spec.Policy{Concurrency: &c}, flightSeries(c, 0, tt.values...))).Policies[0].Because; got != tt.want {
 			t.Errorf("got  %q\nwant %q", got, tt.want)
 		}
+	}
+	c.StableWindow = new(spec.Duration(3 * time.Minute))
+	gap := "a mean of 40 over 3m needs 4.00 tasks at 10 each, and at least 5 stay of 10 tasks (maxScaleDownRate 2), but datapoints of the mean are missing: no scale-in"
+	if got := decide(noon, given(10, spec.Policy{Concurrency: &c}, flightSeries(c, 0, repeat(40, 6)...))).Policies[0].Because; got != gap {
+		t.Errorf("got  %q\nwant %q", got, gap)
 	}
 	if got := decide(noon, given(10, spec.Policy{Concurrency: &c})); got.Desired != 10 || got.Reason != history.MissingData {
 		t.Errorf("not read: got %d (%s), want a hold", got.Desired, got.Because)

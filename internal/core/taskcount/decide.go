@@ -3,7 +3,6 @@ package taskcount
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
@@ -18,6 +17,7 @@ func Decide(now time.Time, in Input) (Result, Memory) {
 	d.bound()
 	d.notice()
 	e := &eyes{now: now, in: d.in, out: d.out, sc: d.sc}
+	d.views = make([]view, 0, len(in.Policy.Policies))
 	for _, p := range in.Policy.Policies {
 		v := e.look(p)
 		d.asleep(&v)
@@ -30,7 +30,8 @@ func Decide(now time.Time, in Input) (Result, Memory) {
 		clause(d)
 	}
 	r := Result{
-		Live: in.Service.Desired, Base: in.Base, Running: in.Service.Running, Min: d.min.count, Max: d.max.count,
+		Policies: make([]Recommendation, 0, len(d.views)),
+		Live:     in.Service.Desired, Base: in.Base, Running: in.Service.Running, Min: d.min.count, Max: d.max.count,
 		Desired: d.steps.Count(), Direction: d.steps.Direction(), Wanted: wanted,
 	}
 	for _, v := range d.views {
@@ -114,63 +115,6 @@ func (d *decider) asleep(v *view) {
 	}
 }
 
-// combine takes out if any policy wants it, in only if all do.
-func (d *decider) combine() {
-	base := d.in.Base
-	out, in, least, usable, voters := base, -1, 0, 0, 0
-	allIn := false
-	rule, inRule := history.TargetTracking, history.TargetTracking
-	var because []string
-	for _, v := range d.views {
-		if v.votes() {
-			voters++
-			allIn = allIn || voters == 1
-		}
-		if v.rec.Verdict != Unusable {
-			usable++
-		} else if o := v.policy.OnMissingData; o != nil {
-			least = max(least, o.AtLeast)
-		}
-		switch {
-		case v.rec.Verdict == WantOut && v.rec.Count > out:
-			out, rule = v.rec.Count, v.rec.Type
-		case v.rec.Verdict == WantIn && v.votes() && v.rec.Count > in:
-			in, inRule = v.rec.Count, v.rec.Type
-		}
-		if v.votes() && v.rec.Verdict != WantIn {
-			allIn = false
-		}
-		because = append(because, v.rec.Policy+": "+v.rec.Because)
-	}
-	words := strings.Join(because, "; ")
-	switch {
-	case len(d.views) == 0:
-		d.steps.To(base, history.AlreadyAtDesiredCapacity, "the service has no scaling policy")
-	case usable == 0:
-		d.missing(max(least, d.in.Policy.OnMissingData.AtLeast), words)
-	case least > out:
-		d.steps.To(least, history.MissingData, fmt.Sprintf("no usable data of a policy whose onMissingData asks for at least %d: %s", least, words))
-	case out > base:
-		d.steps.To(out, rule, words)
-	case allIn && max(in, least) < base:
-		// A policy without data that has no part in scale-in may still ask for at least a count.
-		d.steps.To(max(in, least), inRule, words)
-	case usable < len(d.views):
-		d.steps.To(base, history.MissingData, "scale-in needs every policy: "+words)
-	default:
-		d.steps.To(base, history.AlreadyAtDesiredCapacity, words)
-	}
-}
-
-// missing holds where no policy has usable data, or scales out to at least n.
-func (d *decider) missing(n int, words string) {
-	if n > d.in.Base {
-		d.steps.To(n, history.MissingData, fmt.Sprintf("no usable data, onMissingData asks for at least %d: %s", n, words))
-		return
-	}
-	d.steps.To(d.in.Base, history.MissingData, "no usable data, hold: "+words)
-}
-
 // spent takes back what datapoints want that have grounded an order already.
 // Three copies of one alarm and two ticks see one datapoint and agree.
 func (d *decider) spent() {
@@ -201,9 +145,9 @@ func (d *decider) spent() {
 	}
 }
 
-// seen tells whether any policy has usable data.
+// seen tells whether any policy has data.
 func (d *decider) seen() bool {
-	return slices.ContainsFunc(d.views, func(v view) bool { return v.rec.Verdict != Unusable })
+	return slices.ContainsFunc(d.views, func(v view) bool { return !v.blind() })
 }
 
 // last lifts to the minimum whatever held before, since a service below its
@@ -241,7 +185,7 @@ func (d *decider) suspend() {
 func (d *decider) marks() []history.Mark {
 	var out []history.Mark
 	for _, v := range d.views {
-		if v.rec.Verdict != Unusable {
+		if !v.blind() {
 			out = append(out, history.Mark{Policy: v.key, Datapoint: v.rec.Datapoint})
 		}
 	}

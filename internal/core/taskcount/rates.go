@@ -22,39 +22,74 @@ func allowance(l spec.RateLimit, count int) int {
 // at the start of the period is the count now less what was ordered since.
 // In an hour in which orders were forgotten nothing is removed.
 func (d *decider) limitRate() {
-	base, n := d.in.Base, d.steps.Count()
-	switch d.steps.Direction() {
+	switch n := d.steps.Count(); d.steps.Direction() {
 	case history.Out:
-		best, by := d.selected(d.out, func(l spec.RateLimit, start int, _ bool) int { return start + allowance(l, start) }, 1)
-		if best = max(best, base); n > best {
-			d.steps.To(best, history.ScaleOutRateLimit, "at most "+limitWords(by)+" are added")
+		if r := d.fastest(); n > r.count {
+			d.steps.To(r.count, history.ScaleOutRateLimit, r.words("added", r.window.Added-r.window.Removed, "removed"))
 		}
 	case history.In:
-		best, by := d.selected(d.sc, func(l spec.RateLimit, start int, whole bool) int {
+		r := d.selected(d.sc, func(l spec.RateLimit, start int, whole bool) int {
 			if !whole {
-				return base
+				return d.in.Base
 			}
 			return start - allowance(l, start)
 		}, -1)
-		if best = min(best, base); n < best {
-			d.steps.To(best, history.ScaleInRateLimit, "at most "+limitWords(by)+" are removed")
+		if r.count = min(r.count, d.in.Base); n < r.count {
+			d.steps.To(r.count, history.ScaleInRateLimit, r.words("removed", r.window.Removed-r.window.Added, "added"))
 		}
 	case history.Hold:
 	}
 }
 
+// fastest is the furthest that the rate limits of scale-out allow.
+func (d *decider) fastest() reach {
+	r := d.selected(d.out, func(l spec.RateLimit, start int, _ bool) int { return start + allowance(l, start) }, 1)
+	r.count = max(r.count, d.in.Base)
+	return r
+}
+
+// reach is the count that a rate limit allows, and what was ordered in its period.
+type reach struct {
+	count  int
+	by     spec.RateLimit
+	start  int
+	window history.Window
+}
+
+// words tell the limit and what of it is used up: the net change the same way.
+func (r reach) words(done string, used int, undone string) string {
+	verb := "are"
+	if r.by.Tasks == 1 {
+		verb = "is"
+	}
+	words := fmt.Sprintf("at most %s %s %s", limitWords(r.by), verb, done)
+	if r.by.Tasks == 0 {
+		words += fmt.Sprintf(": %d of %d", allowance(r.by, r.start), r.start)
+	}
+	switch {
+	case !r.window.Whole:
+		words += ", and what was ordered in that time is not all known"
+	case used > 0:
+		words += fmt.Sprintf(", and %s %s already", plural(used, "was", "were"), done)
+	case used < 0:
+		words += fmt.Sprintf(", and %s %s in that time", plural(-used, "was", "were"), undone)
+	}
+	return words
+}
+
 // selected gives the furthest count that the selected rate limit allows: Max is
 // the most permissive of them, Min the least. sign is 1 for out and -1 for in.
-func (d *decider) selected(r spec.Resolved, reach func(l spec.RateLimit, start int, whole bool) int, sign int) (best int, by spec.RateLimit) {
+func (d *decider) selected(r spec.Resolved, allows func(l spec.RateLimit, start int, whole bool) int, sign int) (best reach) {
 	for i, l := range r.RateLimits {
 		w := d.in.History.Window(d.now, time.Duration(l.Period), d.in.Base)
-		n := reach(l, d.in.Base-w.Added+w.Removed, w.Whole)
-		further := sign*n > sign*best
-		if i == 0 || further != (r.SelectPolicy == spec.SelectMin) && n != best {
-			best, by = n, l
+		start := d.in.Base - w.Added + w.Removed
+		n := allows(l, start, w.Whole)
+		further := sign*n > sign*best.count
+		if i == 0 || further != (r.SelectPolicy == spec.SelectMin) && n != best.count {
+			best = reach{count: n, by: l, start: start, window: w}
 		}
 	}
-	return best, by
+	return best
 }
 
 // furthest is one step of scale-out from a count, by the rate limits alone.
@@ -66,13 +101,6 @@ func (d *decider) furthest(count int) (best int, by spec.RateLimit) {
 		}
 	}
 	return best, by
-}
-
-func limitWords(l spec.RateLimit) string {
-	if l.Tasks > 0 {
-		return fmt.Sprintf("%d tasks in %s", l.Tasks, l.Period)
-	}
-	return fmt.Sprintf("%s %% in %s", number(l.Percent), l.Period)
 }
 
 // budgetRemovals bounds what is removed in a period whatever asks for it: every
@@ -92,7 +120,18 @@ func (d *decider) budgetRemovals() {
 			left = 0
 		}
 		if n := d.in.Base - max(0, left); d.steps.Count() < n {
-			d.steps.To(n, history.RemovalBudget, fmt.Sprintf("at most %s are removed whatever asks for it, of the %d at its start %d are gone", limitWords(l), start, w.Removed))
+			d.steps.To(n, history.RemovalBudget, budgetWords(l, start, w))
 		}
 	}
+}
+
+func budgetWords(l spec.RateLimit, start int, w history.Window) string {
+	words := fmt.Sprintf("whatever asks for it, the removal budget of the last %s is %s", l.Period, taskWords(allowance(l, start)))
+	if l.Tasks == 0 {
+		words += fmt.Sprintf(" (%s %% of the %d at its start)", number(l.Percent), start)
+	}
+	if !w.Whole {
+		return words + ", and what was ordered in that time is not all known"
+	}
+	return words + fmt.Sprintf(", less %d removed already", w.Removed)
 }

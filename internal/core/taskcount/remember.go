@@ -121,8 +121,8 @@ func (d *decider) settle() {
 	}
 	last, _ := d.in.History.Last()
 	d.repaired = false
-	d.steps.To(d.in.Base, history.OrderInFlight, fmt.Sprintf("ECS still shows the %d tasks from before the order to %d at %s: wait until it shows that, at most %s",
-		last.From, last.To, clock(last.At), spec.Duration(settlesIn)))
+	d.steps.To(d.in.Base, history.OrderInFlight, fmt.Sprintf("ECS still shows the %s from before the order to %d at %s: wait until it shows that, at most %s",
+		taskWords(last.From), last.To, clock(last.At), spec.Duration(settlesIn)))
 }
 
 // remember gives the history with what this look has taught: foreign counts,

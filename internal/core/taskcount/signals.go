@@ -1,8 +1,10 @@
 package taskcount
 
 import (
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -127,13 +129,50 @@ type tally struct {
 	each   float64
 }
 
-// read gives the series of a metric; one that is not there failed.
+// read gives the series of a metric; one that is not there has no status.
 func (e *eyes) read(m signal.Metric) signal.Series {
 	got, ok := e.in.find(m)
 	if !ok {
-		return signal.Series{Metric: m, Status: signal.Failed, Why: "it was not read"}
+		return signal.Series{Metric: m}
 	}
 	return got
+}
+
+// lacks gives a series the status of another one that it needs, and says so.
+func lacks(s signal.Series, name string, other signal.Series) signal.Series {
+	if s.Status == signal.Complete && other.Status != signal.Complete {
+		s.Status, s.Why = other.Status, strings.TrimSuffix(name+": "+other.Why, ": ")
+		if s.Status == "" {
+			s.Status, s.Why = signal.Failed, "without "+name+", which was not read"
+		}
+	}
+	return s
+}
+
+// amounts leaves out the points below 0: a total or an average of demand has none,
+// so one that is there was not understood, like one that is not a number. The
+// newest stays, for judge to name it.
+func amounts(points []signal.Point) []signal.Point {
+	n := len(points) - 1
+	for i := range n {
+		if below(&points[i]) { // not a copy: of 500 services these are half a million
+			return append(slices.DeleteFunc(slices.Clone(points[:n]), func(p signal.Point) bool { return below(&p) }), points[n])
+		}
+	}
+	return points
+}
+
+func below(p *signal.Point) bool { return p.Value < 0 || p.Samples < 0 }
+
+// judge is Series.Judge for a demand: where the newest is below 0 nothing can be
+// said. Taken for a demand of 0 it would empty the service.
+func (e *eyes) judge(s signal.Series, points []signal.Point) signal.Reading {
+	r := s.Judge(e.now, points)
+	if r.Freshness == signal.Fresh && below(&r.Point) {
+		value := min(r.Point.Value, r.Point.Samples)
+		return signal.Reading{Freshness: signal.Missing, Because: fmt.Sprintf("the newest datapoint, of %s, is %s, and a demand is not below 0", clock(r.Point.Start), number(float64(value)))}
+	}
+	return r
 }
 
 func (in Input) find(m signal.Metric) (signal.Series, bool) {
@@ -249,59 +288,69 @@ func samplesPerTask(period time.Duration, seconds int) float64 {
 // Value is the total in the metric's unit, Samples the tasks that produced it (0
 // beside a total, unless the tasks are to be counted). A datapoint without its
 // count is left out, since its demand is not known: the same minute cannot be
-// guessed from now. The points are the closed ones, oldest first. hidden tells
-// whether a datapoint hides demand, and is left as it is.
-func (e *eyes) loads(src spec.Source, counted bool, hidden func(signal.Point) bool) signal.Series {
-	out := e.read(src.Metric)
+// guessed from now. The points are the closed ones, oldest first; the series is
+// what was read. hidden tells whether a datapoint hides demand, and is left as it
+// is.
+func (e *eyes) loads(src spec.Source, counted bool, hidden func(signal.Point) bool) (signal.Series, []signal.Point) {
+	read := e.read(src.Metric)
 	if src.Metric.Period == 0 { // a policy that names no metric: Validate says so
-		return signal.Series{Metric: src.Metric, Status: signal.Failed, Why: "it is not named"}
+		return signal.Series{Metric: src.Metric, Status: signal.Failed, Why: "it is not named"}, nil
 	}
-	points := e.closed(out)
-	var tasks tally
-	counted = counted || !src.Total
-	if !src.Samples && counted {
-		tasks = e.running()
-		if out.Status == signal.Complete && tasks.series.Status != signal.Complete {
-			out.Status, out.Why = tasks.series.Status, "the running task count: "+tasks.series.Why
+	points := e.closed(read)
+	if src.Samples {
+		return read, e.sampled(src.Metric, points, hidden)
+	}
+	if counted = counted || !src.Total; counted {
+		tasks := e.running()
+		return lacks(read, "the running task count", tasks.series), tasks.over(points, src)
+	}
+	if slices.ContainsFunc(points, func(p signal.Point) bool { return p.Samples != 0 }) {
+		points = slices.Clone(points)
+		for i := range points {
+			points[i].Samples = 0
 		}
 	}
-	each := samplesPerTask(src.Metric.Period, e.in.Service.CPUSeconds)
-	if src.Metric.Name == "MemoryUtilization" {
-		each = samplesPerTask(src.Metric.Period, e.in.Service.MemorySeconds)
-	}
-	if !counted && !slices.ContainsFunc(points, func(p signal.Point) bool { return p.Samples != 0 }) {
-		out.Points = points
-		return out
+	return read, points
+}
+
+// sampled gives the load of points that came with their SampleCount.
+func (e *eyes) sampled(m signal.Metric, points []signal.Point, hidden func(signal.Point) bool) []signal.Point {
+	each := samplesPerTask(m.Period, e.in.Service.CPUSeconds)
+	if m.Name == "MemoryUtilization" {
+		each = samplesPerTask(m.Period, e.in.Service.MemorySeconds)
 	}
 	kept := make([]signal.Point, 0, len(points))
 	var before signal.Point
 	for _, p := range points {
-		read := p
-		switch {
-		case src.Samples:
-			if e.in.Service.MonitoringUnknown != "" {
-				each = e.guessed(src.Metric.Period, p.Start, float64(p.Samples))
-			}
-			p.Value, p.Samples = p.Value/signal.Value(each), p.Samples/signal.Value(each)
-			if read = p; !hidden(p) {
-				p = carried(p, before, src.Metric.Period)
-			}
-		case !counted:
-			p.Samples = 0
-		default:
-			p.Samples = signal.Value(tasks.at(p.Start, src.Metric.Period))
-			if !src.Total {
-				p.Value *= p.Samples
-			}
+		if e.in.Service.MonitoringUnknown != "" {
+			each = e.guessed(m.Period, p.Start, float64(p.Samples))
 		}
-		if counted && p.Samples <= 0 {
+		p.Value, p.Samples = p.Value/signal.Value(each), p.Samples/signal.Value(each)
+		read := p
+		if !hidden(p) {
+			p = carried(p, before, m.Period)
+		}
+		if p.Samples > 0 {
+			before = read
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+// over gives the load of points by the tasks that ran in each.
+func (t tally) over(points []signal.Point, src spec.Source) []signal.Point {
+	kept := make([]signal.Point, 0, len(points))
+	for _, p := range points {
+		if p.Samples = signal.Value(t.at(p.Start, src.Metric.Period)); p.Samples <= 0 {
 			continue
 		}
-		before = read
+		if !src.Total {
+			p.Value *= p.Samples
+		}
 		kept = append(kept, p)
 	}
-	out.Points = kept
-	return out
+	return kept
 }
 
 // carried gives the datapoint of a period in which tasks joined with the mean
@@ -319,8 +368,9 @@ func carried(p, before signal.Point, period time.Duration) signal.Point {
 	return p
 }
 
-// maxCount keeps the conversion from float64 within an int whatever a metric says.
-const maxCount = 1 << 30
+// maxCount keeps a count one that can be read whatever a metric says: ECS runs at
+// most 5,000 tasks of a service.
+const maxCount = 1_000_000
 
 // ceil rounds a need up to whole tasks. The small allowance keeps a need of
 // 6.0000000001, the residue of adding floats, at 6.

@@ -73,7 +73,7 @@ func (d *decider) highest(w time.Duration, whole bool) (high peak, ok bool) {
 		if whole && p.absent > 0 {
 			seen := time.Duration(p.of) * max(v.period, time.Minute)
 			d.steps.To(d.in.Base, history.MissingData,
-				fmt.Sprintf("%d of the %d datapoints of %s in the last %s are missing: scale-in needs them all", p.absent, p.of, v.rec.Policy, spec.Duration(seen)))
+				fmt.Sprintf("%s of the %d datapoints of %s in the last %s: scale-in needs them all", plural(p.absent, "is missing", "are missing"), p.of, v.rec.Policy, spec.Duration(seen)))
 			return peak{}, false
 		}
 		high.count, high.need = max(high.count, p.count), max(high.need, p.need)
@@ -104,8 +104,8 @@ func (d *decider) guardFlapping() {
 	high, _ := d.highest(d.sc.StabilizationWindow, false)
 	most := (1 + d.out.Tolerance) * (1 - d.sc.Tolerance)
 	if n := min(ceil(high.need/most), d.guarded()); n > d.steps.Count() {
-		d.steps.To(n, history.AnticipatedFlapping, fmt.Sprintf("%d tasks would carry %.0f %% of the target each, within %s of where scale-out begins",
-			d.steps.Count(), 100*high.need/float64(d.steps.Count()), spec.Percent(d.sc.Tolerance)))
+		d.steps.To(n, history.AnticipatedFlapping, fmt.Sprintf("%s would carry %.0f %% of the target each, within %s of where scale-out begins",
+			taskWords(d.steps.Count()), 100*high.need/float64(d.steps.Count()), spec.Percent(d.sc.Tolerance)))
 	}
 	d.anticipate()
 }
@@ -143,6 +143,6 @@ func (d *decider) budgetFlapping() {
 	}
 	whole := d.in.History.Window(d.now, period, d.in.Base).Whole
 	if n := d.in.History.Reversals(d.now.Add(-period)); n >= d.sc.FlapBudget.Reversals || !whole {
-		d.keep(history.FlapBudget, fmt.Sprintf("%d scale-ins have undone a scale-out in the last %s, and the budget is %d", n, spec.Duration(period), d.sc.FlapBudget.Reversals))
+		d.keep(history.FlapBudget, fmt.Sprintf("%s undone a scale-out in the last %s, and the budget is %d", plural(n, "scale-in has", "scale-ins have"), spec.Duration(period), d.sc.FlapBudget.Reversals))
 	}
 }

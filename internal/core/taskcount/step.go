@@ -3,6 +3,7 @@ package taskcount
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
@@ -16,22 +17,21 @@ import (
 // has a value for each: the average of ECS, the requests per target.
 func (e *eyes) step(p spec.Policy, s spec.StepScaling) view {
 	src := s.CloudWatch(e.in.Key)
-	loads := e.loads(src, true, func(signal.Point) bool { return false })
+	loads, points := e.loads(src, true, func(signal.Point) bool { return false })
 	v := view{key: loads.Metric.Key(), period: loads.Metric.Period}
 	v.rec = Recommendation{Policy: p.Label(), Type: history.StepScaling, Verdict: Unusable, Count: e.in.Base, Target: s.Threshold, Unit: unitOf(s.PredefinedMetric)}
-	value := func(p signal.Point) float64 { return float64(p.Value / p.Samples) }
-	r, reading := &v.rec, loads.Judge(e.now, loads.Points)
+	r, reading := &v.rec, loads.Judge(e.now, points)
 	if reading.Freshness != signal.Missing {
-		r.Datapoint, r.Demand, r.Tasks = reading.Point.Start, signal.Value(value(reading.Point)), int(reading.Point.Samples)
+		r.Datapoint, r.Demand, r.Tasks = reading.Point.Start, signal.Value(perTaskOf(reading.Point)), int(reading.Point.Samples)
 	}
 	if reading.Freshness != signal.Fresh {
 		r.Because = reading.Because
 		return v
 	}
 	outAt, newest := outThreshold(s), reading.Point.Start
-	v.points, v.ask = len(loads.Points), func(i int) ask {
-		p := loads.Points[i]
-		a := ask{ago: newest.Sub(p.Start), count: e.stepped(s, loads, i, value), busy: p.Value != 0}
+	v.points, v.ask = len(points), func(i int) ask {
+		p := points[i]
+		a := ask{ago: newest.Sub(p.Start), count: e.stepped(s, points[:i+1], loads.Metric.Period), busy: p.Value != 0}
 		if (src.Samples || src.Total) && outAt > 0 {
 			a.need = capped(max(0, float64(p.Value)) / outAt)
 		}
@@ -40,48 +40,74 @@ func (e *eyes) step(p spec.Policy, s spec.StepScaling) view {
 	last := v.ask(v.points - 1)
 	r.Count, r.Need = last.count, last.need
 	r.verdict(e.in.Base)
-	r.Because = e.stepWords(s, reading.Point, value(reading.Point), r.Unit, r.Count)
+	r.Because = e.stepWords(s, points, loads.Metric.Period, r.Unit)
 	return v
 }
 
-func (e *eyes) stepWords(s spec.StepScaling, p signal.Point, value float64, unit string, count int) string {
+// perTaskOf is the metric itself: the load over the tasks that produced it.
+func perTaskOf(p signal.Point) float64 { return float64(p.Value / p.Samples) }
+
+func (e *eyes) stepWords(s spec.StepScaling, points []signal.Point, period time.Duration, unit string) string {
+	p := points[len(points)-1]
+	value := perTaskOf(p)
 	d, side := value-s.Threshold, "above"
 	if d < 0 {
 		side = "below"
 	}
 	words := fmt.Sprintf("%s is %s %s the threshold of %s", amount(value, unit), amount(math.Abs(d), unit), side, amount(s.Threshold, unit))
 	a, ok := stepOf(s, distance(value, s.Threshold))
-	switch {
-	case !ok:
+	if !ok {
 		return words + ", where there is no step"
-	case count == e.in.Base:
-		return fmt.Sprintf("%s: %s %d of %s running tasks changes nothing", words, s.AdjustmentType, a.ScalingAdjustment, number(float64(p.Samples)))
 	}
-	return fmt.Sprintf("%s: %s %d of %s running tasks", words, s.AdjustmentType, a.ScalingAdjustment, number(float64(p.Samples)))
+	row, want, way := e.row(s, points, period)
+	running := plural(int(math.Round(float64(p.Samples))), "running task", "running tasks")
+	switch s.AdjustmentType {
+	case spec.ExactCapacity:
+		words += ": the step is to " + taskWords(want)
+	case spec.PercentChangeInCapacity:
+		words += fmt.Sprintf(": the step of %+d %% makes %d of %s", a.ScalingAdjustment, want, running)
+	default:
+		words += fmt.Sprintf(": the step of %+d makes %d of %s", a.ScalingAdjustment, want, running)
+	}
+	switch {
+	case way == history.Hold:
+	case row < s.EvaluationPeriods:
+		words += fmt.Sprintf(", but %d datapoints in a row must ask for that (evaluationPeriods), and %s", s.EvaluationPeriods, plural(row, "does", "do"))
+	case history.Toward(e.in.Base, want) != way:
+		words += fmt.Sprintf(", which changes nothing at the %d desired", e.in.Base)
+	}
+	return words
 }
 
-// stepped is the count that the datapoint at i asks for. All of the evaluation
+// stepped is the count that the last datapoint asks for. All of the evaluation
 // periods up to it must fall into steps of one direction; it selects the step.
-func (e *eyes) stepped(s spec.StepScaling, loads signal.Series, i int, value func(signal.Point) float64) int {
-	base := e.in.Base
-	want, way := e.adjusted(s, distance(value(loads.Points[i]), s.Threshold), loads.Points[i].Samples)
-	for k := 1; k < max(1, s.EvaluationPeriods); k++ {
-		if i-k < 0 || !loads.Points[i-k].Start.Equal(loads.Points[i-k+1].Start.Add(-loads.Metric.Period)) {
-			return base
-		}
-		p := loads.Points[i-k]
-		if _, before := e.adjusted(s, distance(value(p), s.Threshold), p.Samples); before != way {
-			return base
-		}
-	}
-	switch way {
-	case history.Out:
+func (e *eyes) stepped(s spec.StepScaling, points []signal.Point, period time.Duration) int {
+	row, want, way := e.row(s, points, period)
+	switch base := e.in.Base; {
+	case row < s.EvaluationPeriods || way == history.Hold:
+		return base
+	case way == history.Out:
 		return max(base, want)
-	case history.In:
+	default:
 		return min(base, want)
-	case history.Hold:
 	}
-	return base
+}
+
+// row gives the count and the direction of the last datapoint's step, and how many
+// datapoints in a row, as far as the evaluation periods, fall into steps of it.
+func (e *eyes) row(s spec.StepScaling, points []signal.Point, period time.Duration) (row, want int, way history.Direction) {
+	i := len(points) - 1
+	want, way = e.adjusted(s, distance(perTaskOf(points[i]), s.Threshold), points[i].Samples)
+	for row = 1; row < s.EvaluationPeriods && row <= i; row++ {
+		p := points[i-row]
+		if !p.Start.Equal(points[i-row+1].Start.Add(-period)) {
+			break
+		}
+		if _, before := e.adjusted(s, distance(perTaskOf(p), s.Threshold), p.Samples); before != way {
+			break
+		}
+	}
+	return row, want, way
 }
 
 // adjusted applies the step that a distance from the threshold falls into to

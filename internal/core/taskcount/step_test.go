@@ -219,13 +219,34 @@ func TestStepWords(t *testing.T) {
 		cpu  float64
 		want string
 	}{
-		{75, "75 % is 25 % above the threshold of 50 %: ChangeInCapacity 3 of 10 running tasks"},
-		{50, "50 % is 0 % above the threshold of 50 %: ChangeInCapacity 0 of 10 running tasks changes nothing"},
-		{35, "35 % is 15 % below the threshold of 50 %: ChangeInCapacity -2 of 10 running tasks"},
+		{75, "75 % is 25 % above the threshold of 50 %: the step of +3 makes 13 of 10 running tasks"},
+		{50, "50 % is 0 % above the threshold of 50 %: the step of +0 makes 10 of 10 running tasks"},
+		{35, "35 % is 15 % below the threshold of 50 %: the step of -2 makes 8 of 10 running tasks"},
 		{20, "20 % is 30 % below the threshold of 50 %, where there is no step"},
 	} {
 		if got := decide(noon, given(10, p, cpu(10, settledLag, tt.cpu)...)).Policies[0].Because; got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+	row := both(spec.PercentChangeInCapacity, -30, -10, 10, 30)
+	row.StepScaling.EvaluationPeriods = 3
+	exact := cpuStep(spec.ExactCapacity, 50, stepAt(0, math.Inf(1), 12))
+	for _, tt := range []struct {
+		p     spec.Policy
+		base  int
+		tasks int
+		cpu   []float64
+		want  string
+	}{
+		{row, 10, 10, []float64{40, 75, 75}, "75 % is 25 % above the threshold of 50 %: the step of +30 % makes 13 of 10 running tasks, but 3 datapoints in a row must ask for that (evaluationPeriods), and 2 do"},
+		{row, 10, 10, []float64{75, 40, 75}, "75 % is 25 % above the threshold of 50 %: the step of +30 % makes 13 of 10 running tasks, but 3 datapoints in a row must ask for that (evaluationPeriods), and 1 does"},
+		{row, 10, 10, []float64{75, 75, 75}, "75 % is 25 % above the threshold of 50 %: the step of +30 % makes 13 of 10 running tasks"},
+		{row, 10, 1, []float64{75, 75, 75}, "75 % is 25 % above the threshold of 50 %: the step of +30 % makes 2 of 1 running task, which changes nothing at the 10 desired"},
+		{exact, 10, 10, []float64{75}, "75 % is 25 % above the threshold of 50 %: the step is to 12 tasks"},
+		{exact, 12, 12, []float64{75}, "75 % is 25 % above the threshold of 50 %: the step is to 12 tasks"},
+	} {
+		if got := decide(noon, given(tt.base, tt.p, cpu(tt.tasks, settledLag, tt.cpu...)...)).Policies[0].Because; got != tt.want {
+			t.Errorf("got %q\nwant %q", got, tt.want)
 		}
 	}
 	var none signal.Series

@@ -2,8 +2,6 @@ package taskcount
 
 import (
 	"fmt"
-	"math"
-	"strconv"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -22,10 +20,11 @@ type tracker struct {
 // track gives what a target tracking policy asks for: tasks = demand / target.
 func (e *eyes) track(p spec.Policy, target spec.TargetTracking) view {
 	t := tracker{eyes: e, target: target, source: target.CloudWatch(e.in.Key)}
-	loads := e.loads(t.source, false, t.pinned)
+	loads, points := e.loads(t.source, false, t.pinned)
+	points = amounts(points)
 	v := view{key: loads.Metric.Key(), period: loads.Metric.Period}
 	v.rec = Recommendation{Policy: p.Label(), Type: history.TargetTracking, Verdict: Unusable, Count: e.in.Base, Target: t.perTask(), Unit: unitOf(target.PredefinedMetric)}
-	reading := loads.Judge(e.now, loads.Points)
+	reading := e.judge(loads, points)
 	r := &v.rec
 	if reading.Freshness != signal.Missing {
 		r.Datapoint, r.Demand, r.Tasks = reading.Point.Start, reading.Point.Value, int(reading.Point.Samples)
@@ -35,7 +34,7 @@ func (e *eyes) track(p spec.Policy, target spec.TargetTracking) view {
 		return v
 	}
 	newest := reading.Point.Start
-	v.points, v.ask = len(loads.Points), func(i int) ask { return t.ask(loads.Points[i], newest) }
+	v.points, v.ask = len(points), func(i int) ask { return t.ask(points[i], newest) }
 	last := v.ask(v.points - 1)
 	r.Count, r.Need, r.Saturated = last.count, last.need, t.pinned(reading.Point)
 	r.Idle = t.source.Total && reading.Point.Value == 0
@@ -45,14 +44,15 @@ func (e *eyes) track(p spec.Policy, target spec.TargetTracking) view {
 }
 
 func (t tracker) words(p signal.Point, r Recommendation) string {
-	if r.Saturated {
-		return fmt.Sprintf("%d tasks are pinned at their %s, which hides demand: at least twice as many", r.Tasks, t.ceilingName())
-	}
 	demand := "a demand of " + amount(float64(p.Value), r.Unit)
-	if p.Samples > 0 {
-		demand += fmt.Sprintf(" (%s on each of %s tasks)", amount(float64(p.Value/p.Samples), r.Unit), number(float64(p.Samples)))
+	if r.Saturated {
+		return fmt.Sprintf("%s pinned at the %s, which hides demand: at least twice as many (%s), and the %s that %s needs at %s each",
+			plural(r.Tasks, "task is", "tasks are"), t.ceilingName(), number(2*float64(p.Samples)), needed(t.need(p)), demand, amount(r.Target, r.Unit))
 	}
-	words := fmt.Sprintf("%s needs %.2f tasks at %s each", demand, r.Need, amount(r.Target, r.Unit))
+	if p.Samples > 0 {
+		demand += fmt.Sprintf(" (%s on %s)", amount(float64(p.Value/p.Samples), r.Unit), onEach(float64(p.Samples)))
+	}
+	words := fmt.Sprintf("%s needs %s tasks at %s each", demand, needed(r.Need), amount(r.Target, r.Unit))
 	if r.Verdict == Steady {
 		words += fmt.Sprintf(", within tolerance of %d", t.in.Base)
 	}
@@ -74,10 +74,13 @@ func (t tracker) perTask() float64 {
 	return t.target.TargetValue
 }
 
+// need is the tasks that a demand needs, before rounding.
+func (t tracker) need(p signal.Point) float64 { return capped(max(0, float64(p.Value)) / t.perTask()) }
+
 // ask is what one closed datapoint asks for.
 func (t tracker) ask(p signal.Point, newest time.Time) ask {
 	ago := newest.Sub(p.Start)
-	need := capped(max(0, float64(p.Value)) / t.perTask())
+	need := t.need(p)
 	if t.pinned(p) {
 		// At least twice the tasks that were pinned, and never fewer than there are.
 		n := max(t.in.Base, ceil(need), ceil(2*float64(p.Samples)))
@@ -123,28 +126,3 @@ func (t tracker) pinned(p signal.Point) bool {
 	}
 	return t.source.Samples && t.source.Metric.Name == "CPUUtilization" && t.in.Service.Compute == fleet.Fargate && mean >= 99
 }
-
-// unitOf is what a predefined metric is in.
-func unitOf(predefined string) string {
-	switch predefined {
-	case "":
-		return ""
-	case spec.ALBRequestCountPerTarget:
-		return " requests"
-	}
-	return " %"
-}
-
-// amount writes a value with the unit of the metric where it is known.
-func amount(v float64, unit string) string { return number(v) + unit }
-
-// number writes a value plainly, to two decimals: a demand of 16412, not of
-// 1.641e+04, and 1234567 bytes as such.
-func number(v float64) string {
-	if abs := math.Abs(v); abs >= 1e15 || abs < 0.01 && abs > 0 {
-		return strconv.FormatFloat(v, 'g', 4, 64)
-	}
-	return strconv.FormatFloat(math.Round(v*100)/100, 'f', -1, 64)
-}
-
-func clock(t time.Time) string { return t.UTC().Format("15:04:05Z") }

@@ -32,6 +32,9 @@ type view struct {
 	points int
 	ask    func(i int) ask
 	rec    Recommendation
+	// unlearnt is true where a policy has data and cannot say what it needs: the
+	// service rate of its tasks is not known yet.
+	unlearnt bool
 	// silent is true where a source that reports real zeros says that nothing
 	// happens although its metrics have stopped: no datapoint is then no gap.
 	silent bool
@@ -43,6 +46,10 @@ type view struct {
 
 // votes tells whether the policy takes part in scale-in.
 func (v view) votes() bool { return !v.policy.DisableScaleIn }
+
+// usable tells whether the policy knows what it wants, blind whether it has no data.
+func (v view) usable() bool { return v.rec.Verdict != Unusable }
+func (v view) blind() bool  { return !v.usable() && !v.unlearnt }
 
 // lowestOver is the lowest count asked for over the window that ends with the
 // newest datapoint; a window of 0 is that datapoint alone.
@@ -172,6 +179,12 @@ func (e *eyes) look(p spec.Policy) view {
 	}
 	v.policy, v.now, v.datapoints = p, e.now, e.sc.Datapoints
 	v.rec.Policy = p.Label()
+	if p.DisableScaleIn && v.rec.Verdict == WantIn {
+		v.rec.Because += "; with disableScaleIn it removes nothing"
+	}
+	if v.unlearnt {
+		v.policy.OnMissingData = nil // nothing is missing
+	}
 	if e.in.Base == 0 && !p.SeesAtZero() {
 		// What only running tasks publish is not missing while none runs: taken for
 		// that, onMissingData would wake the service as soon as it sleeps.

@@ -111,7 +111,7 @@ func drawService(t *rapid.T) spec.Service {
 	}
 	s := spec.Service{
 		Mode: drawMode(t), MinCapacity: low, MaxCapacity: high, ScaleOut: drawScaleOut(t), ScaleIn: drawScaleIn(t),
-		OnMissingData: missing(t), RepairsPerHour: maybe(t, "repairs", count(0, 60)),
+		OnMissingData: missing(t), RepairsPerHour: maybe(t, "repairs", count(0, 9)),
 		Alarms: several(t, "alarms", 2, drawLabel),
 		Vetoes: several(t, "vetoes", 2, drawVeto),
 		Constraints: several(t, "constraints", 2, func(t *rapid.T, i int) spec.Constraint {

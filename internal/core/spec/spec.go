@@ -85,7 +85,7 @@ type Service struct {
 	// Spend caps what the service may cost.
 	Spend *Spend `json:"spend,omitempty"`
 	// RepairsPerHour is how often an hour a count that somebody else set below the
-	// floor is lifted again, 0 to 60, default 3.
+	// floor is lifted again, 0 to 9, default 3.
 	RepairsPerHour *int `json:"repairsPerHour,omitempty"`
 	// Alarms are the names of CloudWatch alarms that wake this service, beside those
 	// that are found through their metrics, up to 50: names, not ARNs. An alarm says

@@ -34,6 +34,8 @@ const (
 	MaxInputs = 10
 	// MaxReads bounds the CloudWatch metrics that one service reads.
 	MaxReads = 30
+	// MaxRepairs bounds the repairs an hour: the history remembers ten foreign counts.
+	MaxRepairs = 9
 	// MaxTasks is the ECS quota of tasks per service.
 	MaxTasks = 5000
 )

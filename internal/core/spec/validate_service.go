@@ -32,8 +32,8 @@ func (c *checker) service(path []string, s Service) {
 		c.activation(at(path, "activation"), s)
 	}
 	c.guards(path, s)
-	if r := s.RepairsPerHour; r != nil && (*r < 0 || *r > 60) {
-		c.add(at(path, "repairsPerHour"), "use 0 to 60", "repairsPerHour %d is out of range", *r)
+	if r := s.RepairsPerHour; r != nil && (*r < 0 || *r > MaxRepairs) {
+		c.add(at(path, "repairsPerHour"), "use 0 to "+strconv.Itoa(MaxRepairs), "repairsPerHour %d is out of range", *r)
 	}
 	c.alarms(path, s.Alarms)
 }

@@ -220,9 +220,9 @@ func TestValidateService(t *testing.T) {
 			problem("policies 0 onMissingData", "atLeast 61 is above maxCapacity 60", "lower atLeast or raise maxCapacity"),
 		}},
 		{"no repairs", func(s *spec.Service) { s.RepairsPerHour = new(0) }, nil},
-		{"60 repairs", func(s *spec.Service) { s.RepairsPerHour = new(60) }, nil},
-		{"61 repairs", func(s *spec.Service) { s.RepairsPerHour = new(61) }, []spec.Problem{problem("repairsPerHour", "repairsPerHour 61 is out of range", "use 0 to 60")}},
-		{"fewer than no repairs", func(s *spec.Service) { s.RepairsPerHour = new(-1) }, []spec.Problem{problem("repairsPerHour", "repairsPerHour -1 is out of range", "use 0 to 60")}},
+		{"9 repairs", func(s *spec.Service) { s.RepairsPerHour = new(9) }, nil},
+		{"10 repairs", func(s *spec.Service) { s.RepairsPerHour = new(10) }, []spec.Problem{problem("repairsPerHour", "repairsPerHour 10 is out of range", "use 0 to 9")}},
+		{"fewer than no repairs", func(s *spec.Service) { s.RepairsPerHour = new(-1) }, []spec.Problem{problem("repairsPerHour", "repairsPerHour -1 is out of range", "use 0 to 9")}},
 
 		{"50 alarms", alarms(labels(spec.MaxAlarms)...), nil},
 		{"51 alarms", alarms(labels(spec.MaxAlarms + 1)...), []spec.Problem{

@@ -79,10 +79,3 @@ func limitWords(l spec.RateLimit) string {
 	}
 	return fmt.Sprintf("%s %% in %s", number(l.Percent), l.Period)
 }
-
-func percent(v float64) string {
-	if math.IsInf(v, 0) || math.IsNaN(v) {
-		return "more than all"
-	}
-	return fmt.Sprintf("%.0f %%", 100*v)
-}

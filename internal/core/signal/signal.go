@@ -97,8 +97,9 @@ func (v *Value) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// OK tells whether the value is a finite number.
-func (v Value) OK() bool { return !math.IsNaN(float64(v)) && !math.IsInf(float64(v), 0) }
+// OK tells whether the value is a finite number: only those leave 0 when they are
+// taken from themselves. Every datapoint of a fleet is asked.
+func (v Value) OK() bool { return v-v == 0 }
 
 // Point is one datapoint: the statistic over [Start, Start+period).
 type Point struct {

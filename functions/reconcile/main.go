@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	_ "time/tzdata" // provided.al2023 came without time zone files, and scheduled windows are told in local time
@@ -48,5 +47,5 @@ func (h handler) Invoke(ctx context.Context, raw []byte) ([]byte, error) {
 	if err != nil && (ev.Via != event.ViaInvoke || !rep.Told()) {
 		return nil, err
 	}
-	return json.Marshal(rep)
+	return rep.Answer()
 }

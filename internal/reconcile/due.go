@@ -66,7 +66,7 @@ func hot(now time.Time, r ledger.Row) bool {
 // asleep tells whether the service is at zero tasks. Who waits for its first task
 // waits for the next look, and five minutes would be too long; few metrics are
 // read for a service that sleeps, and it costs nothing else.
-func asleep(r ledger.Row) bool { return r.Reason.Desired == 0 }
+func asleep(r ledger.Row) bool { return r.Reason.Desired == 0 && r.Reason.Rule != history.NotFound }
 
 // edgedFor is how long after the edge of a scheduled window its service is
 // evaluated at every tick: two of them, one of which may be lost.

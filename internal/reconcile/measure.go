@@ -19,12 +19,8 @@ func (s *Stair) measure(ctx context.Context, now time.Time, cells []policy.Input
 	var queries []signal.Query
 	ends := make([]int, len(cells))
 	for i, in := range cells {
-		for _, sv := range in.Services {
-			if in.Unreadable != "" {
-				break
-			}
-			k := fleet.ServiceKey{Cluster: in.Cell.Cluster, Service: sv.Name}
-			queries = append(queries, taskcount.Queries(k, sv.Policy)...)
+		if in.Unreadable == "" {
+			queries = append(queries, queriesOf(in)...)
 		}
 		ends[i] = len(queries)
 	}
@@ -103,6 +99,26 @@ func (s *Stair) queueStates(ctx context.Context, now time.Time, queues []string)
 	out := make([]signal.Queue, 0, len(queues))
 	for _, n := range queues {
 		out = append(out, signal.Queue{Name: n, At: now, Status: signal.Failed, Why: why})
+	}
+	return out
+}
+
+// queriesOf gives the metrics that the services of a cell read, each once: a
+// decision finds one series of a metric, and it must do for all who read it.
+func queriesOf(in policy.Input) []signal.Query {
+	var out []signal.Query
+	asked := map[string]int{} // by the metric's key
+	for _, sv := range in.Services {
+		for _, q := range taskcount.Queries(fleet.ServiceKey{Cluster: in.Cell.Cluster, Service: sv.Name}, sv.Policy) {
+			at, twice := asked[q.Metric.Key()]
+			if !twice {
+				asked[q.Metric.Key()] = len(out)
+				out = append(out, q)
+				continue
+			}
+			out[at].Window = max(out[at].Window, q.Window)
+			out[at].Samples = out[at].Samples || q.Samples
+		}
 	}
 	return out
 }

@@ -77,12 +77,19 @@ func (s *Stair) Run(ctx context.Context, ev event.Event) (Report, error) {
 // walk evaluates the cells of one cluster that the scope names, in order of
 // urgency: below minimum first, then out, then in, then holds.
 func (s *Stair) walk(ctx context.Context, now time.Time, sc scope, rep *Report) error {
+	if s.late(ctx) {
+		rep.Left += len(sc.services) + len(sc.groups)
+		return nil
+	}
 	v, err := s.observe(ctx, now, sc)
 	rep.Calm += v.calm
 	errs := []error{err}
 	cells := decideAll(now, v)
 	for i, c := range cells {
-		if s.late(ctx) {
+		if !s.late(ctx) {
+			c = s.afford(ctx, now, sc, c)
+		}
+		if s.late(ctx) { // reading what the others cost takes its time too
 			rep.Left += len(cells) - i
 			break
 		}
@@ -127,6 +134,10 @@ func (s *Stair) again(ctx context.Context, sc scope, c cell) (CellReport, error)
 	for _, c := range decideAll(now, v) {
 		if c.in.Cell != lost.Cell {
 			continue
+		}
+		c = s.afford(ctx, now, sc, c)
+		if s.late(ctx) {
+			return lost, err
 		}
 		cr, serr := s.settle(ctx, now, sc, v, c)
 		if errors.Is(serr, ledger.ErrConflict) {

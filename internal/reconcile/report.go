@@ -1,6 +1,9 @@
 package reconcile
 
 import (
+	"encoding/json"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -85,4 +88,25 @@ type Outcome struct {
 	Because string       `json:"because"`
 	Words   string       `json:"words,omitempty"` // what AWS answered
 	ID      string       `json:"id,omitempty"`    // of the claim
+}
+
+// maxAnswer keeps an answer well inside the 6 MB that Lambda returns.
+const maxAnswer = 5 << 20
+
+// Answer gives the report as a manual invoke gets it. The inputs of a cell of
+// hundreds of services pass what Lambda returns; the decisions are then answered
+// without them, since an order may have been given and must be told.
+func (r Report) Answer() ([]byte, error) {
+	out, err := json.Marshal(r)
+	if err == nil && len(out) > maxAnswer {
+		r.Cells = slices.Clone(r.Cells)
+		for i := range r.Cells {
+			r.Cells[i].Input = nil
+		}
+		out, err = json.Marshal(r)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("encode the report: %w", err)
+	}
+	return out, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -40,7 +41,9 @@ func (s *Stair) own(ctx context.Context, now time.Time, sc scope, c cell) cell {
 // askOwners puts the answers into the input of the cell.
 func (s *Stair) askOwners(ctx context.Context, c *cell, sc scope, fresh bool) {
 	for _, d := range c.decision.Services {
-		if d.Direction == history.Hold && !sc.manual || fresh && d.Mode != spec.Act {
+		// A person wants to know of what was named; a group's cell has hundreds beside it.
+		asked := sc.manual && !fresh && slices.Contains(sc.services, d.Service)
+		if d.Direction == history.Hold && !asked || fresh && d.Mode != spec.Act {
 			continue
 		}
 		o, err := s.Owners.Service(ctx, fleet.ServiceKey{Cluster: c.in.Cell.Cluster, Service: d.Service}, fresh)
@@ -87,7 +90,6 @@ func (c cell) urgency() int {
 // hold reason. A lost claim is ledger.ErrConflict.
 func (s *Stair) settle(ctx context.Context, now time.Time, sc scope, v view, c cell) (CellReport, error) {
 	sc.rows = v.rows
-	c = s.afford(ctx, now, sc, c)
 	c = s.own(ctx, now, sc, c)
 	cr := CellReport{Cell: c.in.Cell, Decision: c.decision, Outcomes: c.holds()}
 	if sc.manual {

@@ -3,11 +3,13 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
 
@@ -17,6 +19,7 @@ import (
 // orders nothing more.
 type spending struct {
 	atMost   float64
+	mode     spec.Mode // the ceiling of every target's
 	book     ledger.Book
 	clusters map[fleet.ClusterName]ledger.Cluster // what the run has read
 	names    []fleet.ClusterName                  // all of the ledger's, once known
@@ -30,7 +33,7 @@ func (s *Stair) spending(scopes []scope) *spending {
 		return nil
 	}
 	p := &spending{
-		atMost: s.SpendPerHour, book: s.Book, clusters: map[fleet.ClusterName]ledger.Cluster{},
+		atMost: s.SpendPerHour, mode: s.Mode, book: s.Book, clusters: map[fleet.ClusterName]ledger.Cluster{},
 		live: map[fleet.Target]int{}, ordered: map[fleet.Target]int{},
 	}
 	for _, sc := range scopes {
@@ -76,7 +79,9 @@ func (s *Stair) afford(ctx context.Context, now time.Time, sc scope, c cell) cel
 	if sc.spend == nil || !c.grows() {
 		return c
 	}
-	others, err := sc.spend.others(ctx, c.in)
+	read, cancel := context.WithTimeout(ctx, readWithin)
+	defer cancel()
+	others, err := sc.spend.others(read, c)
 	if err != nil {
 		c.in.Unreadable = "what the account's other services cost could not be read: " + err.Error()
 	} else {
@@ -98,9 +103,13 @@ func (c cell) grows() bool {
 	return false
 }
 
-// others is what the priced services outside a cell cost an hour. It reads every
-// cluster of the ledger, each once in a run.
-func (p *spending) others(ctx context.Context, in policy.Input) (float64, error) {
+// others is what the priced services outside a cell cost an hour: really, where
+// the cell is to grow really, else with what observe mode would have ordered. It
+// reads every cluster of the ledger, each once in a run.
+func (p *spending) others(ctx context.Context, c cell) (float64, error) {
+	in, acting := c.in, slices.ContainsFunc(c.decision.Services, func(d policy.ServiceDecision) bool {
+		return d.Mode == spec.Act && d.Direction == history.Out
+	})
 	if p.names == nil {
 		names, err := p.book.Clusters(ctx)
 		if err != nil {
@@ -126,7 +135,7 @@ func (p *spending) others(ctx context.Context, in policy.Input) (float64, error)
 			if r.Policy == nil || r.Policy.Service == nil || r.Policy.Service.Spend == nil || inside[r.Target] {
 				continue
 			}
-			sum += r.Policy.Service.Spend.TaskHour * float64(p.tasks(r))
+			sum += r.Policy.Service.Spend.TaskHour * float64(p.tasks(r, acting))
 		}
 	}
 	return sum, nil
@@ -135,11 +144,15 @@ func (p *spending) others(ctx context.Context, in policy.Input) (float64, error)
 // tasks is the last known count of a row's service: what this run ordered, what
 // observe mode would have ordered, what ECS showed, what was decided last. One
 // that was never looked at has its minimum.
-func (p *spending) tasks(r ledger.Row) int {
+func (p *spending) tasks(r ledger.Row, acting bool) int {
+	observes := spec.Least(p.mode, r.Policy.Service.Mode) == spec.Observe
+	if n, ok := p.live[r.Target]; ok && observes && acting {
+		return n
+	}
 	if n, ok := p.ordered[r.Target]; ok {
 		return n
 	}
-	if r.History.Shadow != nil {
+	if observes && r.History.Shadow != nil { // a service that acts now may still carry one
 		return *r.History.Shadow
 	}
 	if n, ok := p.live[r.Target]; ok {

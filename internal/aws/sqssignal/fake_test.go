@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -22,8 +24,13 @@ type fakeSQS struct {
 	attributes map[string]map[string]string // by URL
 	refused    map[string]string            // by name or URL: the error's type
 	lost       map[string]error             // by name or URL: no answer at all
-	asked      []string
-	wanted     []string // attributes of the last call
+	// each is how long every call takes; atOnce is the most calls at one time.
+	each   time.Duration
+	mu     sync.Mutex
+	open   int
+	atOnce int
+	asked  []string
+	wanted []string // attributes of the last call
 }
 
 func (f *fakeSQS) queues() *sqssignal.Queues {
@@ -40,6 +47,8 @@ func (f *fakeSQS) Do(req *http.Request) (*http.Response, error) {
 	if err := json.NewDecoder(req.Body).Decode(&in); err != nil {
 		return nil, err
 	}
+	f.enter()
+	defer f.leave()
 	which := in.QueueName + in.QueueURL
 	_, operation, _ := strings.Cut(req.Header.Get("X-Amz-Target"), ".")
 	f.asked = append(f.asked, operation+" "+which)
@@ -54,6 +63,21 @@ func (f *fakeSQS) Do(req *http.Request) (*http.Response, error) {
 	}
 	f.wanted = in.AttributeNames
 	return answer(http.StatusOK, map[string]any{"Attributes": f.attributes[which]}), nil
+}
+
+// enter counts a call and lets it take its time; from then on it is alone.
+func (f *fakeSQS) enter() {
+	f.mu.Lock()
+	f.open++
+	f.atOnce = max(f.atOnce, f.open)
+	f.mu.Unlock()
+	time.Sleep(f.each)
+	f.mu.Lock()
+}
+
+func (f *fakeSQS) leave() {
+	f.open--
+	f.mu.Unlock()
 }
 
 func answer(status int, body map[string]any) *http.Response {

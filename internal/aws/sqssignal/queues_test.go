@@ -3,8 +3,10 @@ package sqssignal_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +21,30 @@ import (
 var _ reconcile.Queues = (*sqssignal.Queues)(nil)
 
 func noon() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
+
+// A thousand queues one after the other would take longer than a read of the
+// world may; all at once would be a burst.
+func TestStatesAreReadSideBySide(t *testing.T) {
+	t.Parallel()
+	f := &fakeSQS{attributes: map[string]map[string]string{}, each: time.Millisecond}
+	var names []string
+	for i := range 200 {
+		names = append(names, fmt.Sprintf("%sq%03d", host, i))
+		f.attributes[names[i]] = counts(strconv.Itoa(i), "0", "0")
+	}
+	got, err := f.queues().States(t.Context(), noon(), names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, q := range got {
+		if q.Name != names[i] || q.Visible != i {
+			t.Fatalf("the answer at %d is %+v", i, q)
+		}
+	}
+	if f.atOnce < 2 || f.atOnce > 16 {
+		t.Errorf("%d are read at once, want 2 to 16", f.atOnce)
+	}
+}
 
 func TestStatesAskWhatIsNeeded(t *testing.T) {
 	t.Parallel()
@@ -39,6 +65,8 @@ func TestStatesAskWhatIsNeeded(t *testing.T) {
 		"GetQueueUrl jobs", "GetQueueAttributes " + host + "jobs", "GetQueueAttributes " + host + "mail",
 		"GetQueueAttributes " + host + "jobs", "GetQueueAttributes " + host + "mail",
 	}
+	slices.Sort(want) // several are asked at once
+	slices.Sort(f.asked)
 	if diff := cmp.Diff(want, f.asked); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
@@ -52,17 +80,17 @@ func TestOneBadQueueBlindsNoOther(t *testing.T) {
 	const gone = "QueueDoesNotExist"
 	for _, c := range []struct {
 		name string
-		fake fakeSQS
+		fake *fakeSQS
 		why  []string
 	}{
-		{"a name that SQS does not know", fakeSQS{refused: map[string]string{"bad": gone}}, []string{`"bad"`, "NonExistentQueue", "account and region"}},
-		{"a URL that leads nowhere", fakeSQS{refused: map[string]string{host + "bad": gone}}, []string{`"bad"`, "NonExistentQueue", "account and region"}},
-		{"denied", fakeSQS{refused: map[string]string{host + "bad": "AccessDeniedException"}}, []string{"AccessDeniedException", "allow sqs:GetQueueUrl and sqs:GetQueueAttributes"}},
-		{"throttled", fakeSQS{refused: map[string]string{host + "bad": "RequestThrottled"}}, []string{"RequestThrottled"}},
-		{"lost", fakeSQS{lost: map[string]error{"bad": context.DeadlineExceeded}}, []string{"deadline"}},
-		{"no number", fakeSQS{attributes: map[string]map[string]string{host + "bad": counts("7", "many", "0")}}, []string{"NotVisible", `"many"`}},
-		{"below zero", fakeSQS{attributes: map[string]map[string]string{host + "bad": counts("7", "0", "-1")}}, []string{"Delayed", `"-1"`}},
-		{"not there", fakeSQS{attributes: map[string]map[string]string{host + "bad": {"ApproximateNumberOfMessages": "7"}}}, []string{"NotVisible"}},
+		{"a name that SQS does not know", &fakeSQS{refused: map[string]string{"bad": gone}}, []string{`"bad"`, "NonExistentQueue", "account and region"}},
+		{"a URL that leads nowhere", &fakeSQS{refused: map[string]string{host + "bad": gone}}, []string{`"bad"`, "NonExistentQueue", "account and region"}},
+		{"denied", &fakeSQS{refused: map[string]string{host + "bad": "AccessDeniedException"}}, []string{"AccessDeniedException", "allow sqs:GetQueueUrl and sqs:GetQueueAttributes"}},
+		{"throttled", &fakeSQS{refused: map[string]string{host + "bad": "RequestThrottled"}}, []string{"RequestThrottled"}},
+		{"lost", &fakeSQS{lost: map[string]error{"bad": context.DeadlineExceeded}}, []string{"deadline"}},
+		{"no number", &fakeSQS{attributes: map[string]map[string]string{host + "bad": counts("7", "many", "0")}}, []string{"NotVisible", `"many"`}},
+		{"below zero", &fakeSQS{attributes: map[string]map[string]string{host + "bad": counts("7", "0", "-1")}}, []string{"Delayed", `"-1"`}},
+		{"not there", &fakeSQS{attributes: map[string]map[string]string{host + "bad": {"ApproximateNumberOfMessages": "7"}}}, []string{"NotVisible"}},
 	} {
 		f := c.fake
 		if f.attributes = maps.Clone(f.attributes); f.attributes == nil {

@@ -188,3 +188,32 @@ func TestLargeAnswer(t *testing.T) {
 		t.Error("answering changed the report")
 	}
 }
+
+// Where another cluster cannot be read, what has a price does not grow; its
+// neighbours in the cell, which have none, go on.
+func TestUnknownSpendHoldsWhatHasAPrice(t *testing.T) {
+	t.Parallel()
+	w := onInstances(t)
+	w.stair.SpendPerHour = 100
+	w.services = append(w.services, neighbour())
+	w.cpu["checkout"], w.cpu["search"] = 90, 90
+	p := servicePolicy(spec.Act)
+	p.Spend = &spec.Spend{TaskHour: 1}
+	w.apply(t, "search", p)
+	other := fleet.ServiceKey{Cluster: "stage", Service: "web"}.Target()
+	edit := ledger.Edit{Target: other, Policy: &ledger.Policy{Service: &p, Version: 1}}
+	if err := w.book.Change(t.Context(), ledger.Change{Cluster: "stage", Edits: []ledger.Edit{edit}}); err != nil {
+		t.Fatal(err)
+	}
+	w.stair.Book = &blindBook{Book: w.book}
+	rep := w.mustRun(t, event.Event{Kind: event.Alarm, Alarms: both().Alarms[:1]})
+	got := map[fleet.ServiceName]string{}
+	for _, c := range rep.Cells {
+		for _, s := range c.Decision.Services {
+			got[s.Service] = fmt.Sprintf("%s %s", s.Direction, s.Reason)
+		}
+	}
+	if got["checkout"] != "out TargetTracking" || got["search"] != "hold SpendCap" {
+		t.Errorf("decided %v", got)
+	}
+}

@@ -421,7 +421,7 @@ func TestUnknownSpendHolds(t *testing.T) {
 	rep := w.mustRun(t, both())
 	wantCalls(t, w)
 	for _, c := range rep.Cells {
-		if o := c.Outcomes[0]; o.Reason != history.Unreadable || !strings.Contains(o.Because, "what the account's other services cost could not be read") {
+		if o := c.Outcomes[0]; o.Reason != history.SpendCap || !strings.Contains(o.Because, "what the account's other services cost could not be read") {
 			t.Errorf("outcome %+v", o)
 		}
 	}

@@ -74,7 +74,7 @@ func (p *spending) took(outcomes []Outcome) {
 // afford tells a cell that wants to grow what the account's cap leaves, and
 // decides it again. It is asked right before the cell is settled, so that each
 // cell sees what those before it took. If what the others cost cannot be read,
-// the cell holds.
+// its priced services do not grow, and the others go on.
 func (s *Stair) afford(ctx context.Context, now time.Time, sc scope, c cell) cell {
 	if sc.spend == nil || !c.grows() {
 		return c
@@ -83,7 +83,7 @@ func (s *Stair) afford(ctx context.Context, now time.Time, sc scope, c cell) cel
 	defer cancel()
 	others, err := sc.spend.others(read, c)
 	if err != nil {
-		c.in.Unreadable = "what the account's other services cost could not be read: " + err.Error()
+		c.in.Account = &policy.Account{Unknown: "what the account's other services cost could not be read: " + err.Error()}
 	} else {
 		c.in.Account = &policy.Account{AtMostPerHour: sc.spend.atMost, OthersPerHour: others}
 	}

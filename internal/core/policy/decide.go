@@ -65,6 +65,9 @@ func decideService(now time.Time, in Input, s ServiceInput, with around) Service
 		t.Coming, t.Instances, t.Disconnected = with.coming(in, live), with.active, with.disconnected
 	}
 	r, m := count(now, t)
+	if u := in.Account; u != nil && u.Unknown != "" && s.Policy.Spend != nil && r.Direction == history.Out && r.Reason != history.MinCapacity {
+		r = shut(r, history.SpendCap, u.Unknown)
+	}
 	if rule, because, closed := serviceGate(in, s, live, mode); closed {
 		r = shut(r, rule, because)
 		m.Worth = m.Worth && in.Lease == nil // the row of an open order is its claimant's

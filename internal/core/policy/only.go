@@ -35,7 +35,10 @@ func (in Input) Only(service fleet.ServiceName, d Decision) Input {
 			}
 		}
 		if in.Account != nil && s.Policy.Spend != nil {
-			out.Account = &Account{AtMostPerHour: in.spendLeft(s, d)}
+			out.Account = &Account{Unknown: in.Account.Unknown}
+			if out.Account.Unknown == "" {
+				out.Account.AtMostPerHour = in.spendLeft(s, d)
+			}
 		}
 	}
 	return out

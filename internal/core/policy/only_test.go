@@ -49,6 +49,9 @@ func asked(t *rapid.T) policy.Input {
 	}
 	if rapid.Bool().Draw(t, "account") {
 		in.Account = &policy.Account{AtMostPerHour: rapid.Float64Range(0, 100).Draw(t, "at most"), OthersPerHour: rapid.Float64Range(0, 30).Draw(t, "others")}
+		if oneIn(t, 5, "unknown") {
+			in.Account.Unknown = "throttled"
+		}
 	}
 	return in
 }

@@ -43,6 +43,9 @@ type Account struct {
 	AtMostPerHour float64 `json:"atMostPerHour"`
 	// OthersPerHour is what the priced services outside this cell cost.
 	OthersPerHour float64 `json:"othersPerHour"`
+	// Unknown says why what the others cost could not be read: priced services then
+	// do not grow past their minimum.
+	Unknown string `json:"unknown,omitempty"`
 }
 
 // Lease is another evaluation's open intent.

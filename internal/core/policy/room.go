@@ -87,7 +87,7 @@ func cost(s ServiceInput, tasks int) float64 {
 // leftFor is what the account's cap leaves for all tasks of one service, nil
 // without a cap or a price.
 func (v spend) leftFor(in Input, s ServiceInput) *float64 {
-	if in.Account == nil || s.Policy.Spend == nil {
+	if in.Account == nil || in.Account.Unknown != "" || s.Policy.Spend == nil {
 		return nil
 	}
 	others := v.real - spentOn(in, s).real

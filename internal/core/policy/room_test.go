@@ -296,3 +296,28 @@ func TestInstancesOnTheWayAreRoom(t *testing.T) {
 		}
 	}
 }
+
+// Where it is not known what the account's other services cost, what has a price
+// does not grow, but to its minimum; what has none is not asked.
+func TestUnknownAccountStopsWhatHasAPrice(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		edit   func(*policy.Input)
+		want   int
+		reason string
+	}{
+		{"with a price", func(*policy.Input) {}, 10, history.SpendCap},
+		{"without one", func(in *policy.Input) { in.Services[0].Policy.Spend = nil }, 15, history.TargetTracking},
+		{"known", func(in *policy.Input) { in.Account = &policy.Account{AtMostPerHour: 100} }, 15, history.TargetTracking},
+		{"below its minimum", func(in *policy.Input) { in.Services[0].Policy.MinCapacity = 12; in.Signals = nil }, 12, history.MinCapacity},
+	} {
+		in := fargate(90)
+		in.Account = &policy.Account{Unknown: "throttled"}
+		in.Services[0].Policy.Spend = &spec.Spend{TaskHour: 1}
+		tt.edit(&in)
+		if got := one(t, in); got.Desired != tt.want || got.Reason != tt.reason {
+			t.Errorf("%s: got %d (%s: %s), want %d (%s)", tt.name, got.Desired, got.Reason, got.Because, tt.want, tt.reason)
+		}
+	}
+}

@@ -217,3 +217,27 @@ func TestUnknownSpendHoldsWhatHasAPrice(t *testing.T) {
 		t.Errorf("decided %v", got)
 	}
 }
+
+// An order that is under way, or may be, costs what it orders.
+func TestSpendCountsAnOpenOrder(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		order int
+		want  []string
+	}{{"few", 4, []string{"service checkout 6"}}, {"many", 20, nil}} {
+		w := priced(t, 20) // stage runs 5 tasks at a dollar, web and checkout 4 each
+		web := fleet.ServiceKey{Cluster: "prod", Service: "web"}.Target()
+		err := w.book.Claim(t.Context(), ledger.Claim{ID: "open", Entries: []ledger.ClaimEntry{{
+			Target: web, Generation: w.row(t, web).Generation,
+			Intent: ledger.Intent{At: noon, ActBy: noon.Add(20 * time.Second), Before: 4, Desired: tt.order, Mode: spec.Act},
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.mustRun(t, both())
+		if got := strings.Join(w.calls, ", "); got != strings.Join(tt.want, ", ") {
+			t.Errorf("%s: orders given: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}

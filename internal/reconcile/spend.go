@@ -156,6 +156,9 @@ func (p *spending) tasks(r ledger.Row, acting bool) int {
 		return *r.History.Shadow
 	}
 	if n, ok := p.live[r.Target]; ok {
+		if i := r.Intent; i != nil && !i.Lock && i.Mode == spec.Act {
+			return max(n, i.Desired) // an order that may be under way
+		}
 		return n
 	}
 	if i := r.Intent; i != nil && !i.Lock {

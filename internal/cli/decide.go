@@ -55,7 +55,7 @@ func (c decideCmd) Run(ctx context.Context, s *session) error {
 
 func (c decideCmd) print(s *session, q question, d policy.Decision) error {
 	if c.Words {
-		s.printf("%s", explain.DecisionOf(d, q.Input))
+		s.printf("%s", explain.Decision(d, q.Input))
 		return nil
 	}
 	return s.printJSON(d)
@@ -81,6 +81,6 @@ func (c decideCmd) whatIf(s *session, q question, was policy.Decision) error {
 	if q.record != nil {
 		head = "recorded"
 	}
-	s.printf("%s:\n%s\nwith %s:\n%s\ndifference: %s\n", head, explain.DecisionOf(was, q.Input), what, explain.DecisionOf(d, moved.Input), difference(was, d))
+	s.printf("%s:\n%s\nwith %s:\n%s\ndifference: %s\n", head, explain.Decision(was, q.Input), what, explain.Decision(d, moved.Input), difference(was, d))
 	return nil
 }

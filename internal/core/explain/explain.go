@@ -17,22 +17,14 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/core/taskcount"
 )
 
-// Decision explains every target of a cell, services first as they are decided.
-func Decision(d policy.Decision) string { return decision(d, nil) }
-
-// DecisionOf explains a decision together with the input it was made of: which
-// of the inputs, moved, would have changed it.
-func DecisionOf(d policy.Decision, in policy.Input) string { return decision(d, &in) }
-
-func decision(d policy.Decision, in *policy.Input) string {
+// Decision explains every target of a cell, services first as they are decided,
+// together with the input it was made of: which of the inputs, moved, would have
+// changed it.
+func Decision(d policy.Decision, in policy.Input) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "cell %s, decided at %s\n", d.Cell, stamp(d.At))
 	for _, s := range d.Services {
-		var search *Search
-		if in != nil {
-			search = new(Otherwise(d.At, *in, s.Service))
-		}
-		b.WriteString("\n" + Service(s, search))
+		b.WriteString("\n" + Service(s, new(Otherwise(d.At, in, s.Service))))
 	}
 	if d.Group != nil {
 		b.WriteString("\n" + Group(*d.Group))

@@ -148,7 +148,7 @@ func TestDecisionWords(t *testing.T) {
 			t.Parallel()
 			in := cell(edit)
 			d := policy.Decide(at("10:00:00"), in)
-			got := DecisionOf(d, in)
+			got := Decision(d, in)
 			golden(t, name, got)
 			for _, s := range d.Services {
 				if !strings.Contains(got, "              * ") && !strings.Contains(got, "  clauses     * ") {

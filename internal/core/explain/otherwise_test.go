@@ -179,7 +179,7 @@ func TestGuardWords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			in := cell(edit)
-			golden(t, "guard-"+name, DecisionOf(policy.Decide(at("10:00:00"), in), in))
+			golden(t, "guard-"+name, Decision(policy.Decide(at("10:00:00"), in), in))
 		})
 	}
 }

@@ -52,9 +52,9 @@ func (e *eyes) backlog(p spec.Policy, b spec.Backlog) view {
 	w.backlog, w.period = e.read(w.sources.Backlog), w.sources.Backlog.Period
 	arrivals := e.read(w.sources.Arrivals)
 	w.arrivals, w.backlog = arrivals, lacks(w.backlog, "the arrivals", arrivals)
-	w.waiting, w.arrived = e.closed(w.backlog), e.closed(arrivals)
+	w.waiting, w.arrived = w.backlog.Closed(e.now), arrivals.Closed(e.now)
 	if w.sources.OldestAge != nil {
-		w.oldest = e.closed(e.read(*w.sources.OldestAge))
+		w.oldest = e.read(*w.sources.OldestAge).Closed(e.now)
 	}
 	v := view{key: w.sources.Backlog.Key(), period: w.period, learnt: w.learn()}
 	w.rate = believed(v.learnt)
@@ -318,7 +318,7 @@ func (w worker) learn() history.Rate {
 	if w.sources.Completions == nil {
 		return rate
 	}
-	done, tasks := w.closed(w.read(*w.sources.Completions)), w.running()
+	done, tasks := w.read(*w.sources.Completions).Closed(w.now), w.running()
 	worked := 0.0 // seconds of tasks since the last message was finished
 	first, known := slices.BinarySearchFunc(w.waiting, rate.At, startOf)
 	if known {

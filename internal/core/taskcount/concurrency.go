@@ -33,7 +33,7 @@ type twoWindows struct {
 func (e *eyes) concurrency(p spec.Policy, c spec.Concurrency) view {
 	m := c.Metric.CloudWatch("Sum")
 	series := e.read(m)
-	t := twoWindows{eyes: e, c: c, points: amounts(e.closed(series)), period: m.Period, target: c.TargetPerTask * spec.DefaultUtilization, threshold: spec.DefaultPanicThreshold, up: spec.DefaultMaxUpRate, down: spec.DefaultMaxDownRate}
+	t := twoWindows{eyes: e, c: c, points: amounts(series.Closed(e.now)), period: m.Period, target: c.TargetPerTask * spec.DefaultUtilization, threshold: spec.DefaultPanicThreshold, up: spec.DefaultMaxUpRate, down: spec.DefaultMaxDownRate}
 	t.stable, t.short = windows(c)
 	if c.TargetUtilization != nil {
 		t.target = c.TargetPerTask * float64(*c.TargetUtilization)

@@ -182,27 +182,11 @@ func (in Input) find(m signal.Metric) (signal.Series, bool) {
 	return in.Signals.Find(m)
 }
 
-// closed gives the closed points of a series, oldest first, for reading only:
-// those that came in order and whole, as they nearly always do, are not copied.
-func (e *eyes) closed(s signal.Series) []signal.Point {
-	for i := range s.Points {
-		p := &s.Points[i] // not a copy: of 500 services these are half a million
-		if !p.Value.OK() || !p.Samples.OK() || i > 0 && !p.Start.After(s.Points[i-1].Start) {
-			return s.Closed(e.now)
-		}
-	}
-	n := len(s.Points)
-	for n > 0 && s.Points[n-1].Start.Add(s.Metric.Period).After(e.now) {
-		n--
-	}
-	return s.Points[:n:n]
-}
-
 // running gives the running tasks of each minute.
 func (e *eyes) running() tally {
 	if e.tasks == nil {
 		s := e.read(runningTasks(e.in.Key))
-		e.tasks = &tally{series: s, points: e.closed(s), each: samplesPerTask(s.Metric.Period, e.in.Service.CPUSeconds)}
+		e.tasks = &tally{series: s, points: s.Closed(e.now), each: samplesPerTask(s.Metric.Period, e.in.Service.CPUSeconds)}
 		if e.in.Service.MonitoringUnknown != "" {
 			e.tasks.points = slices.Clone(e.tasks.points)
 			for i, p := range e.tasks.points {
@@ -296,7 +280,7 @@ func (e *eyes) loads(src spec.Source, counted bool, hidden func(signal.Point) bo
 	if src.Metric.Period == 0 { // a policy that names no metric: Validate says so
 		return signal.Series{Metric: src.Metric, Status: signal.Failed, Why: "it is not named"}, nil
 	}
-	points := e.closed(read)
+	points := read.Closed(e.now)
 	if src.Samples {
 		return read, e.sampled(src.Metric, points, hidden)
 	}

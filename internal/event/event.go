@@ -38,6 +38,16 @@ const (
 	Resume        Kind = "resume"        // manual: end overrides
 	Stop          Kind = "stop"          // manual: set a cluster's global stop
 	Start         Kind = "start"         // manual: lift it
+	Lifecycle     Kind = "lifecycle"     // Auto Scaling waits with a hook before it terminates an instance
+	Launch        Kind = "launch"        // a launch of Auto Scaling succeeded or failed
+	Termination   Kind = "termination"   // a termination of Auto Scaling succeeded or failed
+	Spot          Kind = "spot"          // EC2 takes a Spot instance back in two minutes
+	Rebalance     Kind = "rebalance"     // EC2 warns that it may take a Spot instance back
+	InstanceState Kind = "instanceState" // an EC2 instance changed state
+	TaskChange    Kind = "taskChange"    // ECS reports that a task on an instance changed
+	HostChange    Kind = "hostChange"    // ECS reports that a container instance changed
+	Drain         Kind = "drain"         // manual: drain one instance and remove it
+	Batch         Kind = "batch"         // SQS records, each an event of its own in Event.Batch
 	Unknown       Kind = "unknown"       // nothing for us: count it and do nothing
 )
 
@@ -75,6 +85,22 @@ type Event struct {
 	Name string
 	// Reason is ECS's reason as sent, such as RESOURCE:CPU.
 	Reason string
+	// Failed is true for a launch or a termination that failed; Reason has the words.
+	Failed bool
+	// Instance is filled for the kinds about one EC2 instance and for Drain; for
+	// TaskChange and HostChange where ECS tells it, else HostARN is.
+	Instance fleet.InstanceID
+	// HostARN is the ARN of the container instance.
+	HostARN string
+	// Group is filled for Lifecycle, Launch and Termination.
+	Group fleet.GroupName
+	// Cluster is filled for TaskChange, HostChange and Drain.
+	Cluster fleet.ClusterName
+	// HookName and HookToken are filled for Lifecycle: the wait to end or prolong.
+	HookName, HookToken string
+	// Batch is filled for Kind Batch, in the records' order; a record that could not be
+	// decoded is of kind Unknown with the reason in Reason.
+	Batch []Event
 	// Request is filled for the kinds Override, Resume, Stop and Start, nil for all others.
 	Request *Request
 	// DryRun is true for an evaluate or tick payload that does not say "dryRun":

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
@@ -123,7 +124,19 @@ type Cluster struct {
 	Name    fleet.ClusterName `json:"cluster"`
 	Control Control           `json:"control"`
 	Rows    []Row             `json:"rows"`
+	// Drains are the removals of instances, sorted by instance, closed ones too until
+	// they expire.
+	Drains []Drain `json:"drains,omitempty"`
 }
+
+// Drain is one removal of an instance as it is stored.
+type Drain struct {
+	Generation int64 `json:"generation"`
+	drain.Row
+}
+
+// DrainLife is how long a closed drain is kept.
+const DrainLife = 24 * time.Hour
 
 // Row finds the row of a target; a target without one has generation 0.
 func (c Cluster) Row(t fleet.Target) Row {
@@ -267,6 +280,15 @@ type Book interface {
 	Claim(ctx context.Context, c Claim) error
 	Close(ctx context.Context, c Closing) error
 	Note(ctx context.Context, n Note) error
+}
+
+// Drains keeps the removals of instances, which Book.Read gives with their cluster.
+type Drains interface {
+	// WriteDrain stores the row with its generation one higher, if the stored one still
+	// has the generation given (0: there is none). ErrConflict tells that it has not;
+	// a repeat of a write that took effect succeeds. A closed row is deleted some time
+	// after Since + DrainLife.
+	WriteDrain(ctx context.Context, d Drain) error
 }
 
 // Desk is the ledger as people and their tools use it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
@@ -30,11 +31,51 @@ type Services interface {
 
 // Groups observes Auto Scaling groups and orders desired capacities.
 type Groups interface {
-	// Describe gives the group; ok is false if there is none of that name.
+	// Describe gives the group; ok is false if there is none of that name. Refreshing
+	// and Failures are left empty.
 	Describe(ctx context.Context, g fleet.GroupName) (group fleet.Group, ok bool, err error)
 	// SetDesiredCapacity orders an absolute number of instances; its errors are
 	// told apart as those of SetDesiredCount.
 	SetDesiredCapacity(ctx context.Context, g fleet.GroupName, instances int) error
+}
+
+// Activities observes what Auto Scaling does in its groups, which costs a call each
+// and is asked only where it matters.
+type Activities interface {
+	// Homes gives the group of each instance; one that is in none is left out.
+	Homes(ctx context.Context, ids []fleet.InstanceID) (map[fleet.InstanceID]fleet.GroupName, error)
+	// Refreshing tells whether an instance refresh of the group is under way.
+	Refreshing(ctx context.Context, g fleet.GroupName) (bool, error)
+	// Failures gives the launches since a time that failed, oldest first, and in
+	// launched when the newest one after them succeeded, zero for none.
+	Failures(ctx context.Context, g fleet.GroupName, since time.Time) (failed []fleet.LaunchFailure, launched time.Time, err error)
+}
+
+// Hosts observes and moves what runs on instances, in ECS.
+type Hosts interface {
+	// Tasks gives the tasks on the instances one by one, sorted by ARN, with their
+	// scale-in protection. An error means that nothing can be said of any of them.
+	Tasks(ctx context.Context, c fleet.ClusterName, on []fleet.Instance) ([]fleet.Task, error)
+	// SetDraining orders DRAINING, or ACTIVE where draining is false. It is idempotent;
+	// an instance that ECS no longer knows is no error.
+	SetDraining(ctx context.Context, c fleet.ClusterName, is []fleet.Instance, draining bool) error
+}
+
+// Exits ends the membership of instances in their group, in EC2 Auto Scaling.
+type Exits interface {
+	// Terminate ends the instances and lowers the group's desired capacity by as many.
+	// One that the group no longer has is no error; a refusal is told apart as that
+	// of SetDesiredCapacity.
+	Terminate(ctx context.Context, g fleet.GroupName, ids []fleet.InstanceID) error
+	// Protect sets or removes scale-in protection.
+	Protect(ctx context.Context, g fleet.GroupName, ids []fleet.InstanceID, on bool) error
+	// Hook gives the heartbeat timeout of a lifecycle hook of the group; ok is false
+	// where the group has none of that name.
+	Hook(ctx context.Context, g fleet.GroupName, name string) (timeout time.Duration, ok bool, err error)
+	// Heartbeat prolongs the wait of a hook; Complete ends it. Both take a wait that
+	// is over for success.
+	Heartbeat(ctx context.Context, g fleet.GroupName, id fleet.InstanceID, h drain.Hook) error
+	Complete(ctx context.Context, g fleet.GroupName, id fleet.InstanceID, h drain.Hook) error
 }
 
 // Signals reads metrics.

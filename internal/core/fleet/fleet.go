@@ -106,25 +106,6 @@ const (
 	ManagedInstances Compute = "managedInstances"
 )
 
-// Resources is an amount of CPU (units, 1024 a vCPU) and memory (MiB).
-type Resources struct {
-	CPU    int `json:"cpu"`
-	Memory int `json:"memoryMiB"`
-}
-
-// Fits tells whether r is at most the free amount in each dimension.
-func (r Resources) Fits(free Resources) bool { return r.CPU <= free.CPU && r.Memory <= free.Memory }
-
-// Plus adds o.
-func (r Resources) Plus(o Resources) Resources {
-	return Resources{CPU: r.CPU + o.CPU, Memory: r.Memory + o.Memory}
-}
-
-// Minus subtracts o; the result may be negative.
-func (r Resources) Minus(o Resources) Resources {
-	return Resources{CPU: r.CPU - o.CPU, Memory: r.Memory - o.Memory}
-}
-
 // Deployment is one deployment of a service.
 type Deployment struct {
 	ID           string    `json:"id"`
@@ -172,6 +153,11 @@ type Service struct {
 	Deployments []Deployment `json:"deployments,omitempty"`
 	// TaskSize is what one task reserves, zero where it was not read (Fargate needs none).
 	TaskSize Resources `json:"taskSize,omitzero"`
+	// Rules are where ECS may put a task, as the service and its task definition say.
+	Rules Rules `json:"rules,omitzero"`
+	// Rollout bounds how many tasks may be missing or extra while some are replaced;
+	// nil is ECS's default, 100 and 200 percent.
+	Rollout *Rollout `json:"rollout,omitempty"`
 	// Troubles are the newest reports of each kind that ECS still shows.
 	Troubles []Trouble `json:"troubles,omitempty"`
 	// Stack is the CloudFormation stack that made the service, from its tags.
@@ -184,6 +170,26 @@ type Service struct {
 	// MonitoringUnknown says why the two are not known: then they are 0 and may be
 	// 60 or 20, and a sum over the tasks may count each of them three times.
 	MonitoringUnknown string `json:"monitoringUnknown,omitempty"`
+}
+
+// Rollout is a service's deployment configuration, which binds the replacement of
+// the tasks of a draining instance too.
+type Rollout struct {
+	MinimumHealthyPercent int `json:"minimumHealthyPercent"` // 0 to 100, of the desired count, rounded up
+	MaximumPercent        int `json:"maximumPercent"`        // 100 to 200, of the desired count, rounded down
+}
+
+// Replaces tells whether ECS can replace a task of the service while its instance
+// drains: it needs room below the desired count or above it. At 100/100, and
+// where percent of a small count round to none, a drain never ends.
+func (s Service) Replaces() bool {
+	r := Rollout{MinimumHealthyPercent: 100, MaximumPercent: 200}
+	if s.Rollout != nil {
+		r = *s.Rollout
+	}
+	least := (s.Desired*r.MinimumHealthyPercent + 99) / 100
+	most := s.Desired * r.MaximumPercent / 100
+	return least < s.Desired || most > s.Desired
 }
 
 // Primary gives the deployment that new tasks belong to.
@@ -213,38 +219,18 @@ func (s Service) Deploying() bool {
 	return false
 }
 
-// Instance is one container instance of a cluster.
-type Instance struct {
-	ID         InstanceID `json:"id"`
-	Group      GroupName  `json:"group,omitempty"`
-	Active     bool       `json:"active"`    // status ACTIVE: not draining, not registering
-	Connected  bool       `json:"connected"` // the ECS agent is connected; only then are tasks placed
-	Type       string     `json:"type,omitempty"`
-	Zone       string     `json:"zone,omitempty"`
-	Registered Resources  `json:"registered"` // what the agent registered, less its own reservation
-	Remaining  Resources  `json:"remaining"`  // registered less the tasks that ECS has placed
-	Tasks      int        `json:"tasks"`      // running and pending
-}
-
-// Group is one EC2 Auto Scaling group.
-type Group struct {
-	Name            GroupName    `json:"name"`
-	ARN             string       `json:"arn,omitempty"`
-	MinSize         int          `json:"minSize"`
-	MaxSize         int          `json:"maxSize"`
-	DesiredCapacity int          `json:"desiredCapacity"`
-	InService       []InstanceID `json:"inService,omitempty"` // instances in lifecycle state InService
-	Refreshing      bool         `json:"refreshing,omitempty"`
-	// SuspendedLaunch is true while the group's Launch process is suspended: raising it would start nothing.
-	SuspendedLaunch bool `json:"suspendedLaunch,omitempty"`
-}
-
 // Snapshot is what exists in the part of a cluster that one cell is about.
 type Snapshot struct {
 	At        time.Time  `json:"at"`
 	Services  []Service  `json:"services"`
 	Instances []Instance `json:"instances,omitempty"`
 	Group     *Group     `json:"group,omitempty"`
+	// Tasks are the tasks on the instances, one by one. They are read only while
+	// instances to remove are looked for; TasksRead tells that they were.
+	Tasks     []Task `json:"tasks,omitempty"`
+	TasksRead bool   `json:"tasksRead,omitempty"`
+	// TasksUnread says why they could not be read: no instance is then removed.
+	TasksUnread string `json:"tasksUnread,omitempty"`
 }
 
 // Service finds a service by name.

@@ -199,13 +199,6 @@ type Spend struct {
 	AtMostPerHour float64 `json:"atMostPerHour,omitzero"`
 }
 
-// Group is the policy of one Auto Scaling group. It is raised with the
-// services that land on it; its MinSize and MaxSize are the group's own.
-type Group struct {
-	// Mode narrows the document's mode for this group, default the document's: act needs both.
-	Mode Mode `json:"mode,omitempty"`
-}
-
 // OverrideKind is what an override does.
 type OverrideKind string
 

@@ -23,7 +23,7 @@ func documents() *rapid.Generator[spec.Document] {
 			Services: rapid.MapOfN(rapid.Custom(func(t *rapid.T) fleet.ServiceName { return fleet.ServiceName(drawName(t, "service")) }), rapid.Custom(drawService), 1, 3).Draw(t, "services"),
 			Groups: rapid.MapOfN(rapid.Custom(func(t *rapid.T) fleet.GroupName {
 				return fleet.GroupName(strings.ReplaceAll(drawText(t, "group"), ":", "."))
-			}), rapid.Custom(func(t *rapid.T) spec.Group { return spec.Group{Mode: drawMode(t)} }), 1, 3).Draw(t, "groups"),
+			}), rapid.Custom(drawGroup), 1, 3).Draw(t, "groups"),
 		}
 	})
 }

@@ -20,7 +20,7 @@ func good() spec.Document {
 				Policies: []spec.Policy{{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.MemoryUtilization, TargetValue: 72.5}}},
 			},
 		},
-		Groups: map[fleet.GroupName]spec.Group{"prod-m7g": {Mode: spec.Act}, "prod.spot": {}},
+		Groups: map[fleet.GroupName]spec.Group{"prod-m7g": goodGroup(), "prod.spot": {}},
 	}
 }
 
@@ -89,6 +89,30 @@ func goodCheckout() spec.Service {
 		Spend:          &spec.Spend{TaskHour: 0.04937, AtMostPerHour: 2.5},
 		RepairsPerHour: new(0),
 		Alarms:         []string{"checkout-high-cpu", "checkout: errors"},
+	}
+}
+
+func goodGroup() spec.Group {
+	return spec.Group{
+		Mode: spec.Act,
+		Headroom: spec.Headroom{
+			CPU: new(spec.Percent(0.1)), Memory: new(spec.Percent(0.125)), LargestTask: 1, Tasks: map[fleet.ServiceName]int{"checkout": 4, "elsewhere": 1},
+		},
+		Instance: &spec.InstanceShape{CPU: 8192, MemoryMiB: 31_500, GPU: 1},
+		ScaleOut: spec.GroupScaleOut{LaunchBackoff: new(2 * minute), MaxLaunchBackoff: new(90 * minute)},
+		ScaleIn: spec.GroupScaleIn{
+			Consolidate: new(false), Budget: []spec.InstanceLimit{{Percent: 12.5, Period: 15 * minute}, {Instances: 4, Period: minute}},
+			EmptyBudget: []spec.InstanceLimit{{Instances: 20, Period: 5 * minute}}, MaxDraining: 6, MinSavings: new(0.0), CoolOff: new(spec.Duration(0)),
+			StabilizationWindow: new(5 * minute), DrainTimeout: new(120 * minute), OnDrainTimeout: spec.DrainTerminate, StandaloneTasks: spec.StandaloneWait,
+			Windows: []spec.DisruptionWindow{
+				{
+					Name: "business", Days: "mon-fri", From: "08:00", To: "18:00", TimeZone: "Europe/Berlin", StartDate: "2026-12-01", EndDate: "2026-12-24",
+					Budget: []spec.InstanceLimit{{Instances: 1, Period: 60 * minute}},
+				},
+				{Name: "freeze", Start: "2026-11-27T00:00", End: "2026-12-01T00:00"},
+			},
+			ManageProtection: true,
+		},
 	}
 }
 

@@ -22,28 +22,29 @@ type Group struct {
 // Headroom is free room that is kept beyond what the tasks of a group need. Each
 // of its parts must have a place beside the tasks, and they add up.
 type Headroom struct {
-	// CPU is a share of the CPU that the tasks reserve, 0% to 400%, default 0%.
+	// CPU is a share of what the tasks reserve of it, 0% to 400%, default 0%.
 	CPU *Percent `json:"cpu,omitempty"`
-	// Memory is a share of the memory that the tasks reserve, 0% to 400%, default 0%.
+	// Memory is a share of what the tasks reserve of it, 0% to 400%, default 0%.
 	Memory *Percent `json:"memory,omitempty"`
 	// LargestTask is room for so many more tasks of the largest service, 0 to 100, default 0.
-	LargestTask int `json:"largestTask,omitempty"`
-	// Tasks is room for so many more tasks of each service named, up to 50 services,
-	// each 1 to 1000.
+	LargestTask int `json:"largestTask,omitzero"`
+	// Tasks is room for so many more tasks of each service named, 1 to 1000, up to 50
+	// entries. A service that the document does not size may be named too.
 	Tasks map[fleet.ServiceName]int `json:"tasks,omitempty"`
 }
 
 // InstanceShape is what one instance offers to tasks: less than the brochure says,
 // since the system and the ECS agent take their part.
 type InstanceShape struct {
-	// CPU is in CPU units, 1024 a vCPU, 128 to 1000000.
+	// CPU is what the ECS agent registers, in units of which a virtual processor has
+	// 1024, 128 to 1000000.
 	CPU int `json:"cpu"`
-	// MemoryMiB is what the ECS agent registers, in MiB, 128 to 50000000.
+	// MemoryMiB is what the ECS agent registers, in mebibytes, 128 to 50000000.
 	MemoryMiB int `json:"memoryMiB"`
-	// GPU is the number of GPUs, 0 to 64, default 0.
-	GPU int `json:"gpu,omitempty"`
+	// GPU is the number of graphics processors, 0 to 64, default 0.
+	GPU int `json:"gpu,omitzero"`
 	// ENIs is how many tasks in network mode awsvpc the instance holds, 0 to 500, default 0.
-	ENIs int `json:"enis,omitempty"`
+	ENIs int `json:"enis,omitzero"`
 }
 
 // GroupScaleOut shapes how a group is raised.
@@ -51,7 +52,8 @@ type GroupScaleOut struct {
 	// LaunchBackoff is how long a group whose launch failed is not raised at first,
 	// 1m to 1h, default 5m; each failure in a row doubles it.
 	LaunchBackoff *Duration `json:"launchBackoff,omitempty"`
-	// MaxLaunchBackoff is where the doubling ends, 1m to 24h, default 30m.
+	// MaxLaunchBackoff is where the doubling ends, 1m to 24h, default 30m: LaunchBackoff
+	// itself where that is longer.
 	MaxLaunchBackoff *Duration `json:"maxLaunchBackoff,omitempty"`
 }
 
@@ -68,7 +70,7 @@ const (
 // tasks are drained before, and replaced elsewhere by ECS.
 type GroupScaleIn struct {
 	// Disabled keeps every instance, default false.
-	Disabled bool `json:"disabled,omitempty"`
+	Disabled bool `json:"disabled,omitzero"`
 	// Consolidate lets instances with tasks go where all of their tasks fit on the others,
 	// default true; false lets only instances without tasks go.
 	Consolidate *bool `json:"consolidate,omitempty"`
@@ -76,7 +78,8 @@ type GroupScaleIn struct {
 	// every entry holds, in instances or in percent of the group, rounded up, at least 1.
 	Budget []InstanceLimit `json:"budget,omitempty"`
 	// EmptyBudget is the budget of instances without tasks, which disrupt nobody, up to
-	// 5 entries, default 50 % in 5 minutes. They count in Budget as well.
+	// 5 entries, default 50 % in 5 minutes. Budget counts them as well, and does not hold
+	// them back.
 	EmptyBudget []InstanceLimit `json:"emptyBudget,omitempty"`
 	// MaxDraining is how many instances drain at once at most, 1 to 100, default 10.
 	MaxDraining int `json:"maxDraining,omitempty"`
@@ -98,12 +101,12 @@ type GroupScaleIn struct {
 	// replaces, such as those of RunTask, default leave: leave keeps the instance, wait
 	// drains it and waits until they have ended.
 	StandaloneTasks string `json:"standaloneTasks,omitempty"`
-	// Windows are calendar windows that replace the budget while they are open, up to 20.
+	// Windows are calendar windows that replace both budgets while they are open, up to 20.
 	Windows []DisruptionWindow `json:"windows,omitempty"`
 	// ManageProtection sets scale-in protection on the instances that must stay and
 	// removes it from those that need it no more, default false. With it only a drain
 	// removes an instance, whoever lowers the group.
-	ManageProtection bool `json:"manageProtection,omitempty"`
+	ManageProtection bool `json:"manageProtection,omitzero"`
 }
 
 // InstanceLimit is so many instances, or so many percent of them, in a period.
@@ -118,9 +121,10 @@ type InstanceLimit struct {
 	Period Duration `json:"period"`
 }
 
-// DisruptionWindow replaces the budget of scale-in while a calendar window is open;
+// DisruptionWindow replaces both budgets of scale-in while a calendar window is open;
 // with no budget of its own it forbids every removal. It is either recurring
 // (days, from, to, timeZone, startDate, endDate) or one-off (start, end, timeZone).
+// Of several open ones every budget holds.
 type DisruptionWindow struct {
 	// Name tells the window in decisions.
 	Name string `json:"name"`

@@ -112,6 +112,37 @@ func (l InstanceLimit) Of(size int) int {
 	return max(1, int(math.Ceil(l.Percent/100*float64(max(size, 0))-1e-9)))
 }
 
+// Budgets are the limits of removal that hold at a time: every entry of them does.
+type Budgets struct {
+	// All holds for instances with tasks and counts every instance, Empty holds for those
+	// without tasks.
+	All, Empty []InstanceLimit
+	// Windows are the names of the windows that are open and gave them.
+	Windows []string
+	// Forbidden is true where an open window has no budget: nothing is removed.
+	Forbidden bool
+}
+
+// At gives the budgets at a time: the group's own, or those of the windows that are
+// open. A window that cannot be read forbids, as if it were open. The zones are kept
+// in zones, which may be nil.
+func (r ResolvedGroupIn) At(now time.Time, zones calendar.Zones) Budgets {
+	var b Budgets
+	for _, w := range r.Windows {
+		window, faults := w.WindowIn(zones)
+		if len(faults) == 0 && !window.Open(now) {
+			continue
+		}
+		b.Windows = append(b.Windows, w.Name)
+		b.All, b.Forbidden = append(b.All, w.Budget...), b.Forbidden || len(w.Budget) == 0 || len(faults) > 0
+	}
+	b.Empty = b.All
+	if len(b.Windows) == 0 {
+		b.All, b.Empty = r.Budget, r.EmptyBudget
+	}
+	return b
+}
+
 // Window gives the calendar window, or what is wrong with it.
 func (w DisruptionWindow) Window() (calendar.Window, []calendar.Fault) { return w.WindowIn(nil) }
 

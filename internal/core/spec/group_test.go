@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/trimtab-ecs/trimtab/internal/core/calendar"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
@@ -116,6 +117,46 @@ func TestInstanceLimit(t *testing.T) {
 	} {
 		if got := c.limit.Of(c.size); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+func TestBudgetsAt(t *testing.T) {
+	t.Parallel()
+	one, two := spec.InstanceLimit{Instances: 1, Period: minute}, spec.InstanceLimit{Instances: 2, Period: minute}
+	day := spec.DisruptionWindow{Name: "day", From: "08:00", To: "20:00", Budget: []spec.InstanceLimit{one}}
+	lunch := spec.DisruptionWindow{Name: "lunch", From: "12:00", To: "14:00", Budget: []spec.InstanceLimit{two}}
+	sale := spec.DisruptionWindow{Name: "sale", Start: "2026-11-23T13:00", End: "2026-11-23T14:00"}
+	broken := spec.DisruptionWindow{Name: "broken", From: "25:00", Budget: []spec.InstanceLimit{two}}
+	own := spec.Group{}.In()
+	for _, c := range []struct {
+		name    string
+		windows []spec.DisruptionWindow
+		at      string
+		want    spec.Budgets
+	}{
+		{"no window", nil, "12:00", spec.Budgets{All: own.Budget, Empty: own.EmptyBudget}},
+		{"none is open", []spec.DisruptionWindow{day, lunch}, "07:59", spec.Budgets{All: own.Budget, Empty: own.EmptyBudget}},
+		{"one replaces both", []spec.DisruptionWindow{day, lunch}, "08:00", spec.Budgets{
+			All: []spec.InstanceLimit{one}, Empty: []spec.InstanceLimit{one}, Windows: []string{"day"},
+		}},
+		{"of two each holds", []spec.DisruptionWindow{day, lunch}, "12:00", spec.Budgets{
+			All: []spec.InstanceLimit{one, two}, Empty: []spec.InstanceLimit{one, two}, Windows: []string{"day", "lunch"},
+		}},
+		{"one without a budget forbids", []spec.DisruptionWindow{day, sale}, "13:30", spec.Budgets{
+			All: []spec.InstanceLimit{one}, Empty: []spec.InstanceLimit{one}, Windows: []string{"day", "sale"}, Forbidden: true,
+		}},
+		{"one that cannot be read forbids", []spec.DisruptionWindow{broken}, "00:00", spec.Budgets{
+			All: []spec.InstanceLimit{two}, Empty: []spec.InstanceLimit{two}, Windows: []string{"broken"}, Forbidden: true,
+		}},
+	} {
+		now, err := time.Parse("2006-01-02 15:04", "2026-11-23 "+c.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := spec.Group{ScaleIn: spec.GroupScaleIn{Windows: c.windows}}
+		if diff := cmp.Diff(c.want, g.In().At(now, calendar.Zones{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
 	}
 }

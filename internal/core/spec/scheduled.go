@@ -20,26 +20,36 @@ func (s Scheduled) WindowIn(zones calendar.Zones) (calendar.Window, []calendar.F
 }
 
 func (c *checker) scheduled(path []string, s Service) {
-	if c.zones == nil {
-		c.zones = calendar.Zones{}
-	}
 	c.few(at(path, "scheduled"), len(s.Scheduled))
 	for i, w := range s.Scheduled {
 		within := at(path, "scheduled", strconv.Itoa(i))
-		_, faults := w.WindowIn(c.zones)
-		for _, f := range faults {
-			if near := c.zone(f, w.TimeZone); near != "" && near != w.TimeZone {
-				f.Remedy = "did you mean " + near + "? " + strings.ToUpper(f.Remedy[:1]) + f.Remedy[1:]
-			}
-			c.add(at(within, f.Field), f.Remedy, "%s", f.Message)
-		}
+		_, faults := w.WindowIn(c.known())
+		c.window(within, w.TimeZone, faults)
 		c.moves(within, s, w)
 	}
 }
 
-// zone gives the time zone that a faulty name means, empty for none. Beyond a
+// known gives the time zones that were read so far.
+func (c *checker) known() calendar.Zones {
+	if c.zones == nil {
+		c.zones = calendar.Zones{}
+	}
+	return c.zones
+}
+
+// window adds what is wrong with the times of a calendar window.
+func (c *checker) window(path []string, zone string, faults []calendar.Fault) {
+	for _, f := range faults {
+		if near := c.nearZone(f, zone); near != "" && near != zone {
+			f.Remedy = "did you mean " + near + "? " + strings.ToUpper(f.Remedy[:1]) + f.Remedy[1:]
+		}
+		c.add(at(path, f.Field), f.Remedy, "%s", f.Message)
+	}
+}
+
+// nearZone gives the time zone that a faulty name means, empty for none. Beyond a
 // hundred problems nobody reads on, and to look for thousands takes seconds.
-func (c *checker) zone(f calendar.Fault, name string) string {
+func (c *checker) nearZone(f calendar.Fault, name string) string {
 	if f.Field != "timeZone" || len(c.problems) > 100 {
 		return ""
 	}

@@ -36,6 +36,10 @@ const (
 	MaxReads = 30
 	// MaxRepairs bounds the repairs an hour: the history remembers ten foreign counts.
 	MaxRepairs = 9
+	// MaxShares bounds the services that one group's headroom names.
+	MaxShares = 50
+	// MaxInstances bounds a count of instances that a person gives.
+	MaxInstances = 5000
 	// MaxTasks is the ECS quota of tasks per service.
 	MaxTasks = 5000
 )
@@ -89,7 +93,7 @@ func (d Document) Validate() []Problem {
 		if !groupName.MatchString(string(n)) {
 			c.add(path, "give the name of the Auto Scaling group, not its ARN", "%q is not an Auto Scaling group name", n)
 		}
-		c.mode(at(path, "mode"), d.Groups[n].Mode)
+		c.group(path, d.Groups[n])
 	}
 	return c.problems
 }
@@ -107,6 +111,14 @@ func ecsNameRemedy(kind, name string) string {
 func (s Service) Validate() []Problem {
 	c := &checker{}
 	c.service(nil, s)
+	return c.problems
+}
+
+// Validate returns every problem of one group's policy, with paths that begin at
+// the group.
+func (g Group) Validate() []Problem {
+	c := &checker{}
+	c.group(nil, g)
 	return c.problems
 }
 

@@ -66,37 +66,48 @@ func (c *checker) missing(path []string, o OnMissing, most int) {
 // names refuses two parts of one kind with one name: decisions and --set would
 // not tell them apart.
 func (c *checker) names(path []string, s Service) {
-	unique := func(kind string, n int, name func(int) string) {
-		seen := map[string]bool{}
-		for i := range n {
-			v := name(i)
-			if v != "" && seen[v] {
-				c.add(at(path, kind, strconv.Itoa(i), "name"), "give each a name of its own", "name %q is given twice", v)
-			}
-			seen[v] = true
-			if utf8.RuneCountInString(v) > 64 {
-				c.add(at(path, kind, strconv.Itoa(i), "name"), "use 1 to 64 characters", "name %q is too long", v)
-			}
-		}
-	}
-	unique("policies", len(s.Policies), func(i int) string { return s.Policies[i].Name })
+	policies := each(s.Policies, func(p Policy) string { return p.Name })
+	scheduled := each(s.Scheduled, func(w Scheduled) string { return w.Name })
+	vetoes := each(s.Vetoes, func(v Veto) string { return v.Name })
+	constraints := each(s.Constraints, func(v Constraint) string { return v.Name })
+	c.unique(at(path, "policies"), policies)
 	c.labels(at(path, "policies"), s.Policies)
-	unique("scheduled", len(s.Scheduled), func(i int) string { return s.Scheduled[i].Name })
-	unique("vetoes", len(s.Vetoes), func(i int) string { return s.Vetoes[i].Name })
-	unique("constraints", len(s.Constraints), func(i int) string { return s.Constraints[i].Name })
-	named := func(kind string, i int, name string) {
-		if name == "" {
-			c.add(at(path, kind, strconv.Itoa(i), "name"), "give it a short name: decisions speak of it", "name is missing")
+	c.unique(at(path, "scheduled"), scheduled)
+	c.unique(at(path, "vetoes"), vetoes)
+	c.unique(at(path, "constraints"), constraints)
+	c.called(at(path, "scheduled"), scheduled)
+	c.called(at(path, "vetoes"), vetoes)
+	c.called(at(path, "constraints"), constraints)
+}
+
+func each[T any](list []T, name func(T) string) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = name(v)
+	}
+	return out
+}
+
+// unique refuses a name that is given twice in a list, or too long.
+func (c *checker) unique(path, names []string) {
+	seen := map[string]bool{}
+	for i, v := range names {
+		if v != "" && seen[v] {
+			c.add(at(path, strconv.Itoa(i), "name"), "give each a name of its own", "name %q is given twice", v)
+		}
+		seen[v] = true
+		if utf8.RuneCountInString(v) > 64 {
+			c.add(at(path, strconv.Itoa(i), "name"), "use 1 to 64 characters", "name %q is too long", v)
 		}
 	}
-	for i, v := range s.Scheduled {
-		named("scheduled", i, v.Name)
-	}
-	for i, v := range s.Vetoes {
-		named("vetoes", i, v.Name)
-	}
-	for i, v := range s.Constraints {
-		named("constraints", i, v.Name)
+}
+
+// called wants every name of a list to be given.
+func (c *checker) called(path, names []string) {
+	for i, v := range names {
+		if v == "" {
+			c.add(at(path, strconv.Itoa(i), "name"), "give it a short name: decisions speak of it", "name is missing")
+		}
 	}
 }
 

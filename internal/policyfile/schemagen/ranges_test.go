@@ -91,6 +91,10 @@ func TestRangesAreThoseOfValidate(t *testing.T) {
 	visit(c, tree, reflect.TypeFor[spec.Document](), "", func(owner map[string]any, f reflect.StructField, name, path string, k clauses) {
 		kept := owner[jsonName(f)]
 		refused := func(value any) bool {
+			at := path
+			if f.Type.Kind() == reflect.Map { // the range is that of its entries
+				at, value = path+".web", map[string]any{"web": value}
+			}
 			owner[jsonName(f)] = value
 			defer func() { owner[jsonName(f)] = kept }()
 			src, err := json.Marshal(tree)
@@ -99,7 +103,7 @@ func TestRangesAreThoseOfValidate(t *testing.T) {
 			}
 			_, faults := policyfile.Parse(src, name)
 			for _, x := range faults {
-				if x.Path == path {
+				if x.Path == at {
 					return true
 				}
 			}

@@ -73,8 +73,10 @@ func value(name string, f reflect.StructField, c clauses) string {
 	case reflect.Map:
 		what = "names, each with " + what
 	}
-	if r := c.span(); r != "" {
-		what += ", " + r
+	for _, r := range []string{c.span(), strings.TrimSuffix(c.many(), " entries")} {
+		if r != "" {
+			what += ", " + r
+		}
 	}
 	return what
 }

@@ -18,6 +18,8 @@ func choices() map[string][]string {
 		"StepScaling.PredefinedMetric":    metrics,
 		"StepScaling.AdjustmentType":      {spec.ChangeInCapacity, spec.ExactCapacity, spec.PercentChangeInCapacity},
 		"Veto.TreatMissingData":           {spec.Breaching, spec.NotBreaching},
+		"GroupScaleIn.OnDrainTimeout":     {spec.DrainUndo, spec.DrainTerminate},
+		"GroupScaleIn.StandaloneTasks":    {spec.StandaloneLeave, spec.StandaloneWait},
 	}
 }
 
@@ -34,6 +36,7 @@ func texts() map[string]*jsonschema.Schema {
 		"Scheduled.Name":               length(64),
 		"Veto.Name":                    length(64),
 		"Constraint.Name":              length(64),
+		"DisruptionWindow.Name":        length(64),
 		"TargetTracking.ResourceLabel": label,
 		"StepScaling.ResourceLabel":    label,
 		"Backlog.Queue":                {Pattern: `^(https?://[^/\s]+/([^/\s]+/)*)?[a-zA-Z0-9_-]{1,80}(\.fifo)?$`},
@@ -53,6 +56,7 @@ func names() map[string]*jsonschema.Schema {
 	return map[string]*jsonschema.Schema{
 		"Document.Services":    {Pattern: `^[a-zA-Z0-9_-]{1,255}$`},
 		"Document.Groups":      {Pattern: `^[^\x00-\x1f:]{1,255}$`},
+		"Headroom.Tasks":       {Pattern: `^[a-zA-Z0-9_-]{1,255}$`},
 		"Metric.Dimensions":    dimension,
 		"Metric.Metrics":       {Pattern: `^[a-z][a-zA-Z0-9_]{0,254}$`},
 		"MathInput.Dimensions": dimension,
@@ -61,7 +65,10 @@ func names() map[string]*jsonschema.Schema {
 
 // filled are the lists that may not be empty, by Type.Field.
 func filled() []string {
-	return []string{"Service.Policies", "StepScaling.StepAdjustments", "ScaleOut.RateLimits", "ScaleIn.RateLimits", "ScaleIn.RemovalBudget"}
+	return []string{
+		"Service.Policies", "StepScaling.StepAdjustments", "ScaleOut.RateLimits", "ScaleIn.RateLimits", "ScaleIn.RemovalBudget",
+		"GroupScaleIn.Budget", "GroupScaleIn.EmptyBudget",
+	}
 }
 
 func has(names ...string) *jsonschema.Schema { return &jsonschema.Schema{Required: names} }
@@ -126,10 +133,11 @@ func rules() map[string]*jsonschema.Schema {
 			all(has("namespace", "name"), not(has("expression")), property("metrics", none)),
 			all(has("expression", "metrics"), not(anyOf("namespace", "name", "statistic")), property("metrics", some), property("dimensions", none)),
 		}},
-		"Scheduled": anyOf("minCapacity", "maxCapacity"),
-		"ScaleIn":   all(property("rateLimits", atMost100), property("removalBudget", atMost100)),
-		"RateLimit": oneOf("tasks", "percent"),
-		"Veto":      oneOf("above", "below"),
+		"Scheduled":     anyOf("minCapacity", "maxCapacity"),
+		"ScaleIn":       all(property("rateLimits", atMost100), property("removalBudget", atMost100)),
+		"RateLimit":     oneOf("tasks", "percent"),
+		"Veto":          oneOf("above", "below"),
+		"InstanceLimit": oneOf("instances", "percent"),
 	}
 }
 

@@ -73,11 +73,10 @@ func scalar(t reflect.Type) *jsonschema.Schema {
 // it: in plain text.
 func describe(c clauses) string {
 	parts := []string{strings.TrimSuffix(c.Meaning, ".") + "."}
-	if r := c.span(); r != "" {
-		if c.Most != "" {
-			r += " entries"
+	for _, r := range []string{c.span(), c.many()} {
+		if r != "" {
+			parts = append(parts, strings.ToUpper(r[:1])+r[1:]+".")
 		}
-		parts = append(parts, strings.ToUpper(r[:1])+r[1:]+".")
 	}
 	if c.Default != "" {
 		parts = append(parts, "Default "+c.Default+".")
@@ -85,11 +84,17 @@ func describe(c clauses) string {
 	return strings.ReplaceAll(strings.Join(parts, " "), "`", "")
 }
 
+// many gives the greatest number of entries in words.
+func (c clauses) many() string {
+	if c.Most == "" {
+		return ""
+	}
+	return "up to " + c.Most + " entries"
+}
+
 // span gives the range in words.
 func (c clauses) span() string {
 	switch {
-	case c.Most != "":
-		return "up to " + c.Most
 	case c.Above && c.High != "":
 		return "above " + c.Low + ", up to " + c.High
 	case c.Above:
@@ -149,7 +154,11 @@ func narrowField(c clauses, name string, f reflect.StructField, p *jsonschema.Sc
 	case kind.Kind() == reflect.String && f.Type.Kind() == reflect.Map:
 		p.AdditionalProperties = &jsonschema.Schema{Type: "string", MinLength: new(uint64(1)), MaxLength: new(uint64(1024))}
 	}
-	if err := narrowNumber(c, kind, p); err != nil {
+	number := p
+	if f.Type.Kind() == reflect.Map && p.AdditionalProperties != nil {
+		number = p.AdditionalProperties
+	}
+	if err := narrowNumber(c, kind, number); err != nil {
 		return err
 	}
 	p.Default = literal(c.Default, kind, words(name, kind))

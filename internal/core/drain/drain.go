@@ -43,7 +43,7 @@ const (
 )
 
 // Forced tells whether the instance goes whatever we decide: such a drain has no
-// pre-flight and cannot be undone.
+// pre-flight, and it is not undone unless the instance turns out to stay.
 func (c Cause) Forced() bool { return c == Spot || c == Lifecycle }
 
 // Row is what the ledger holds of one instance's removal.
@@ -74,8 +74,10 @@ type Row struct {
 	// decrement.
 	Before int `json:"before,omitempty"`
 	After  int `json:"after,omitempty"`
-	// Tries counts the orders given in this state.
-	Tries int `json:"tries,omitempty"`
+	// Tries counts the orders given in this state, Ordered is when the newest was: an
+	// order is repeated only once the world has had time to show it.
+	Tries   int       `json:"tries,omitempty"`
+	Ordered time.Time `json:"ordered,omitzero"`
 }
 
 // Hook is a lifecycle hook of Auto Scaling that waits.

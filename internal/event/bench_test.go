@@ -12,7 +12,8 @@ func BenchmarkDecode(b *testing.B) {
 	for _, name := range []string{
 		"aws.cloudwatch.alarm-state-change.high-cpu", "aws.cloudwatch.alarm-state-change.composite-suppressed",
 		"aws.cloudwatch.alarm-action.high-cpu", "aws.sns.alarm.high-cpu", "aws.ecs.service-action.placement-failure",
-		"aws.events.scheduled-event.minute", "trimtab.evaluate.dry-run",
+		"aws.events.scheduled-event.minute", "trimtab.evaluate.dry-run", "aws.autoscaling.terminate-lifecycle-action.scale-in",
+		"aws.ecs.container-instance-state-change.draining", "aws.sqs.batch.through-sns",
 	} {
 		raw := readSample(b, name+".json")
 		b.Run(name, func(b *testing.B) {

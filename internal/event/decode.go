@@ -30,7 +30,8 @@ type envelope struct {
 // routeKey is what identifies the shape of an EventBridge event.
 type routeKey struct{ source, detailType string }
 
-// route says how the detail of one shape is read into an event of a kind.
+// route says how the detail of one shape is read into an event of a kind. Where
+// the detail shows that it is not for us, the event is made Unknown.
 type route struct {
 	kind   Kind
 	via    Via
@@ -44,14 +45,27 @@ var routes = map[routeKey]route{
 	{"aws.cloudwatch", "CloudWatch Alarm State Change"}: {Alarm, ViaEventBridge, alarmFromDetail},
 	{"aws.ecs", "ECS Service Action"}:                   {ServiceAction, ViaEventBridge, serviceFromDetail},
 	{"aws.ecs", "ECS Deployment State Change"}:          {Deployment, ViaEventBridge, serviceFromDetail},
-	{"aws.events", "Scheduled Event"}:                   {Tick, ViaEventBridge, tickFromDetail},
-	{"aws.scheduler", "Scheduled Event"}:                {Tick, ViaScheduler, tickFromDetail},
+	{"aws.ecs", "ECS Task State Change"}:                {TaskChange, ViaEventBridge, taskFromDetail},
+	{"aws.ecs", "ECS Container Instance State Change"}:  {HostChange, ViaEventBridge, hostFromDetail},
+
+	{"aws.autoscaling", "EC2 Instance-terminate Lifecycle Action"}: {Lifecycle, ViaEventBridge, lifecycleFromDetail},
+	{"aws.autoscaling", "EC2 Instance Launch Successful"}:          {Launch, ViaEventBridge, activityFromDetail},
+	{"aws.autoscaling", "EC2 Instance Launch Unsuccessful"}:        {Launch, ViaEventBridge, failureFromDetail},
+	{"aws.autoscaling", "EC2 Instance Terminate Successful"}:       {Termination, ViaEventBridge, activityFromDetail},
+	{"aws.autoscaling", "EC2 Instance Terminate Unsuccessful"}:     {Termination, ViaEventBridge, failureFromDetail},
+
+	{"aws.ec2", "EC2 Spot Instance Interruption Warning"}: {Spot, ViaEventBridge, instanceFromDetail},
+	{"aws.ec2", "EC2 Instance Rebalance Recommendation"}:  {Rebalance, ViaEventBridge, instanceFromDetail},
+	{"aws.ec2", "EC2 Instance State-change Notification"}: {InstanceState, ViaEventBridge, instanceFromDetail},
+
+	{"aws.events", "Scheduled Event"}:    {Tick, ViaEventBridge, tickFromDetail},
+	{"aws.scheduler", "Scheduled Event"}: {Tick, ViaScheduler, tickFromDetail},
 }
 
 // Decode reads one invocation payload. The shape of the document decides how:
-// Records is SNS, alarmData is a direct alarm action, source or detail-type is
-// EventBridge, and only what has none of them is a manual payload. A manual
-// payload inside an envelope is therefore never one.
+// Records is SNS or SQS, alarmData is a direct alarm action, source or
+// detail-type is EventBridge, and only what has none of them is a manual payload.
+// A manual payload inside an envelope is therefore never one.
 //
 // The error is always an *Error, and the Event beside it is zero. An event that
 // is well formed but not for us is no error: its Kind is Unknown.
@@ -102,7 +116,7 @@ func fromEnvelope(top map[string]json.RawMessage) (Event, *Error) {
 
 // bound cuts the texts that the sender chose.
 func (ev *Event) bound() {
-	for _, text := range []*string{&ev.ID, &ev.Account, &ev.Region, &ev.Source, &ev.DetailType, &ev.Name, &ev.Reason} {
+	for _, text := range []*string{&ev.ID, &ev.MessageID, &ev.Account, &ev.Region, &ev.Source, &ev.DetailType, &ev.Name, &ev.Reason} {
 		*text = clip(*text, MaxText)
 	}
 }

@@ -67,3 +67,66 @@ func clusterOf(clusterARN string) string {
 	}
 	return name
 }
+
+// hostDetail is what ECS Task State Change and ECS Container Instance State
+// Change have in common, and the few fields of each that are read.
+type hostDetail struct {
+	ClusterARN    string `json:"clusterArn"`
+	HostARN       string `json:"containerInstanceArn"` // of a task: only where it runs on an instance
+	InstanceID    string `json:"ec2InstanceId"`        // of a container instance
+	Status        string `json:"status"`               // of a container instance
+	StatusReason  string `json:"statusReason"`
+	LastStatus    string `json:"lastStatus"` // of a task
+	StoppedReason string `json:"stoppedReason"`
+}
+
+// taskFromDetail reads ECS Task State Change. A task on Fargate is on no instance
+// of ours and makes the event Unknown.
+func taskFromDetail(env envelope, ev *Event) error {
+	var d hostDetail
+	if err := readDetail(env.detail, &d); err != nil {
+		return err
+	}
+	if d.HostARN == "" {
+		ev.Kind = Unknown
+		return nil
+	}
+	ev.Name, ev.Reason = d.LastStatus, d.StoppedReason
+	return d.locate(ev)
+}
+
+// hostFromDetail reads ECS Container Instance State Change. An external instance
+// has an id of Systems Manager, which is no InstanceID.
+func hostFromDetail(env envelope, ev *Event) error {
+	var d hostDetail
+	if err := readDetail(env.detail, &d); err != nil {
+		return err
+	}
+	if isInstanceID(d.InstanceID) {
+		ev.Instance = fleet.InstanceID(d.InstanceID)
+	}
+	ev.Name, ev.Reason = d.Status, d.StatusReason
+	return d.locate(ev)
+}
+
+// locate gives the container instance and its cluster. Its ARN is
+// container-instance/CLUSTER/ID, or the older form container-instance/ID.
+func (d hostDetail) locate(ev *Event) error {
+	n, ok := parseARN(d.HostARN)
+	path, isHost := strings.CutPrefix(n.resource, "container-instance/")
+	if !ok || n.service != "ecs" || !isHost || path == "" {
+		return fmt.Errorf("detail.containerInstanceArn %q is no ARN of a container instance; it must be arn:PARTITION:ecs:REGION:ACCOUNT:container-instance/CLUSTER/ID", clip(d.HostARN, 256))
+	}
+	cluster := clusterOf(d.ClusterARN)
+	if cluster == "" {
+		cluster, _, _ = strings.Cut(path, "/")
+		if cluster == path {
+			cluster = ""
+		}
+	}
+	if !isECSName(cluster) {
+		return fmt.Errorf("detail.clusterArn %q names no cluster, and detail.containerInstanceArn %q neither; one must", clip(d.ClusterARN, 256), clip(d.HostARN, 256))
+	}
+	ev.Cluster, ev.HostARN = fleet.ClusterName(cluster), d.HostARN
+	return nil
+}

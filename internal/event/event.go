@@ -9,7 +9,7 @@
 // order silently changed.
 //
 // A Request is a person's word, and the one thing here that says what to do: an
-// override, or the global stop. Its authority is the permission to invoke the
+// override, the global stop, or the removal of an instance. Its authority is the permission to invoke the
 // function (lambda:InvokeFunction), so it is read from the bare document of an
 // invoke alone: whoever may send an event, publish to a topic or fill a queue
 // cannot pause a service.
@@ -52,7 +52,7 @@ const (
 )
 
 // Via tells which way an event came. It is empty for records of a service that
-// is not read here, such as SQS.
+// is not read here, such as Kinesis.
 type Via string
 
 // The ways in.
@@ -61,6 +61,7 @@ const (
 	ViaAlarmAction Via = "alarmAction" // a CloudWatch alarm invoked the function itself
 	ViaSNS         Via = "sns"         // an SNS subscription
 	ViaScheduler   Via = "scheduler"   // EventBridge Scheduler
+	ViaSQS         Via = "sqs"         // an SQS queue that the function reads
 	ViaInvoke      Via = "invoke"      // the Invoke API with a document of our own; the only way in for manual kinds
 )
 
@@ -68,9 +69,11 @@ const (
 type Event struct {
 	Kind Kind
 	Via  Via
-	// ID is the EventBridge event id or the SNS message id. A direct alarm action
-	// and a manual payload have none.
+	// ID is the EventBridge event id or the SNS message id; of a batch it is the first
+	// SQS message id. A direct alarm action and a manual payload have none.
 	ID string
+	// MessageID is filled in a batch alone: the SQS message that brought the event.
+	MessageID string
 	// Time is when the sender says it happened, in UTC; zero where it does not say.
 	Time       time.Time
 	Account    string
@@ -81,38 +84,44 @@ type Event struct {
 	Alarms []AlarmChange
 	// Service is filled for the kinds ServiceAction, Deployment and Evaluate.
 	Service fleet.ServiceKey
-	// Name is the event name ECS gave, such as SERVICE_TASK_PLACEMENT_FAILURE.
+	// Name is what happened in the sender's own word: an event name of ECS such as
+	// SERVICE_TASK_PLACEMENT_FAILURE, the status of a task or a container instance, the
+	// state of an EC2 instance, or what EC2 does to a Spot instance.
 	Name string
-	// Reason is ECS's reason as sent, such as RESOURCE:CPU.
+	// Reason is the sender's reason as sent, such as RESOURCE:CPU.
 	Reason string
-	// Failed is true for a launch or a termination that failed; Reason has the words.
+	// Failed is true for a launch or a termination that failed, and for a record of a
+	// batch that was refused; Reason has the words.
 	Failed bool
 	// Instance is filled for the kinds about one EC2 instance and for Drain; for
-	// TaskChange and HostChange where ECS tells it, else HostARN is.
+	// TaskChange and HostChange where ECS tells it. A launch that failed has none.
 	Instance fleet.InstanceID
-	// HostARN is the ARN of the container instance.
+	// HostARN is the ARN of the container instance, filled for TaskChange and HostChange.
 	HostARN string
 	// Group is filled for Lifecycle, Launch and Termination.
 	Group fleet.GroupName
 	// Cluster is filled for TaskChange, HostChange and Drain.
 	Cluster fleet.ClusterName
-	// HookName and HookToken are filled for Lifecycle: the wait to end or prolong.
+	// HookName and HookToken are filled for Lifecycle: the wait to end or prolong. The
+	// token is empty where none was sent; the instance then tells the wait as well.
 	HookName, HookToken string
 	// Batch is filled for Kind Batch, in the records' order; a record that could not be
-	// decoded is of kind Unknown with the reason in Reason.
+	// decoded is of kind Unknown and Failed, with the reason in Reason.
 	Batch []Event
-	// Request is filled for the kinds Override, Resume, Stop and Start, nil for all others.
+	// Request is filled for the kinds Override, Resume, Stop, Start and Drain, nil for
+	// all others.
 	Request *Request
-	// DryRun is true for an evaluate or tick payload that does not say "dryRun":
+	// DryRun is true for an evaluate, tick or drain payload that does not say "dryRun":
 	// false, so that an order is given only to those who ask for one in so many
-	// words. A request is the other way round, dry only where it says "dryRun":
-	// true: a pause that did not pause is the more dangerous mistake.
+	// words. The other requests, and a drain that is undone, are the other way round,
+	// dry only where they say "dryRun": true: a pause that did not pause is the more
+	// dangerous mistake.
 	DryRun bool
 }
 
 // Request is what a person asks for in a manual payload.
 type Request struct {
-	// Target is what it is about; for Stop and Start only its Cluster is set.
+	// Target is what it is about; for Stop, Start and Drain only its Cluster is set.
 	Target fleet.Target
 	// Override is what to set, for kind Override.
 	Override spec.OverrideKind
@@ -122,7 +131,9 @@ type Request struct {
 	Until time.Time
 	// Only is the kind of override that Resume ends; empty for all of them.
 	Only spec.OverrideKind
-	// Why may be empty for Resume and Start.
+	// Undo tells for Drain that the instance is to be given back to its tasks.
+	Undo bool
+	// Why may be empty for Resume, Start and a drain that is undone.
 	Why string
 	By  string
 }

@@ -2,6 +2,7 @@ package event_test
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -62,11 +63,12 @@ func checkUsable(t *testing.T, name string, ev event.Event) {
 	case event.Evaluate:
 		named = true
 		fallthrough
-	case event.TickAll, event.Override, event.Resume, event.Stop, event.Start:
+	case event.TickAll, event.Override, event.Resume, event.Stop, event.Start, event.Drain:
 		if ev.Via != event.ViaInvoke {
 			t.Errorf("%s: manual kind %s via %s", name, ev.Kind, ev.Via)
 		}
-	case event.Tick, event.Unknown:
+	case event.Tick, event.Unknown, event.Batch, event.Lifecycle, event.Launch, event.Termination, event.Spot, event.Rebalance,
+		event.InstanceState, event.TaskChange, event.HostChange:
 		if ev.Via == event.ViaInvoke {
 			t.Errorf("%s: kind %s via invoke", name, ev.Kind)
 		}
@@ -89,9 +91,68 @@ func checkUsable(t *testing.T, name string, ev event.Event) {
 		t.Errorf("%s: %s names service %s", name, ev.Kind, ev.Service)
 	}
 	checkRequest(t, name, ev)
-	checkTexts(t, name, ev.ID, ev.Account, ev.Region, ev.Source, ev.DetailType, ev.Name, ev.Reason)
+	checkPlace(t, name, ev)
+	checkBatch(t, name, ev)
+	checkTexts(t, name, ev.HostARN, ev.HookName, ev.HookToken, string(ev.Group), ev.MessageID, ev.ID, ev.Account, ev.Region, ev.Source, ev.DetailType, ev.Name, ev.Reason)
 	for _, a := range ev.Alarms {
 		checkAlarm(t, name, a)
+	}
+}
+
+var instanceID = regexp.MustCompile(`^i-([0-9a-f]{8}|[0-9a-f]{17})$`)
+
+// checkPlace sees that instance, group, cluster and hook are there for the kinds
+// that have them, well formed, and for no other.
+func checkPlace(t *testing.T, name string, ev event.Event) {
+	t.Helper()
+	kinds := func(ks ...event.Kind) bool { return slices.Contains(ks, ev.Kind) }
+	must := kinds(event.Lifecycle, event.Launch, event.Termination, event.Spot, event.Rebalance, event.InstanceState, event.Drain)
+	may := kinds(event.HostChange) || ev.Kind == event.Launch && ev.Failed
+	if !instanceID.MatchString(string(ev.Instance)) && (ev.Instance != "" || must && !may) || ev.Instance != "" && !must && !may {
+		t.Errorf("%s: %s of instance %q", name, ev.Kind, ev.Instance)
+	}
+	if inGroup := kinds(event.Lifecycle, event.Launch, event.Termination); inGroup != (ev.Group != "") || strings.Contains(string(ev.Group), ":") {
+		t.Errorf("%s: %s of group %q", name, ev.Kind, ev.Group)
+	}
+	onHost := kinds(event.TaskChange, event.HostChange)
+	if onHost != (ev.HostARN != "") || onHost && !strings.Contains(ev.HostARN, ":container-instance/") {
+		t.Errorf("%s: %s of container instance %q", name, ev.Kind, ev.HostARN)
+	}
+	if inCluster := onHost || ev.Kind == event.Drain; inCluster != (ev.Cluster != "") || inCluster && !ecsName.MatchString(string(ev.Cluster)) {
+		t.Errorf("%s: %s of cluster %q", name, ev.Kind, ev.Cluster)
+	}
+	if (ev.Kind == event.Lifecycle) != (ev.HookName != "") || ev.HookName == "" && ev.HookToken != "" {
+		t.Errorf("%s: %s with hook %q, token %q", name, ev.Kind, ev.HookName, ev.HookToken)
+	}
+	if ev.Failed && !kinds(event.Launch, event.Termination, event.Unknown) || ev.Failed && ev.Kind == event.Unknown && ev.Reason == "" {
+		t.Errorf("%s: %s failed, reason %q", name, ev.Kind, ev.Reason)
+	}
+}
+
+// checkBatch sees that the events of a batch are usable each, that none is manual
+// or a batch again, and that only a batch has any.
+func checkBatch(t *testing.T, name string, ev event.Event) {
+	t.Helper()
+	if ev.Kind != event.Batch && ev.Batch != nil || ev.Kind == event.Batch && ev.Via != event.ViaSQS {
+		t.Errorf("%s: %s via %s with %d events", name, ev.Kind, ev.Via, len(ev.Batch))
+	}
+	if ev.MessageID != "" || ev.Kind == event.Unknown && ev.Failed {
+		t.Errorf("%s: %s with message %q outside a batch, or refused", name, ev.Kind, ev.MessageID)
+	}
+	for i, one := range ev.Batch {
+		if one.Via == event.ViaInvoke || one.Kind == event.Batch || one.Request != nil {
+			t.Errorf("%s, record %d: %s via %s in a batch", name, i, one.Kind, one.Via)
+		}
+		checkTexts(t, name, one.MessageID)
+		one.MessageID = ""
+		if one.Kind == event.Unknown && one.Failed && one.Reason != "" {
+			one.Failed = false
+		}
+		checkUsable(t, fmt.Sprintf("%s, record %d", name, i), one)
+	}
+	answer := ev.EachMessage(func(event.Event) error { return errors.New("no") })
+	if len(answer.Failures) != len(ev.Batch) {
+		t.Errorf("%s: %d failures of %d messages that all fail", name, len(answer.Failures), len(ev.Batch))
 	}
 }
 
@@ -99,7 +160,7 @@ func checkUsable(t *testing.T, name string, ev event.Event) {
 func checkRequest(t *testing.T, name string, ev event.Event) {
 	t.Helper()
 	r := ev.Request
-	asks := ev.Kind == event.Override || ev.Kind == event.Resume || ev.Kind == event.Stop || ev.Kind == event.Start
+	asks := ev.Kind == event.Override || ev.Kind == event.Resume || ev.Kind == event.Stop || ev.Kind == event.Start || ev.Kind == event.Drain
 	if asks != (r != nil) {
 		t.Errorf("%s: %s with request %+v", name, ev.Kind, r)
 	}
@@ -119,7 +180,10 @@ func checkRequest(t *testing.T, name string, ev event.Event) {
 	if err := spec.CheckBy(r.By); err != nil {
 		t.Errorf("%s: by %v", name, err)
 	}
-	needsWhy := ev.Kind == event.Override || ev.Kind == event.Stop
+	needsWhy := ev.Kind == event.Override || ev.Kind == event.Stop || ev.Kind == event.Drain && !r.Undo
+	if r.Undo && ev.Kind != event.Drain || ev.Kind == event.Drain && r.Target.Cluster != ev.Cluster {
+		t.Errorf("%s: %s in cluster %q, undo %t of cluster %q", name, ev.Kind, ev.Cluster, r.Undo, r.Target.Cluster)
+	}
 	if err := spec.CheckWhy(r.Why); err != nil && (needsWhy || r.Why != "") {
 		t.Errorf("%s: why %v", name, err)
 	}

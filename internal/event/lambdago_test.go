@@ -2,6 +2,7 @@ package event_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -25,32 +26,46 @@ func lambdaGoTestdata(tb testing.TB) string {
 	return filepath.Join(strings.TrimSpace(string(out)), "events", "testdata")
 }
 
-// TestLambdaGoTestdata decodes every sample of AWS: our four kinds are not among
-// them but for the alarms, and what is no event for us is refused or Unknown.
+// theirKinds are the kinds of AWS's samples that are for us, by file name.
+var theirKinds = map[string]event.Kind{
+	"cloudwatch-alarm-sns-payload-single-metric.json":    event.Alarm,
+	"cloudwatch-alarm-sns-payload-multiple-metrics.json": event.Alarm,
+	"autoscaling-event-terminate-action.json":            event.Lifecycle,
+	"autoscaling-event-launch-successful.json":           event.Launch,
+	"autoscaling-event-launch-unsuccessful.json":         event.Launch,
+	"autoscaling-event-terminate-successful.json":        event.Termination,
+	"autoscaling-event-terminate-unsuccessful.json":      event.Termination,
+	"ecs-container-instance-state-change.json":           event.HostChange,
+	"sqs-event.json": event.Batch,
+}
+
+// TestLambdaGoTestdata decodes every sample of AWS: what is no event for us is
+// refused or Unknown.
 func TestLambdaGoTestdata(t *testing.T) {
 	t.Parallel()
-	alarms := 0
+	ours := 0
 	for name, raw := range readDir(t, lambdaGoTestdata(t)) {
 		ev, err := event.Decode(raw)
+		want, isOurs := theirKinds[name]
 		if err != nil {
-			if ev.Kind != "" {
+			if ev.Kind != "" || isOurs {
 				t.Errorf("%s: kind %s beside error %v", name, ev.Kind, err)
 			}
 			continue
 		}
 		checkUsable(t, name, ev)
 		switch {
-		case strings.HasPrefix(name, "cloudwatch-alarm-sns-payload-"):
-			alarms++
-			if ev.Kind != event.Alarm || ev.Via != event.ViaSNS {
-				t.Errorf("%s is %s via %s, want an alarm via SNS", name, ev.Kind, ev.Via)
+		case isOurs:
+			ours++
+			if ev.Kind != want {
+				t.Errorf("%s is %s via %s, want %s", name, ev.Kind, ev.Via, want)
 			}
 		case ev.Kind != event.Unknown:
 			t.Errorf("%s is %s, want unknown", name, ev.Kind)
 		}
 	}
-	if alarms != 2 {
-		t.Errorf("found %d alarm samples, want 2: aws-lambda-go has changed", alarms)
+	if ours != len(theirKinds) {
+		t.Errorf("found %d samples for us, want %d: aws-lambda-go has changed", ours, len(theirKinds))
 	}
 }
 
@@ -129,13 +144,19 @@ func metricIdentities(metrics []signal.Metric) []string {
 	return ids
 }
 
-// TestLambdaGoUnknown compares the metadata of EventBridge events that are not
-// for us with AWS's own Go type of the envelope.
-func TestLambdaGoUnknown(t *testing.T) {
+// TestLambdaGoEnvelope compares what the envelope says of EventBridge events, and
+// the few fields of the detail that are read, with AWS's own Go types.
+func TestLambdaGoEnvelope(t *testing.T) {
 	t.Parallel()
+	files := readDir(t, lambdaGoTestdata(t))
+	for name, raw := range readDir(t, samplesDir) {
+		if strings.HasPrefix(name, "aws.autoscaling.") || strings.HasPrefix(name, "aws.ec2.") || strings.HasPrefix(name, "aws.ecs.container-instance-") {
+			files[name] = raw
+		}
+	}
 	checked := 0
-	for name, raw := range readDir(t, lambdaGoTestdata(t)) {
-		if !strings.HasPrefix(name, "autoscaling-event-") && !strings.HasPrefix(name, "ecs-") && !strings.HasPrefix(name, "codepipeline-execution-") {
+	for name, raw := range files {
+		if !strings.HasPrefix(name, "aws.") && !strings.HasPrefix(name, "autoscaling-event-") && !strings.HasPrefix(name, "ecs-") && !strings.HasPrefix(name, "codepipeline-execution-") {
 			continue
 		}
 		checked++
@@ -143,19 +164,100 @@ func TestLambdaGoUnknown(t *testing.T) {
 		if err := json.Unmarshal(raw, &theirs); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		want := event.Event{
-			Kind: event.Unknown, Via: event.ViaEventBridge, ID: theirs.ID, Time: theirs.Time, Account: theirs.AccountID,
-			Region: theirs.Region, Source: theirs.Source, DetailType: theirs.DetailType,
-		}
 		got, err := event.Decode(raw)
-		if diff := cmp.Diff(want, got); diff != "" || err != nil {
-			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
 		}
-		if want.ID == "" || want.Source == "" || want.DetailType == "" {
-			t.Errorf("%s has no metadata to compare: %+v", name, want)
+		want := []any{event.ViaEventBridge, theirs.ID, theirs.Time.UTC(), theirs.AccountID, theirs.Region, theirs.Source, theirs.DetailType}
+		if diff := cmp.Diff(want, []any{got.Via, got.ID, got.Time, got.Account, got.Region, got.Source, got.DetailType}); diff != "" {
+			t.Errorf("%s (-theirs +ours):\n%s", name, diff)
+		}
+		if theirs.ID == "" || theirs.Source == "" || theirs.DetailType == "" {
+			t.Errorf("%s has no metadata to compare: %+v", name, theirs)
+		}
+		compareDetail(t, name, raw, got)
+	}
+	if checked < 20 {
+		t.Errorf("compared %d samples, want at least 20: aws-lambda-go has changed", checked)
+	}
+}
+
+// compareDetail compares the detail with AWS's types of Auto Scaling's events and
+// of ECS Container Instance State Change.
+func compareDetail(t *testing.T, name string, raw []byte, got event.Event) {
+	t.Helper()
+	switch got.Kind {
+	case event.Lifecycle, event.Launch, event.Termination:
+		if strings.Contains(name, "string-detail") {
+			return // their type does not take a detail in a string
+		}
+		var theirs events.AutoScalingEvent
+		if err := json.Unmarshal(raw, &theirs); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for field, ours := range map[string]string{
+			"AutoScalingGroupName": string(got.Group), "EC2InstanceId": string(got.Instance), "LifecycleHookName": got.HookName, "LifecycleActionToken": got.HookToken,
+		} {
+			if want, given := theirs.Detail[field]; given && want != ours {
+				t.Errorf("%s: %s is %q, theirs %q", name, field, ours, want)
+			}
+		}
+		if failed := theirs.Detail["StatusCode"] == "Failed"; failed != got.Failed {
+			t.Errorf("%s: failed %t, theirs %v", name, got.Failed, theirs.Detail["StatusCode"])
+		}
+	case event.HostChange:
+		var theirs events.ECSContainerInstanceEvent
+		if err := json.Unmarshal(raw, &theirs); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		d := theirs.Detail
+		instance := string(got.Instance)
+		if !strings.HasPrefix(d.EC2InstanceID, "i-") {
+			d.EC2InstanceID = ""
+		}
+		want := []string{d.ContainerInstanceARN, d.EC2InstanceID, d.Status, d.ClusterARN[strings.LastIndex(d.ClusterARN, "/")+1:]}
+		if diff := cmp.Diff(want, []string{got.HostARN, instance, got.Name, string(got.Cluster)}); diff != "" {
+			t.Errorf("%s (-theirs +ours):\n%s", name, diff)
+		}
+	default:
+	}
+}
+
+// TestLambdaGoQueue compares batches of SQS with AWS's own types, and reads our
+// answer with theirs.
+func TestLambdaGoQueue(t *testing.T) {
+	t.Parallel()
+	files := map[string][]byte{"sqs-event.json": readDir(t, lambdaGoTestdata(t))["sqs-event.json"]}
+	for name, raw := range readDir(t, samplesDir) {
+		if strings.HasPrefix(name, "aws.sqs.") {
+			files[name] = raw
 		}
 	}
-	if checked < 8 {
-		t.Errorf("compared %d samples, want at least 8: aws-lambda-go has changed", checked)
+	for name, raw := range files {
+		var theirs events.SQSEvent
+		if err := json.Unmarshal(raw, &theirs); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		ev, err := event.Decode(raw)
+		if err != nil || len(theirs.Records) != len(ev.Batch) || ev.ID != theirs.Records[0].MessageId || ev.Region != theirs.Records[0].AWSRegion {
+			t.Errorf("%s: %d events, id %q, region %q (%v); theirs %+v", name, len(ev.Batch), ev.ID, ev.Region, err, theirs)
+			continue
+		}
+		all := events.SQSEventResponse{}
+		for i, r := range theirs.Records {
+			all.BatchItemFailures = append(all.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: r.MessageId})
+			if got := ev.Batch[i].MessageID; got != r.MessageId {
+				t.Errorf("%s, record %d: message %q, theirs %q", name, i, got, r.MessageId)
+			}
+		}
+		var heard events.SQSEventResponse
+		answer := mustJSON(t, ev.EachMessage(func(event.Event) error { return errors.New("no") }))
+		if err := json.Unmarshal(answer, &heard); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(all, heard); diff != "" {
+			t.Errorf("%s: %s (-want +heard):\n%s", name, answer, diff)
+		}
 	}
 }

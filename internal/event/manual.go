@@ -31,6 +31,7 @@ var manualKinds = []manualKind{
 	{"resume", Resume, []string{"kind", "cluster", "service", "group", "only", "why", "by", "dryRun"}, []string{"cluster", "by"}},
 	{"stop", Stop, []string{"kind", "cluster", "why", "by", "dryRun"}, byWhom},
 	{"start", Start, []string{"kind", "cluster", "why", "by", "dryRun"}, []string{"cluster", "by"}},
+	{"drain", Drain, []string{"kind", "cluster", "instance", "undo", "why", "by", "dryRun"}, []string{"cluster", "instance", "by"}},
 }
 
 // maxProblems is how many problems of one payload are spelled out: enough for a
@@ -55,24 +56,19 @@ func fromManual(raw []byte) (Event, *Error) {
 		m.refuseKind(name, isText)
 		return Event{}, refuse(name, "", m.summary())
 	}
-	ev := Event{Kind: known.kind, Via: ViaInvoke, DryRun: known.kind == Evaluate || known.kind == TickAll}
+	ev := Event{Kind: known.kind, Via: ViaInvoke}
 	m.checkFields(known)
-	if v, given := m.values["dryRun"]; given {
-		switch string(v) {
-		case "true":
-			ev.DryRun = true
-		case "false":
-			ev.DryRun = false
-		default:
-			m.add("field %q is %s; it must be true or false", "dryRun", clip(string(v), 64))
-		}
-	}
+	dry := known.kind == Evaluate || known.kind == TickAll || known.kind == Drain && string(m.values["undo"]) != "true"
+	ev.DryRun = m.flag("dryRun", dry)
 	switch {
 	case known.kind == Evaluate:
 		ev.Service.Cluster = fleet.ClusterName(m.name("cluster"))
 		ev.Service.Service = fleet.ServiceName(m.name("service"))
 	case slices.Contains(known.fields, "by"):
 		ev.Request = m.request(known)
+	}
+	if known.kind == Drain {
+		ev.Cluster, ev.Instance = ev.Request.Target.Cluster, m.instance()
 	}
 	if m.found > 0 {
 		return Event{}, refuse(name, "", m.summary())
@@ -123,6 +119,18 @@ func (m *manual) text(field string) (string, bool) {
 	var v string
 	err := json.Unmarshal(raw, &v)
 	return v, err == nil
+}
+
+// flag reads a field that is true or false; it may be left out.
+func (m *manual) flag(field string, byDefault bool) bool {
+	raw, given := m.values[field]
+	if !given {
+		return byDefault
+	}
+	if v := string(raw); v != "true" && v != "false" {
+		m.add("field %q is %s; it must be true or false", field, clip(v, 64))
+	}
+	return string(raw) == "true"
 }
 
 // name reads a required field that names a cluster or a service.

@@ -124,6 +124,8 @@ func TestManualOnlyBare(t *testing.T) {
 			`{"kind":"hold","cluster":"prod","service":"checkout","count":1,"for":"2h","why":"forged","by":"mallory"}`,
 			`{"kind":"resume","cluster":"prod","service":"checkout","by":"mallory"}`,
 			`{"kind":"stop","cluster":"prod","why":"forged","by":"mallory"}`, `{"kind":"start","cluster":"prod","by":"mallory"}`,
+			`{"kind":"drain","cluster":"prod","instance":"i-0a1b2c3d4e5f60718","why":"forged","by":"mallory","dryRun":false}`,
+			`{"kind":"drain","cluster":"prod","instance":"i-0a1b2c3d4e5f60718","undo":true,"by":"mallory"}`,
 		}).Draw(rt, "payload")
 		var doc map[string]any
 		if err := json.Unmarshal([]byte(payload), &doc); err != nil {
@@ -132,7 +134,7 @@ func TestManualOnlyBare(t *testing.T) {
 		source := rapid.SampledFrom([]string{"", "aws.events", "aws.scheduler", "aws.ecs", "aws.cloudwatch", "trimtab", "com.example"}).Draw(rt, "source")
 		detailType := rapid.SampledFrom([]string{"", "Scheduled Event", "ECS Service Action", "CloudWatch Alarm State Change", "evaluate"}).Draw(rt, "detail-type")
 		var envelope any
-		switch rapid.IntRange(0, 4).Draw(rt, "envelope") {
+		switch rapid.IntRange(0, 6).Draw(rt, "envelope") {
 		case 0:
 			envelope = map[string]any{"source": source, "detail-type": detailType, "detail": doc}
 		case 1:
@@ -141,6 +143,15 @@ func TestManualOnlyBare(t *testing.T) {
 			envelope = map[string]any{"Records": []any{map[string]any{"EventSource": "aws:sns", "Sns": map[string]any{"Message": payload}}}}
 		case 3:
 			envelope = map[string]any{"Records": []any{map[string]any{"eventSource": "aws:sqs", "body": payload}}}
+		case 4:
+			note := map[string]any{"Type": "Notification", "TopicArn": "t", "Message": payload}
+			envelope = map[string]any{"Records": []any{map[string]any{"eventSource": "aws:sqs", "body": string(mustJSON(t, note))}}}
+		case 5:
+			hook := map[string]any{
+				"LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING", "AutoScalingGroupName": "g", "LifecycleHookName": "h",
+				"EC2InstanceId": "i-0123456789abcdef0", "NotificationMetadata": payload,
+			}
+			envelope = map[string]any{"source": "aws.autoscaling", "detail-type": "EC2 Instance-terminate Lifecycle Action", "detail": hook}
 		default:
 			doc[rapid.SampledFrom([]string{"source", "detail-type", "Records", "alarmData", "detail"}).Draw(rt, "beside")] = nil
 			envelope = doc
@@ -149,8 +160,11 @@ func TestManualOnlyBare(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		if ev, _ := event.Decode(raw); ev.Kind == event.Evaluate || ev.Kind == event.TickAll || ev.Request != nil || ev.Via == event.ViaInvoke {
-			rt.Fatalf("%s is obeyed: %s via %s", raw, ev.Kind, ev.Via)
+		ev, _ := event.Decode(raw)
+		for _, one := range append(ev.Batch, ev) {
+			if one.Kind == event.Evaluate || one.Kind == event.TickAll || one.Kind == event.Drain || one.Request != nil || one.Via == event.ViaInvoke {
+				rt.Fatalf("%s is obeyed: %s via %s", raw, one.Kind, one.Via)
+			}
 		}
 	})
 }

@@ -33,6 +33,12 @@ func (m *manual) request(k manualKind) *Request {
 		m.end(r)
 	}
 	r.Only = m.only()
+	if k.kind == Drain {
+		r.Undo = m.flag("undo", false)
+		if !r.Undo && !has(m.values, "why") {
+			m.add("field %q is missing; give the reason why the instance goes", "why")
+		}
+	}
 	r.Why = m.line("why", spec.CheckWhy)
 	r.By = m.line("by", spec.CheckBy)
 	return r
@@ -65,6 +71,24 @@ func (m *manual) group() string {
 		m.add("field %q is %q, no name of an Auto Scaling group; give its name, not its ARN", "group", clip(v, 64))
 	}
 	return v
+}
+
+// instance reads the instance of a drain.
+func (m *manual) instance() fleet.InstanceID {
+	raw, given := m.values["instance"]
+	if !given {
+		return "" // checkFields has said so
+	}
+	v, isText := m.text("instance")
+	switch {
+	case !isText:
+		m.add("field %q is %s; it must be the id of the EC2 instance as a string", "instance", clip(string(raw), 64))
+	case strings.HasPrefix(v, "arn:"):
+		m.add("field %q is the ARN %q; give the id of the EC2 instance, as i-0123456789abcdef0", "instance", clip(v, 256))
+	case !isInstanceID(v):
+		m.add("field %q is %q, no id of an EC2 instance; give i- and 17 hexadecimal digits (8 for the oldest)", "instance", clip(v, 64))
+	}
+	return fleet.InstanceID(v)
 }
 
 // end reads when an override ends.

@@ -71,18 +71,21 @@ func TestRequestFields(t *testing.T) {
 	}
 }
 
-// A request acts unless it says otherwise; an evaluation is dry unless it does.
+// A request acts unless it says otherwise; an evaluation and a drain are dry unless
+// they do, but undoing a drain acts.
 func TestDryRunDefaults(t *testing.T) {
 	t.Parallel()
 	const service = `"cluster":"prod","service":"checkout"`
 	for doc, byDefault := range map[string]bool{
 		`"kind":"evaluate",` + service: true,
 		`"kind":"tick"`:                true,
-		`"kind":"pause",` + service + `,"for":"1h","why":"w","by":"b"`:          false,
-		`"kind":"hold",` + service + `,"count":2,"for":"1h","why":"w","by":"b"`: false,
-		`"kind":"resume",` + service + `,"by":"b"`:                              false,
-		`"kind":"stop","cluster":"prod","why":"w","by":"b"`:                     false,
-		`"kind":"start","cluster":"prod","by":"b"`:                              false,
+		`"kind":"pause",` + service + `,"for":"1h","why":"w","by":"b"`:                 false,
+		`"kind":"hold",` + service + `,"count":2,"for":"1h","why":"w","by":"b"`:        false,
+		`"kind":"resume",` + service + `,"by":"b"`:                                     false,
+		`"kind":"stop","cluster":"prod","why":"w","by":"b"`:                            false,
+		`"kind":"start","cluster":"prod","by":"b"`:                                     false,
+		`"kind":"drain","cluster":"prod","instance":"i-0a1b2c3d","why":"w","by":"b"`:   true,
+		`"kind":"drain","cluster":"prod","instance":"i-0a1b2c3d","undo":true,"by":"b"`: false,
 	} {
 		for said, want := range map[string]bool{"": byDefault, `,"dryRun":true`: true, `,"dryRun":false`: false} {
 			raw := fmt.Sprintf("{%s%s}", doc, said)

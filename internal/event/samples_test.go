@@ -2,6 +2,7 @@ package event_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,6 +30,19 @@ var expectations = []struct {
 	{"aws.ecs.service-action.", event.ServiceAction, event.ViaEventBridge},
 	{"aws.ecs.deployment-state-change.", event.Deployment, event.ViaEventBridge},
 	{"aws.ecs.task-state-change.", event.Unknown, event.ViaEventBridge},
+	{"aws.ecs.task-state-change-on-instance.", event.TaskChange, event.ViaEventBridge},
+	{"aws.ecs.container-instance-state-change.", event.HostChange, event.ViaEventBridge},
+	{"aws.autoscaling.terminate-lifecycle-action.", event.Lifecycle, event.ViaEventBridge},
+	{"aws.autoscaling.terminate-lifecycle-action-warm-pool.", event.Unknown, event.ViaEventBridge},
+	{"aws.autoscaling.launch-lifecycle-action.", event.Unknown, event.ViaEventBridge},
+	{"aws.autoscaling.launch-successful.", event.Launch, event.ViaEventBridge},
+	{"aws.autoscaling.launch-unsuccessful.", event.Launch, event.ViaEventBridge},
+	{"aws.autoscaling.terminate-successful.", event.Termination, event.ViaEventBridge},
+	{"aws.autoscaling.terminate-unsuccessful.", event.Termination, event.ViaEventBridge},
+	{"aws.ec2.spot-interruption-warning.", event.Spot, event.ViaEventBridge},
+	{"aws.ec2.rebalance-recommendation.", event.Rebalance, event.ViaEventBridge},
+	{"aws.ec2.instance-state-change.", event.InstanceState, event.ViaEventBridge},
+	{"aws.sqs.batch.", event.Batch, event.ViaSQS},
 	{"aws.events.scheduled-event.", event.Tick, event.ViaEventBridge},
 	{"aws.scheduler.scheduled-event.", event.Tick, event.ViaScheduler},
 	{"com.example.orders.order-placed.", event.Unknown, event.ViaEventBridge},
@@ -43,6 +57,7 @@ var expectations = []struct {
 	{"trimtab.resume.", event.Resume, event.ViaInvoke},
 	{"trimtab.stop.", event.Stop, event.ViaInvoke},
 	{"trimtab.start.", event.Start, event.ViaInvoke},
+	{"trimtab.drain.", event.Drain, event.ViaInvoke},
 }
 
 func readDir(tb testing.TB, dir string) map[string][]byte {
@@ -126,9 +141,27 @@ func checkOurs(t *testing.T, name string, ev event.Event) {
 		if got := ev.Request.Target.Cluster; got != "prod" {
 			t.Errorf("%s: cluster %s, want prod", name, got)
 		}
-	case event.Alarm, event.Tick, event.TickAll, event.Unknown:
+	case event.Lifecycle, event.Launch, event.Termination:
+		if ev.Group != "prod-m7g" {
+			t.Errorf("%s: group %s, want prod-m7g", name, ev.Group)
+		}
+	case event.TaskChange, event.HostChange, event.Drain:
+		if ev.Cluster != "prod" {
+			t.Errorf("%s: cluster %s, want prod", name, ev.Cluster)
+		}
+	case event.Batch:
+		for i, one := range ev.Batch {
+			checkOurs(t, fmt.Sprintf("%s, record %d", name, i), one)
+		}
+	case event.Alarm, event.Tick, event.TickAll, event.Spot, event.Rebalance, event.InstanceState, event.Unknown:
+	}
+	if ev.Instance != "" && ev.Instance != ourInstance {
+		t.Errorf("%s: instance %s, want %s", name, ev.Instance, ourInstance)
 	}
 }
+
+// ourInstance is the instance of every sample that names one.
+const ourInstance = "i-0a1b2c3d4e5f60718"
 
 // badCase is what a sample of events/bad must be refused with.
 type badCase struct{ kind, id, problem string }
@@ -137,6 +170,8 @@ const (
 	ecsAction   = "aws.ecs ECS Service Action"
 	alarmChange = "aws.cloudwatch CloudWatch Alarm State Change"
 	alarmAction = "aws.cloudwatch alarm action"
+	groupHook   = "aws.autoscaling EC2 Instance-terminate Lifecycle Action"
+	hostChange  = "aws.ecs ECS Container Instance State Change"
 	anyID       = "7b1f6c1e-0000-4000-8000-" // the start of every id in our samples
 	highCPU     = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:trimtab-checkout-high-cpu"
 )
@@ -172,7 +207,7 @@ var badCases = map[string]badCase{
 	"records-object":             {"Records", "", "Records is a JSON object; it must be an array"},
 	"sns-alarm-name-number":      {"aws:sns alarm", anyID, "Records[0].Sns.Message: AlarmName is a JSON number; it must be a string"},
 	"sns-alarm-name-empty":       {"aws:sns alarm", anyID, "Records[0].Sns.Message: AlarmName is missing"},
-	"manual-unknown-kind":        {"scale", "", `kind "scale" is unknown; the known kinds are evaluate, tick, pause, suspendIn, suspendOut, hold, min, max, resume, stop, start`},
+	"manual-unknown-kind":        {"scale", "", `kind "scale" is unknown; the known kinds are evaluate, tick, pause, suspendIn, suspendOut, hold, min, max, resume, stop, start, drain`},
 	"manual-kind-capital":        {"Evaluate", "", `kind "Evaluate" is unknown (did you mean "evaluate"?); the known kinds are evaluate`},
 	"manual-kind-number":         {"", "", `field "kind" is 1; it must be a string, and the known kinds are evaluate`},
 	"manual-kind-misspelled":     {"", "", `field "Kind" is unknown (did you mean "kind"?); field "kind" is missing`},
@@ -191,11 +226,30 @@ var badCases = map[string]badCase{
 	"manual-service-arn":         {"evaluate", "", `give the name "checkout"`},
 	"manual-detail-beside":       {"evaluate", "", `field "detail" is unknown; the fields of evaluate are`},
 	"manual-several-faults":      {"evaluate", "", "; and 2 more"},
-	"request-no-end":             {"pause", "", `field "for" or "until" is missing; every override ends, after 1m to 30d`},
-	"request-no-reason":          {"pause", "", `field "why" is missing; the fields of pause are kind, cluster, service, group, for, until, why, by, dryRun`},
-	"request-kind-hyphen":        {"suspend-in", "", `kind "suspend-in" is unknown (did you mean "suspendIn"?)`},
-	"request-no-count":           {"hold", "", `field "count" is missing; the fields of hold are kind, cluster, service, count, for, until, why, by, dryRun`},
-	"request-no-unit":            {"hold", "", `field "for" is "2"; give a duration with its unit, as 90m, 2h or 3d`},
+	"lifecycle-without-group":    {groupHook, anyID, `detail.AutoScalingGroupName is "", no name of an Auto Scaling group`},
+	"lifecycle-hook-name":        {groupHook, anyID, `detail.LifecycleHookName is "a hook", no name of a lifecycle hook`},
+	"lifecycle-without-instance": {groupHook, anyID, `detail.EC2InstanceId is "", no id of an EC2 instance; it must be i- and 17 hexadecimal digits`},
+	"launch-instance-number":     {"aws.autoscaling EC2 Instance Launch Successful", anyID, "detail.EC2InstanceId is a JSON number; it must be a string"},
+	"launch-group-arn":           {"aws.autoscaling EC2 Instance Launch Unsuccessful", anyID, `detail.AutoScalingGroupName is "arn:aws:autoscaling:x"`},
+	"spot-instance-capital":      {"aws.ec2 EC2 Spot Instance Interruption Warning", anyID, `detail.instance-id is "i-0A1B2C3D4E5F60718", no id`},
+	"rebalance-without-instance": {"aws.ec2 EC2 Instance Rebalance Recommendation", anyID, `detail.instance-id is ""`},
+	"state-change-instance-cut":  {"aws.ec2 EC2 Instance State-change Notification", anyID, `detail.instance-id is "i-0a1b2c3d4e5f6071"`},
+	"task-host-no-arn":           {"aws.ecs ECS Task State Change", anyID, `detail.containerInstanceArn "2dd1b186f39845a584488d2ef155c131" is no ARN of a container instance`},
+	"host-without-cluster":       {hostChange, anyID, `detail.clusterArn "prod" names no cluster, and detail.containerInstanceArn "arn:aws:ecs:`},
+	"host-status-number":         {hostChange, anyID, "detail.status is a JSON number; it must be a string"},
+	"sqs-body-object":            {"aws:sqs", "", "Records.body is a JSON object; it must be a string"},
+	"drain-no-reason":            {"drain", "", `field "why" is missing; give the reason why the instance goes`},
+	"drain-instance-arn":         {"drain", "", `give the id of the EC2 instance, as i-0123456789abcdef0`},
+	"drain-instance-cut":         {"drain", "", `field "instance" is "i-0a1b2c3d4e5f6071", no id of an EC2 instance; give i- and 17 hexadecimal digits (8 for the oldest)`},
+	"drain-everything-wrong": {"drain", "", `field "force" is unknown; the fields of drain are kind, cluster, instance, undo, why, by, dryRun; ` +
+		`field "cluster" is 9; it must be the name of the cluster as a string; field "undo" is "yes"; it must be true or false; ` +
+		`field "why" is empty; give the reason: whoever meets this next has nothing else to go by; ` +
+		`field "instance" is 7; it must be the id of the EC2 instance as a string`},
+	"request-no-end":      {"pause", "", `field "for" or "until" is missing; every override ends, after 1m to 30d`},
+	"request-no-reason":   {"pause", "", `field "why" is missing; the fields of pause are kind, cluster, service, group, for, until, why, by, dryRun`},
+	"request-kind-hyphen": {"suspend-in", "", `kind "suspend-in" is unknown (did you mean "suspendIn"?)`},
+	"request-no-count":    {"hold", "", `field "count" is missing; the fields of hold are kind, cluster, service, count, for, until, why, by, dryRun`},
+	"request-no-unit":     {"hold", "", `field "for" is "2"; give a duration with its unit, as 90m, 2h or 3d`},
 	"request-everything-wrong": {"max", "", `field "By" is unknown (did you mean "by"?); the fields of max are kind, cluster, service, count, for, until, why, by, dryRun; ` +
 		`field "by" is missing; the fields of max are kind, cluster, service, count, for, until, why, by, dryRun; ` +
 		`field "count" is "many"; it must be a whole number of tasks from 0 to 5000; field "for" is 7200; it must be a string; ` +
@@ -213,6 +267,11 @@ func TestBadSamples(t *testing.T) {
 		if expected != "error" {
 			if err != nil || string(ev.Kind) != expected {
 				t.Errorf("%s: %s, %v; want %s", name, ev.Kind, err, expected)
+			}
+			for i, one := range ev.Batch {
+				if one.Kind != event.Unknown || !one.Failed || !strings.Contains(one.Reason, "a manual payload is not obeyed from a queue") {
+					t.Errorf("%s, record %d: %s, %s; want it refused", name, i, one.Kind, one.Reason)
+				}
 			}
 			continue
 		}

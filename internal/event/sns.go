@@ -5,7 +5,14 @@ import (
 	"fmt"
 )
 
-// record is one of the Records of a Lambda event. Only those of SNS are read.
+// The sources of records that are read.
+const (
+	sourceSNS = "aws:sns"
+	sourceSQS = "aws:sqs"
+)
+
+// record is one of the Records of a Lambda event, in the fields that SNS has; those
+// of SQS are read by fromQueue.
 type record struct {
 	EventSource string `json:"eventSource"`
 	SNS         struct {
@@ -38,19 +45,22 @@ type snsAlarm struct {
 	AlarmTags          tags         `json:"AlarmTags"`
 }
 
-// fromRecords reads a batch of records. Messages that are no alarms are passed
-// over; a batch without an alarm is Unknown.
+// fromRecords reads a batch of records, which are all of one service. Messages of
+// SNS that are no alarms are passed over; a batch without an alarm is Unknown.
 func fromRecords(raw json.RawMessage) (Event, *Error) {
 	var records []record
 	if err := json.Unmarshal(raw, &records); err != nil {
 		return Event{}, refuse("Records", "", explain("Records", err).Error())
+	}
+	if len(records) > 0 && records[0].EventSource == sourceSQS {
+		return fromQueue(raw)
 	}
 	ev := Event{Kind: Unknown}
 	for i, r := range records {
 		if i == 0 {
 			ev.describe(r)
 		}
-		if r.EventSource != "aws:sns" {
+		if r.EventSource != sourceSNS {
 			continue
 		}
 		a, ok, err := readSNSAlarm(r.SNS.Message)
@@ -79,7 +89,7 @@ func fromRecords(raw json.RawMessage) (Event, *Error) {
 // region where the message does not.
 func (ev *Event) describe(r record) {
 	ev.Source = r.EventSource
-	if r.EventSource != "aws:sns" {
+	if r.EventSource != sourceSNS {
 		return
 	}
 	ev.Via, ev.ID, ev.Time = ViaSNS, r.SNS.MessageID, r.SNS.Timestamp.utc()

@@ -30,6 +30,19 @@ func isGroupName(text string) bool {
 	return text != "" && len(text) <= 255 && !strings.ContainsRune(text, ':') && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
+// isInstanceID tells whether text is the id of an EC2 instance: i- and 17
+// hexadecimal digits, 8 for the oldest.
+func isInstanceID(text string) bool {
+	digits, ok := strings.CutPrefix(text, "i-")
+	return ok && (len(digits) == 17 || len(digits) == 8) && strings.Trim(digits, "0123456789abcdef") == ""
+}
+
+// isHookName tells whether text is a name as EC2 Auto Scaling allows for
+// lifecycle hooks: 1 to 255 letters, digits and any of "-_/".
+func isHookName(text string) bool {
+	return isECSName(strings.ReplaceAll(text, "/", "-"))
+}
+
 // isAlarmName tells whether text is a name as CloudWatch allows for alarms: 1
 // to 255 characters, no control characters.
 func isAlarmName(text string) bool {

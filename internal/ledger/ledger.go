@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/drain"
@@ -95,6 +96,8 @@ type Intent struct {
 	Because string `json:"because,omitempty"`
 	// Marks are the marks before the order, given back if it is dropped.
 	Marks []history.Mark `json:"marks,omitempty"`
+	// Drains are the instances whose removal the order opens, beside the counts.
+	Drains []fleet.InstanceID `json:"drains,omitempty"`
 }
 
 // Free gives the time from which another evaluation may take the cell over.
@@ -145,6 +148,17 @@ func (c Cluster) Row(t fleet.Target) Row {
 		return Row{Target: t}
 	}
 	return c.Rows[i]
+}
+
+// Drain finds the removal of an instance.
+func (c Cluster) Drain(id fleet.InstanceID) (Drain, bool) {
+	i, found := slices.BinarySearchFunc(c.Drains, id, func(d Drain, id fleet.InstanceID) int {
+		return strings.Compare(string(d.Instance), string(id))
+	})
+	if !found {
+		return Drain{}, false
+	}
+	return c.Drains[i], true
 }
 
 // Claim takes a cell: every row gets generation + 1, its intent and its next

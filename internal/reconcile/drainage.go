@@ -3,10 +3,15 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/trimtab-ecs/trimtab/internal/core/drain"
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/event"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
@@ -34,7 +39,223 @@ type Drainage struct {
 	Mode spec.Mode
 }
 
-// Run advances every removal that the event is about.
+// HookPrefix begins the names of the lifecycle hooks that are Trimtab's to end. A hook
+// of another name belongs to somebody who still waits for it.
+const HookPrefix = "trimtab"
+
+// DrainReport is one removal that was looked at.
+type DrainReport struct {
+	drain.Row
+	// Acts were done, or would be in a dry run.
+	Acts []drain.Act `json:"acts,omitempty"`
+	// Now says what is done or waited for.
+	Now   string `json:"now"`
+	Error string `json:"error,omitempty"`
+}
+
+// Run advances every removal that the event is about, after opening the ones that it
+// calls for. One that fails does not stop the others.
 func (d *Drainage) Run(ctx context.Context, ev event.Event) (Report, error) {
-	return Report{}, errors.New("not built yet")
+	rep := Report{At: d.Now(), Event: string(ev.Kind), Via: string(ev.Via), EventID: ev.ID, DryRun: ev.DryRun, Cells: []CellReport{}}
+	err := d.each(ctx, ev, &rep)
+	if err != nil {
+		rep.Error = err.Error()
+	}
+	d.announce(ctx, rep, err)
+	return rep, err
+}
+
+// each runs the event, or every event of a batch: a record that fails is named, so that
+// SQS delivers it alone again.
+func (d *Drainage) each(ctx context.Context, ev event.Event, rep *Report) error {
+	if ev.Kind != event.Batch {
+		return d.one(ctx, ev, rep)
+	}
+	var errs []error
+	for _, e := range ev.Batch {
+		if err := d.one(ctx, e, rep); err != nil {
+			rep.Failed = append(rep.Failed, e.ID)
+			errs = append(errs, fmt.Errorf("message %s: %w", e.ID, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (d *Drainage) one(ctx context.Context, ev event.Event, rep *Report) error {
+	beds, err := d.locate(ctx, ev, rep)
+	errs := []error{err}
+	for _, b := range beds {
+		if d.late(ctx) {
+			rep.Left++
+			continue
+		}
+		if err := d.group(ctx, b, ev, rep); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", fleet.GroupOf(b.cluster, b.group), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// late tells whether the invocation's deadline leaves no room for another group.
+func (d *Drainage) late(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return ok && end.Sub(d.Now()) < stopBefore
+}
+
+// bed is one group whose removals are to be advanced.
+type bed struct {
+	cluster fleet.ClusterName
+	group   fleet.GroupName
+	// open is a removal to begin, nil for none.
+	open *drain.Row
+	// undo is an instance to give back.
+	undo fleet.InstanceID
+}
+
+// locate finds the groups that an event is about.
+func (d *Drainage) locate(ctx context.Context, ev event.Event, rep *Report) ([]bed, error) {
+	switch ev.Kind {
+	case event.Tick, event.TickAll:
+		return d.all(ctx)
+	case event.Lifecycle:
+		return d.hooked(ctx, ev, rep)
+	case event.Spot, event.Rebalance, event.Drain:
+		return d.asked(ctx, ev, rep)
+	case event.TaskChange, event.HostChange, event.InstanceState, event.Termination:
+		return d.about(ctx, ev)
+	case event.Unknown:
+		rep.Unmatched = append(rep.Unmatched, strings.TrimSpace(ev.Source+" "+ev.DetailType))
+	}
+	return nil, nil
+}
+
+// all gives every group with an open removal, and those whose protection is kept.
+func (d *Drainage) all(ctx context.Context) ([]bed, error) {
+	return d.beds(ctx, func(c ledger.Cluster, g fleet.GroupName, p spec.Group) bool {
+		return len(openDrains(c, g)) > 0 || p.ScaleIn.ManageProtection && spec.Least(d.Mode, p.Mode) == spec.Act
+	})
+}
+
+// about gives the groups with an open removal of the event's instance. Most events are
+// about others, and end here.
+func (d *Drainage) about(ctx context.Context, ev event.Event) ([]bed, error) {
+	return d.beds(ctx, func(c ledger.Cluster, g fleet.GroupName, _ spec.Group) bool {
+		return slices.ContainsFunc(openDrains(c, g), func(r drain.Row) bool {
+			return ev.Instance != "" && r.Instance == ev.Instance || ev.HostARN != "" && r.ARN == ev.HostARN
+		})
+	})
+}
+
+// beds gives the groups with a policy for which want says so.
+func (d *Drainage) beds(ctx context.Context, want func(ledger.Cluster, fleet.GroupName, spec.Group) bool) ([]bed, error) {
+	names, err := d.Book.Clusters(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the clusters of the ledger: %w", err)
+	}
+	var out []bed
+	var errs []error
+	for _, c := range names {
+		rows, err := d.Book.Read(ctx, c)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("read the ledger of cluster %s: %w", c, err))
+			continue
+		}
+		for _, r := range rows.Rows {
+			if r.Policy == nil || r.Policy.Group == nil {
+				continue
+			}
+			if g := fleet.GroupName(r.Target.Name); want(rows, g, *r.Policy.Group) {
+				out = append(out, bed{cluster: c, group: g})
+			}
+		}
+	}
+	return out, errors.Join(errs...)
+}
+
+// homesOf gives the groups with a policy that have an instance.
+func (d *Drainage) homesOf(ctx context.Context, g fleet.GroupName) ([]bed, error) {
+	return d.beds(ctx, func(_ ledger.Cluster, name fleet.GroupName, _ spec.Group) bool { return name == g })
+}
+
+// hooked begins the removal of an instance that Auto Scaling terminates and for which a
+// hook of ours waits.
+func (d *Drainage) hooked(ctx context.Context, ev event.Event, rep *Report) ([]bed, error) {
+	beds, err := d.homesOf(ctx, ev.Group)
+	if err != nil || len(beds) == 0 || !strings.HasPrefix(ev.HookName, HookPrefix) {
+		rep.Unmatched = append(rep.Unmatched, fmt.Sprintf("hook %s of group %s", ev.HookName, ev.Group))
+		return nil, err
+	}
+	timeout, ok, err := d.Exits.Hook(ctx, ev.Group, ev.HookName)
+	if err != nil {
+		return nil, fmt.Errorf("read hook %s of group %s: %w", ev.HookName, ev.Group, err)
+	}
+	if !ok {
+		rep.Unmatched = append(rep.Unmatched, fmt.Sprintf("hook %s of group %s", ev.HookName, ev.Group))
+		return nil, nil
+	}
+	started := ev.Time
+	if started.IsZero() {
+		started = d.Now()
+	}
+	row := drain.Row{
+		Group: ev.Group, Instance: ev.Instance, Cause: drain.Lifecycle, Because: "Auto Scaling terminates it",
+		Hook: &drain.Hook{Name: ev.HookName, Token: ev.HookToken, Started: started, Timeout: timeout},
+	}
+	return begin(beds, row), nil
+}
+
+// asked begins the removal of an instance that EC2 takes back, or that a person names.
+func (d *Drainage) asked(ctx context.Context, ev event.Event, rep *Report) ([]bed, error) {
+	homes, err := d.Activities.Homes(ctx, []fleet.InstanceID{ev.Instance})
+	if err != nil {
+		return nil, fmt.Errorf("find the group of instance %s: %w", ev.Instance, err)
+	}
+	g, ok := homes[ev.Instance]
+	var beds []bed
+	if ok {
+		beds, err = d.homesOf(ctx, g)
+		beds = slices.DeleteFunc(beds, func(b bed) bool { return ev.Cluster != "" && b.cluster != ev.Cluster })
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(beds) == 0 {
+		if ev.Kind == event.Drain {
+			return nil, fmt.Errorf("drain instance %s: no group of cluster %s with a policy has it; name an EC2 instance id of one, or apply a policy for its group", ev.Instance, ev.Cluster)
+		}
+		rep.Unmatched = append(rep.Unmatched, "instance "+string(ev.Instance))
+		return nil, nil
+	}
+	row := drain.Row{Group: g, Instance: ev.Instance}
+	switch ev.Kind {
+	case event.Spot:
+		row.Cause, row.Because = drain.Spot, "EC2 takes the Spot instance back"
+		row.Deadline = d.Now().Add(spotNotice)
+		if !ev.Time.IsZero() {
+			row.Deadline = ev.Time.Add(spotNotice)
+		}
+	case event.Rebalance:
+		row.Cause, row.Because = drain.Rebalance, "EC2 warns that it may take the Spot instance back"
+	case event.Drain:
+		if ev.Request.Undo {
+			for i := range beds {
+				beds[i].undo = ev.Instance
+			}
+			return beds, nil
+		}
+		row.Cause, row.Because, row.By = drain.Manual, ev.Request.Why, ev.Request.By
+	}
+	return begin(beds, row), nil
+}
+
+// spotNotice is how long ahead EC2 tells that it takes a Spot instance back.
+const spotNotice = 2 * time.Minute
+
+func begin(beds []bed, row drain.Row) []bed {
+	for i := range beds {
+		r := row
+		r.Cluster, r.Group = beds[i].cluster, beds[i].group
+		beds[i].open = &r
+	}
+	return beds
 }

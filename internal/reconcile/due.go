@@ -48,6 +48,9 @@ func hot(now time.Time, r ledger.Row) bool {
 	if r.Policy != nil && r.Policy.Service != nil && (asleep(r) || edged(now, *r.Policy.Service)) {
 		return true
 	}
+	if waitsForInstances(now, r) {
+		return true
+	}
 	quiet := spec.DefaultInWindow
 	if r.Policy != nil && r.Policy.Service != nil {
 		in, out := r.Policy.Service.In(), r.Policy.Service.Out()
@@ -61,6 +64,17 @@ func hot(now time.Time, r ledger.Row) bool {
 		return true
 	}
 	return !calm(r.Reason.Rule) && now.Sub(r.Reason.First) < quiet
+}
+
+// waitsForInstances tells whether a group is about to move: instances that must be
+// removable at every look, or a launch that may be tried again.
+func waitsForInstances(now time.Time, r ledger.Row) bool {
+	c := r.History.Capacity
+	if c == nil || r.Reason == nil {
+		return false
+	}
+	after := now.Sub(c.RetryAt)
+	return len(c.Removable) > 0 && r.Reason.Rule == history.StabilizationWindow || after >= 0 && after < edgedFor
 }
 
 // asleep tells whether the service is at zero tasks. Who waits for its first task

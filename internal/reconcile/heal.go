@@ -29,7 +29,7 @@ func (s *Stair) heal(ctx context.Context, now time.Time, rows ledger.Cluster, w 
 			if r.Intent == nil || r.Intent.ID != id || !seen(r.Target, w) {
 				continue
 			}
-			entry, record := mend(now, r, w)
+			entry, record := mend(now, r, w, rows)
 			closing.Entries = append(closing.Entries, entry)
 			if record != nil {
 				closing.Records = append(closing.Records, *record)
@@ -66,7 +66,7 @@ func liveCount(t fleet.Target, w *world) (int, bool) {
 	return v.Desired, ok
 }
 
-func mend(now time.Time, r ledger.Row, w *world) (ledger.CloseEntry, *ledger.Record) {
+func mend(now time.Time, r ledger.Row, w *world, rows ledger.Cluster) (ledger.CloseEntry, *ledger.Record) {
 	i := *r.Intent
 	entry := ledger.CloseEntry{Target: r.Target, Generation: r.Generation}
 	if i.Lock {
@@ -78,13 +78,15 @@ func mend(now time.Time, r ledger.Row, w *world) (ledger.CloseEntry, *ledger.Rec
 	}
 	live, found := liveCount(r.Target, w)
 	switch {
-	case i.Mode == spec.Observe || found && live == i.Desired:
+	case i.Mode == spec.Observe || found && live == i.Desired && opened(rows, i):
 		rec.Kind = ledger.Healed
 		rec.Outcome = fmt.Sprintf("the order of %s was left open and is done: closed", i.At.UTC().Format(time.RFC3339))
 		entry.Reason = &ledger.Reason{Rule: i.Rule, Because: i.Because, Wanted: i.Desired, Desired: i.Desired, First: i.At, Last: now}
 		return entry, &rec
 	case !found:
 		rec.Outcome = fmt.Sprintf("the order of %s was left open and its target is gone: dropped", i.At.UTC().Format(time.RFC3339))
+	case live == i.Desired:
+		rec.Outcome = fmt.Sprintf("the order of %s was left open and not all its drains were: dropped, to be decided anew", i.At.UTC().Format(time.RFC3339))
 	default:
 		rec.Outcome = fmt.Sprintf("the order of %s was left open and the count is %d: dropped, to be decided anew", i.At.UTC().Format(time.RFC3339), live)
 	}

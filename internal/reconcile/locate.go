@@ -47,6 +47,10 @@ func (s *Stair) locate(ctx context.Context, now time.Time, ev event.Event, rep *
 			scopes[i].dryRun = ev.DryRun
 		}
 		return scopes, err
+	case event.Launch:
+		return l.group(ctx, ev.Group, nil, rep)
+	case event.Spot, event.Rebalance:
+		return s.notice(ctx, l, ev, rep)
 	case event.Unknown:
 		rep.Unmatched = append(rep.Unmatched, strings.TrimSpace(ev.Source+" "+ev.DetailType))
 	}
@@ -81,6 +85,47 @@ func (l *locator) service(ctx context.Context, k fleet.ServiceKey, rep *Report) 
 		return nil, nil
 	}
 	return []scope{{cluster: k.Cluster, rows: rows, services: []fleet.ServiceName{k.Service}}}, nil
+}
+
+// group finds the rows of a group, in whichever clusters it has a policy.
+func (l *locator) group(ctx context.Context, g fleet.GroupName, doomed []fleet.InstanceID, rep *Report) ([]scope, error) {
+	names, err := l.book.Clusters(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the clusters of the ledger: %w", err)
+	}
+	var scopes []scope
+	for _, c := range names {
+		rows, err := l.cluster(ctx, c)
+		if err != nil {
+			return scopes, err
+		}
+		if rows.Row(fleet.GroupOf(c, g)).Policy != nil {
+			scopes = append(scopes, scope{cluster: c, rows: rows, groups: []fleet.GroupName{g}, doomed: doomed})
+		}
+	}
+	if len(scopes) == 0 {
+		rep.Unmatched = append(rep.Unmatched, "group "+string(g))
+	}
+	return scopes, nil
+}
+
+// notice finds the group of an instance that EC2 takes back: other capacity is
+// ordered at once. Nothing but the notice tells of it, so it is believed, of an
+// instance that a group with a policy has.
+func (s *Stair) notice(ctx context.Context, l *locator, ev event.Event, rep *Report) ([]scope, error) {
+	if s.Activities == nil {
+		return nil, errNotWired
+	}
+	homes, err := s.Activities.Homes(ctx, []fleet.InstanceID{ev.Instance})
+	if err != nil {
+		return nil, fmt.Errorf("find the group of instance %s: %w", ev.Instance, err)
+	}
+	g, ok := homes[ev.Instance]
+	if !ok {
+		rep.Unmatched = append(rep.Unmatched, "instance "+string(ev.Instance))
+		return nil, nil
+	}
+	return l.group(ctx, g, []fleet.InstanceID{ev.Instance}, rep)
 }
 
 func (l *locator) manual(ctx context.Context, ev event.Event) ([]scope, error) {

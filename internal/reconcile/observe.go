@@ -37,6 +37,7 @@ func (s *Stair) observe(ctx context.Context, now time.Time, sc scope) (view, err
 		}
 	}
 	v := view{rows: sc.rows, cells: s.assemble(now, sc, w), calm: len(w.skipped)}
+	s.probe(ctx, now, v.cells)
 	s.measure(ctx, now, v.cells)
 	s.askQueues(ctx, now, v.cells)
 	sc.spend.see(v.cells)
@@ -169,7 +170,8 @@ func (s *Stair) lookAtGroups(ctx context.Context, sc scope, w *world) {
 		default:
 			w.groups[g] = &got
 			for i := range w.instances {
-				if slices.Contains(got.InService, w.instances[i].ID) {
+				_, member := got.Member(w.instances[i].ID)
+				if member || slices.Contains(got.InService, w.instances[i].ID) {
 					w.instances[i].Group = g
 				}
 			}
@@ -213,6 +215,8 @@ func (s *Stair) assemble(now time.Time, sc scope, w *world) []policy.Input {
 				in.Fleet.Instances = append(in.Fleet.Instances, i)
 			}
 		}
+		in.Drains = openDrains(sc.rows, g)
+		in.Doomed = doomed(sc.doomed, in.Fleet.Instances)
 		for _, v := range w.services {
 			if w.home(v) == g {
 				housed[v.Name] = true

@@ -21,11 +21,11 @@ type change struct {
 }
 
 // changes lists what is to be ordered, in act order: groups up, services out,
-// services in. What passes the size of a claim is left to the next pass.
+// services in, drains. What passes the size of a claim is left to the next pass.
 func (c cell) changes(rows ledger.Cluster) []change {
 	var out []change
 	for _, t := range c.targets() {
-		if t.desired != t.base {
+		if t.moves() {
 			out = append(out, change{part: t, generation: rows.Row(t.target).Generation})
 		}
 	}
@@ -41,6 +41,8 @@ func (c cell) changes(rows ledger.Cluster) []change {
 
 func (ch change) rank() int {
 	switch {
+	case ch.target.Kind == fleet.GroupTarget && ch.desired == ch.base && len(ch.undo) == 0:
+		return 3
 	case ch.target.Kind == fleet.GroupTarget:
 		return 0
 	case ch.desired > ch.base:
@@ -52,7 +54,7 @@ func (ch change) rank() int {
 func (ch change) outcome(d Done, words string) Outcome {
 	return Outcome{
 		Target: ch.target, Mode: ch.mode, Done: d, Before: ch.base, Desired: ch.desired,
-		Reason: ch.reason, Because: ch.because, Words: words,
+		Reason: ch.reason, Because: ch.because, Words: words, Drains: ch.leaves(), Undo: ch.undo,
 	}
 }
 
@@ -62,7 +64,7 @@ func (s *Stair) order(ctx context.Context, rows ledger.Cluster, c cell, changes 
 	if err := s.Book.Claim(ctx, claim); err != nil {
 		return nil, fmt.Errorf("claim %s: %w", c.in.Cell, err)
 	}
-	outcomes := s.act(ctx, claim, changes)
+	outcomes := s.act(ctx, rows, claim, changes)
 	for i := range outcomes {
 		outcomes[i].ID = claim.ID
 	}
@@ -85,7 +87,7 @@ func (s *Stair) claimOf(rows ledger.Cluster, c cell, changes []change) ledger.Cl
 	for _, ch := range changes {
 		i := intent
 		i.Before, i.Desired, i.Mode = ch.base, ch.desired, ch.mode
-		i.Rule, i.Because, i.Marks = ch.reason, ch.because, ch.before.Marks
+		i.Rule, i.Because, i.Marks, i.Drains = ch.reason, ch.because, ch.before.Marks, ch.leaves()
 		e := ledger.ClaimEntry{Target: ch.target, Generation: ch.generation, Intent: i, History: ch.next}
 		if ch.target == lock {
 			claim.Entries = slices.Insert(claim.Entries, 0, e)
@@ -98,7 +100,7 @@ func (s *Stair) claimOf(rows ledger.Cluster, c cell, changes []change) ledger.Cl
 
 // act gives the orders. Every call ends ActMargin before the intent's ActBy,
 // so that whoever takes over afterwards never meets one still in flight.
-func (s *Stair) act(ctx context.Context, claim ledger.Claim, changes []change) []Outcome {
+func (s *Stair) act(ctx context.Context, rows ledger.Cluster, claim ledger.Claim, changes []change) []Outcome {
 	actBy := claim.Entries[0].Intent.ActBy
 	ctx, cancel := context.WithTimeout(ctx, actBy.Add(-ledger.ActMargin).Sub(s.Now()))
 	defer cancel()
@@ -108,7 +110,7 @@ func (s *Stair) act(ctx context.Context, claim ledger.Claim, changes []change) [
 			out = append(out, ch.outcome(Observed, "observe mode: nothing was ordered"))
 			continue
 		}
-		err := s.set(ctx, ch)
+		err := s.set(ctx, rows, claim, ch)
 		switch {
 		case err == nil:
 			out = append(out, ch.outcome(OrderDone, ""))
@@ -137,9 +139,12 @@ func refused(err error) bool {
 	return true
 }
 
-func (s *Stair) set(ctx context.Context, ch change) error {
+func (s *Stair) set(ctx context.Context, rows ledger.Cluster, claim ledger.Claim, ch change) error {
 	t := ch.target
 	if t.Kind == fleet.GroupTarget {
+		if err := s.drains(ctx, rows, claim, ch); err != nil || ch.desired == ch.base {
+			return err
+		}
 		return s.Groups.SetDesiredCapacity(ctx, fleet.GroupName(t.Name), ch.desired)
 	}
 	return s.Services.SetDesiredCount(ctx, fleet.ServiceKey{Cluster: t.Cluster, Service: fleet.ServiceName(t.Name)}, ch.desired)
@@ -255,6 +260,7 @@ func (s *Stair) tell(ctx context.Context, c cell, outcomes []Outcome) error {
 		ns = append(ns, Notice{
 			Target: o.Target, At: c.decision.At, ID: o.ID, Mode: o.Mode, Direction: history.Toward(o.Before, o.Desired),
 			Before: o.Before, Desired: o.Desired, Rule: o.Reason, Because: o.Because, Outcome: string(o.Done),
+			Drains: o.Drains, Undo: o.Undo,
 		})
 	}
 	if err := s.Notices.Announce(ctx, ns); err != nil {

@@ -118,4 +118,8 @@ type Notice struct {
 	Rule      string            `json:"rule"`
 	Because   string            `json:"because"`
 	Outcome   string            `json:"outcome"`
+	// Drains are the instances of a group that are to be drained, Undo those whose drain
+	// is given back.
+	Drains []fleet.InstanceID `json:"drains,omitempty"`
+	Undo   []fleet.InstanceID `json:"undo,omitempty"`
 }

@@ -31,8 +31,13 @@ type Stair struct {
 	Signals  Signals
 	Queues   Queues
 	Owners   Owners
-	Notices  Notices
-	Log      *slog.Logger
+	// Activities, Hosts and Drains see and open the removal of instances; a fleet on
+	// Fargate needs none of them.
+	Activities Activities
+	Hosts      Hosts
+	Drains     ledger.Drains
+	Notices    Notices
+	Log        *slog.Logger
 	// Metrics takes one line of CloudWatch embedded metric format per run.
 	Metrics io.Writer
 	// Now is the clock; NewID names a claim uniquely.
@@ -176,6 +181,8 @@ type scope struct {
 	// hot tells, at a tick, which targets are evaluated at every one; nil where
 	// the event asks for all that the scope names.
 	hot func(fleet.Target) bool
+	// doomed are the instances that a notice of EC2 names.
+	doomed []fleet.InstanceID
 	// spend follows what the account's services cost, nil where there is no cap.
 	spend *spending
 }

@@ -25,6 +25,10 @@ type Report struct {
 	Control  *ControlReport  `json:"control,omitempty"`
 	// Cells are the cells evaluated, the most urgent first.
 	Cells []CellReport `json:"cells"`
+	// Drains are the removals of instances that were looked at, with what was done.
+	Drains []DrainReport `json:"drains,omitempty"`
+	// Failed are the ids of the SQS messages that are to be delivered again.
+	Failed []string `json:"failed,omitempty"`
 	// Calm counts the targets that were not due at this tick.
 	Calm int `json:"calm,omitempty"`
 	// Left counts the cells that the deadline left to the next tick.
@@ -36,7 +40,9 @@ type Report struct {
 }
 
 // Told tells whether the report says of anything that was done or decided.
-func (r Report) Told() bool { return len(r.Cells) > 0 || r.Override != nil || r.Control != nil }
+func (r Report) Told() bool {
+	return len(r.Cells) > 0 || len(r.Drains) > 0 || r.Override != nil || r.Control != nil
+}
 
 // OverrideReport is what an override or a resume wrote, or would write.
 type OverrideReport struct {
@@ -88,6 +94,9 @@ type Outcome struct {
 	Because string       `json:"because"`
 	Words   string       `json:"words,omitempty"` // what AWS answered
 	ID      string       `json:"id,omitempty"`    // of the claim
+	// Drains are the instances to drain, Undo those whose drain is given back.
+	Drains []fleet.InstanceID `json:"drains,omitempty"`
+	Undo   []fleet.InstanceID `json:"undo,omitempty"`
 }
 
 // maxAnswer keeps an answer well inside the 6 MB that Lambda returns.

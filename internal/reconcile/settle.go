@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/trimtab-ecs/trimtab/internal/core/capacity"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
@@ -90,7 +91,7 @@ func (c cell) urgency() int {
 // hold reason. A lost claim is ledger.ErrConflict.
 func (s *Stair) settle(ctx context.Context, now time.Time, sc scope, v view, c cell) (CellReport, error) {
 	sc.rows = v.rows
-	c = s.own(ctx, now, sc, c)
+	c = s.own(ctx, now, sc, s.inspect(ctx, now, c))
 	cr := CellReport{Cell: c.in.Cell, Decision: c.decision, Outcomes: c.holds()}
 	if sc.manual {
 		cr.Input = &c.in
@@ -119,7 +120,7 @@ func (s *Stair) settle(ctx context.Context, now time.Time, sc scope, v view, c c
 func (c cell) holds() []Outcome {
 	out := []Outcome{}
 	for _, t := range c.targets() {
-		if t.desired == t.base {
+		if !t.moves() {
 			out = append(out, Outcome{Target: t.target, Mode: t.mode, Done: Held, Before: t.base, Desired: t.desired, Reason: t.reason, Because: t.because})
 		}
 	}
@@ -138,7 +139,7 @@ func (s *Stair) note(ctx context.Context, rows ledger.Cluster, c cell, ordered [
 		switch {
 		case t.reason == history.OrderInFlight, t.reason == history.Unreadable, row.Generation == 0:
 			continue
-		case t.desired != t.base, len(ordered) > 0 && t.target == c.in.Cell.Lock():
+		case t.moves(), len(ordered) > 0 && t.target == c.in.Cell.Lock():
 			continue
 		}
 		n := ledger.Note{Target: t.target, Generation: row.Generation}
@@ -180,7 +181,8 @@ func calm(rule string) bool {
 	switch rule {
 	case history.AlreadyAtDesiredCapacity, history.AlreadyAtMinCapacity, history.AnticipatedFlapping,
 		history.StabilizationWindow, history.ScaleInCooldown, history.DatapointAlreadyUsed,
-		history.ScaleInRateLimit, history.RemovalBudget, history.FlapBudget, history.HistoryFloor:
+		history.ScaleInRateLimit, history.RemovalBudget, history.FlapBudget, history.HistoryFloor,
+		history.ScaleInCoolOff, history.DisruptionBudget, history.ScaleInDisabled, history.ServicesGrowing:
 		return true
 	}
 	return false
@@ -196,7 +198,12 @@ type part struct {
 	because       string
 	before, next  history.History
 	learnt        bool // next holds what is worth a write without an order
+	drains        []capacity.Removal
+	undo          []fleet.InstanceID
 }
+
+// moves tells whether there is something to order.
+func (t part) moves() bool { return t.desired != t.base || len(t.drains)+len(t.undo) > 0 }
 
 // targets lists the group, then the services.
 func (c cell) targets() []part {
@@ -204,7 +211,8 @@ func (c cell) targets() []part {
 	if g := c.decision.Group; g != nil {
 		out = append(out, part{
 			target: fleet.GroupOf(c.in.Cell.Cluster, g.Group), mode: g.Mode, base: g.Base, desired: g.Desired, wanted: g.Desired,
-			reason: g.Reason, because: g.Because, before: c.in.Group.History, next: g.Next,
+			reason: g.Reason, because: g.Because, before: c.in.Group.History, next: g.Next, learnt: g.Learnt,
+			drains: g.Drains, undo: g.Undo,
 		})
 	}
 	for _, d := range c.decision.Services {

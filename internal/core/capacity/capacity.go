@@ -1,26 +1,45 @@
-// Package capacity gives a group's desired capacity: every task of the cell,
-// as it will be after the service decisions, is packed on the instances that
-// exist or are on the way, and the group is raised by what does not fit.
+// Package capacity gives a group's desired capacity and which of its instances
+// may go: every task of the cell, as it will be after the service decisions, is
+// packed on the instances that exist or are on the way. What does not fit raises
+// the group; an instance whose tasks all fit elsewhere may be drained.
 package capacity
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
-	"strings"
+	"time"
 
+	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/placement"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
 // Input is what a group's desired capacity depends on.
 type Input struct {
+	Now       time.Time
 	Group     fleet.Group
+	Policy    spec.Group
+	Overrides []spec.Override
+	Memory    history.History
 	Instances []fleet.Instance // of the group
+	Services  []fleet.Service  // of the cell, daemons and those without a policy too
 	Waiting   []placement.Item // tasks that will need a place
 	Daemons   fleet.Resources  // what the tasks of DAEMON services take on every instance
 	Base      int              // live desired capacity, or the shadow in observe mode
+	// Growing names the services that this decision scales out: nothing is removed then.
+	Growing []fleet.ServiceName
+	// Tasks are the tasks on the instances, see fleet.Snapshot.
+	Tasks       []fleet.Task
+	TasksRead   bool
+	TasksUnread string
+	// Drains are the open removals of the group's instances, Doomed the instances that a
+	// notice of EC2 names: they count as gone.
+	Drains []drain.Row
+	Doomed []fleet.InstanceID
+	// Observing makes removals move a shadow of the desired capacity and drain nothing.
+	Observing bool
 }
 
 // Result is the desired capacity decided, and why.
@@ -34,36 +53,91 @@ type Result struct {
 	Waiting   int               `json:"waiting"`  // tasks that need a place
 	Unplaced  int               `json:"unplaced"` // of those, tasks that fit on no instance, here or on the way
 	Clauses   []history.Clause  `json:"clauses"`
+	// Drains are the instances to drain now. Desired stays: each of them lowers the
+	// group itself once it is empty.
+	Drains []Removal `json:"drains,omitempty"`
+	// Undo are the drains to give back, since their room is needed.
+	Undo []fleet.InstanceID `json:"undo,omitempty"`
+	// Looking tells that instances may be removable, which the tasks on them must show.
+	Looking bool `json:"looking,omitempty"`
+	// Memory is what the group remembers after this look, and Worth whether that is
+	// worth a write without an order.
+	Memory history.Capacity `json:"-"`
+	Worth  bool             `json:"-"`
 }
 
-// Decide raises the group by the instances that the waiting tasks need. It
-// never lowers it: scale-in of instances is consolidation's, with drains.
+// Removal is one instance that may go.
+type Removal struct {
+	Instance fleet.InstanceID `json:"instance"`
+	ARN      string           `json:"arn,omitempty"`
+	Cause    drain.Cause      `json:"cause"` // empty or consolidation
+	// Moves is where its tasks are expected to go, none for an empty instance. ECS
+	// chooses the place itself when the time comes.
+	Moves []placement.Placed `json:"moves,omitempty"`
+	// Score is the share of the group that goes over the share of its tasks that move,
+	// 0 for an empty instance, which moves none.
+	Score float64 `json:"score,omitempty"`
+}
+
+// Decide raises the group by the instances that the waiting tasks and the headroom
+// need, or tells which instances may go where nothing grows.
 func Decide(in Input) Result {
 	s := history.Begin(in.Base)
+	v := look(in)
 	r := Result{Live: in.Group.DesiredCapacity, Base: in.Base, Waiting: count(in.Waiting)}
-	ready, onTheWay, shape, known := room(in)
-	rest := placement.Pack(in.Waiting, ready)
-	if known && onTheWay > 0 {
-		// Instances that stand are filled before those on the way, in two steps: so
-		// the raise of one decision is what the next one finds on the way for it.
-		rest = placement.Pack(items(rest), coming(onTheWay, shape))
-	}
+	rest, bins := v.place(in.Waiting)
+	rest, bins = v.undo(s, &r, rest, bins)
 	r.Unplaced = count(items(rest))
 	switch {
-	case r.Unplaced == 0:
-		s.To(in.Base, history.AlreadyAtDesiredCapacity, fmt.Sprintf("%s on %s and %d on the way",
-			fits(r.Waiting), plural(len(ready), "instance"), onTheWay))
-	case !known:
-		learn(s, r, onTheWay)
+	case r.Unplaced > 0 && !v.known:
+		v.learn(s, r)
+	case r.Unplaced > 0:
+		bins = v.raise(s, rest, bins)
 	default:
-		raise(s, rest, shape)
+		s.To(in.Base, history.AlreadyAtDesiredCapacity, fmt.Sprintf("%s on %s and %d on the way",
+			fits(r.Waiting), plural(len(v.ready), "instance"), v.onTheWay))
 	}
-	limit(s, in)
+	if v.known {
+		v.keepHeadroom(s, bins)
+	}
+	v.limit(s)
+	if s.Count() == in.Base && len(r.Undo) == 0 {
+		v.remove(s, &r)
+	}
 	var binding history.Clause
 	r.Clauses, binding = s.End()
 	r.Desired, r.Direction = s.Count(), s.Direction()
+	if len(r.Drains) > 0 {
+		r.Direction = history.In
+	}
 	r.Reason, r.Because = binding.Rule, binding.Because
+	r.Memory = v.memory
+	r.Worth = v.worth(in)
 	return r
+}
+
+// Fits gives why the tasks of some instances do not fit on the others of the group
+// with its headroom, or why they may not move; empty if the instances may go. It is
+// asked again at the moment of a drain, since the decision is older than the act.
+func Fits(in Input, ids []fleet.InstanceID) string {
+	v := look(in)
+	if !in.TasksRead {
+		return "the tasks on the instances could not be read: " + in.TasksUnread
+	}
+	if rest, _ := v.place(in.Waiting); count(items(rest)) > 0 {
+		return fmt.Sprintf("%s without a place", plural(count(items(rest)), "task"))
+	}
+	p := v.pass()
+	for _, id := range ids {
+		i := slices.IndexFunc(in.Instances, func(i fleet.Instance) bool { return i.ID == id })
+		if i < 0 {
+			continue // gone already
+		}
+		if because := p.take(in.Instances[i]); because != "" {
+			return because
+		}
+	}
+	return ""
 }
 
 func fits(waiting int) string {
@@ -92,119 +166,9 @@ func items(rest []placement.Rest) []placement.Item {
 	return out
 }
 
-// room gives the free room of the instances that take tasks, how many are on
-// the way, and what each of those will offer. ECS places tasks only on ACTIVE
-// instances with a connected agent, so the room on others does not count. What
-// daemons will take of an instance is not room: counting it would raise the
-// group for a task that does not fit beside them, with every instance that comes.
-func room(in Input) (ready []placement.Bin, onTheWay int, shape fleet.Resources, known bool) {
-	for _, i := range in.Instances {
-		if i.Active && i.Connected {
-			ready = append(ready, placement.Bin{Name: string(i.ID), Free: i.Remaining})
-		}
-	}
-	shape, known = usualShape(in.Instances)
-	return ready, max(0, in.Base-len(in.Instances)), shape.Minus(in.Daemons), known
-}
-
-// coming gives the room of the instances on the way.
-func coming(n int, shape fleet.Resources) []placement.Bin {
-	bins := make([]placement.Bin, n)
-	for k := range bins {
-		bins[k] = placement.Bin{Name: fmt.Sprintf("on the way %d", k+1), Free: shape}
-	}
-	return bins
-}
-
-// maxFit bounds the tasks of one instance, where a task reserves nothing.
-const maxFit = 10_000
-
-// Coming gives how many tasks of a size fit on the instances that are on the way:
-// those that the group wants and that have not registered. 0 while the shape of
-// the group's instances is not known.
-func Coming(g fleet.Group, is []fleet.Instance, daemons, size fleet.Resources) int {
-	shape, known := usualShape(is)
-	onTheWay := max(0, g.DesiredCapacity-len(is))
-	if !known || onTheWay == 0 {
-		return 0
-	}
-	free, each := shape.Minus(daemons), maxFit
-	if size.CPU > 0 {
-		each = min(each, max(0, free.CPU)/size.CPU)
-	}
-	if size.Memory > 0 {
-		each = min(each, max(0, free.Memory)/size.Memory)
-	}
-	return each * onTheWay
-}
-
-// usualShape is what most instances of the group registered; of equally
-// frequent shapes the smaller, which never promises room that is not there.
-func usualShape(is []fleet.Instance) (fleet.Resources, bool) {
-	type tally struct {
-		shape fleet.Resources
-		n     int
-	}
-	var seen []tally
-	for _, i := range is {
-		k := slices.IndexFunc(seen, func(t tally) bool { return t.shape == i.Registered })
-		if k < 0 {
-			seen = append(seen, tally{shape: i.Registered})
-			k = len(seen) - 1
-		}
-		seen[k].n++
-	}
-	if len(seen) == 0 {
-		return fleet.Resources{}, false
-	}
-	best := slices.MinFunc(seen, func(a, b tally) int {
-		return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.shape.CPU, b.shape.CPU), cmp.Compare(a.shape.Memory, b.shape.Memory))
-	})
-	return best.shape, true
-}
-
-// learn starts one instance where no shape is known yet; its registration
-// tells how many more are needed.
-func learn(s *history.Steps, r Result, onTheWay int) {
-	if onTheWay > 0 {
-		s.To(s.Base(), history.ShapeUnknown, fmt.Sprintf("%s without a place; %s on the way will show the shape",
-			plural(r.Unplaced, "task"), plural(onTheWay, "instance")))
-		return
-	}
-	s.To(s.Base()+1, history.ShapeUnknown, fmt.Sprintf("%s without a place and the group has no instance to learn the shape from: start one", plural(r.Unplaced, "task")))
-}
-
-func raise(s *history.Steps, rest []placement.Rest, shape fleet.Resources) {
-	n, tooLarge := placement.Bins(items(rest), shape)
-	why := make([]string, 0, len(rest))
-	for _, x := range rest {
-		why = append(why, fmt.Sprintf("%d of %s: %s", x.Count, x.Name, x.Because))
-	}
-	if n > 0 {
-		s.To(s.Base()+n, history.TasksWaiting, "tasks that fit nowhere need "+plural(n, "instance")+" more ("+strings.Join(why, "; ")+")")
-	}
-	for _, x := range tooLarge {
-		s.To(s.Count(), history.TaskTooLarge, x.Because)
-	}
-}
-
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-func limit(s *history.Steps, in Input) {
-	g := in.Group
-	if s.Count() > in.Base && g.SuspendedLaunch {
-		s.To(in.Base, history.LaunchSuspended, "the group's Launch process is suspended: resume it, raising the group would start nothing")
-	}
-	if n := max(g.MaxSize, in.Base); s.Count() > n {
-		rule := history.MaxCapacity
-		if in.Base >= g.MaxSize {
-			rule = history.AlreadyAtMaxCapacity
-		}
-		s.To(n, rule, fmt.Sprintf("the group's MaxSize is %d", g.MaxSize))
-	}
 }

@@ -92,6 +92,21 @@ var changes = map[string]string{
 	history.ShapeUnknown:    "the first instance that registers",
 	history.TaskTooLarge:    "a larger instance type, or a smaller task",
 	history.LaunchSuspended: "resuming the group's Launch process",
+	history.LaunchBackoff:   "a launch that succeeds, or the end of the wait",
+	history.Headroom:        "less headroom, or fewer tasks",
+	history.DrainUndone:     "room for the waiting tasks on the instances that stay",
+
+	history.EmptyInstances:     "a task on the instances before they drain",
+	history.Consolidation:      "a raise of the group, or tasks that fit on the others no more",
+	history.ScaleInDisabled:    "scaleIn without disabled",
+	history.ScaleInCoolOff:     "the end of the cool-off, or a shorter one",
+	history.InstanceRefresh:    "the end of the instance refresh",
+	history.TerminateSuspended: "resuming the group's Terminate process",
+	history.DisruptionBudget:   "the next period, or a larger budget",
+	history.MaxDraining:        "the end of a drain, or a higher maxDraining",
+	history.TasksUnread:        "a read of the tasks that succeeds",
+	history.ServicesGrowing:    "services that do not grow",
+	history.InstancesOnTheWay:  "the registration of the instances on the way",
 }
 
 // groupChanges are the rules that mean something else for a group: its bounds
@@ -99,5 +114,8 @@ var changes = map[string]string{
 var groupChanges = map[string]string{
 	history.AlreadyAtMaxCapacity:     "a higher MaxSize of the group, or fewer waiting tasks",
 	history.MaxCapacity:              "a higher MaxSize of the group, or fewer waiting tasks",
-	history.AlreadyAtDesiredCapacity: "a task that fits on no instance, here or on the way",
+	history.AlreadyAtDesiredCapacity: "a task that fits on no instance, here or on the way, or an instance whose tasks fit on the others",
+	history.AlreadyAtMinCapacity:     "a lower MinSize of the group",
+	history.UnhealthyFleet:           "more of the instances being healthy again",
+	history.StabilizationWindow:      "the end of the window, or a shorter one",
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trimtab-ecs/trimtab/internal/core/capacity"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
@@ -53,7 +54,7 @@ func Service(d policy.ServiceDecision, search *Search) string {
 	if d.Wanted != d.Base {
 		fmt.Fprintf(&b, "  wanted      %s before limits\n", Count(d.Wanted, "task"))
 	}
-	rest(&b, d.Mode, d.Direction, d.Desired, d.Clauses, "desired count")
+	rest(&b, d.Clauses, order(d.Mode, d.Direction, d.Desired, "desired count"))
 	if search == nil {
 		changedBy(&b, fleet.ServiceTarget, d.Reason, d.Because)
 	} else {
@@ -98,17 +99,62 @@ func within(d policy.ServiceDecision) string {
 // Group explains the decision about one Auto Scaling group.
 func Group(d policy.GroupDecision) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "group %s: %s\n", d.Group, headline(d.Mode, d.Direction, d.Base, d.Desired, "instance"))
+	fmt.Fprintf(&b, "group %s: %s\n", d.Group, groupHeadline(d))
 	fmt.Fprintf(&b, "  reason      %s: %s\n", d.Reason, d.Because)
 	fmt.Fprintf(&b, "  from        %s\n", start(d.Base, d.Live, "desired capacity"))
 	fmt.Fprintf(&b, "  seen        %s waiting, %d of them fit on no instance, here or on the way\n", Count(d.Waiting, "task"), d.Unplaced)
-	rest(&b, d.Mode, d.Direction, d.Desired, d.Clauses, "desired capacity")
+	for i, r := range d.Drains {
+		lead := "              "
+		if i == 0 {
+			lead = "  drains      "
+		}
+		fmt.Fprintf(&b, "%s%s\n", lead, removal(r))
+	}
+	if len(d.Undo) > 0 {
+		fmt.Fprintf(&b, "  given back  %s\n", instances(d.Undo))
+	}
+	ordered := order(d.Mode, history.Toward(d.Base, d.Desired), d.Desired, "desired capacity")
+	if n := len(d.Drains); n > 0 {
+		ordered = fmt.Sprintf("desired capacity %d, one less with each of them that is empty", d.Base-n)
+	}
+	rest(&b, d.Clauses, ordered)
 	changedBy(&b, fleet.GroupTarget, d.Reason, d.Because)
 	return b.String()
 }
 
+func groupHeadline(d policy.GroupDecision) string {
+	words := headline(d.Mode, history.Toward(d.Base, d.Desired), d.Base, d.Desired, "instance")
+	if n := len(d.Drains); n > 0 {
+		words = "drain " + Count(n, "instance") + " of " + strconv.Itoa(d.Base)
+	}
+	if n := len(d.Undo); n > 0 {
+		words += ", give back " + Count(n, "drain")
+	}
+	return words
+}
+
+// removal tells of one instance that goes: where its tasks are expected to go.
+func removal(r capacity.Removal) string {
+	if len(r.Moves) == 0 {
+		return string(r.Instance) + ", without tasks"
+	}
+	moves := make([]string, 0, len(r.Moves))
+	for _, m := range r.Moves {
+		moves = append(moves, fmt.Sprintf("%d of %s to %s", m.Count, m.Item, m.Bin))
+	}
+	return fmt.Sprintf("%s, score %s: %s", r.Instance, number(r.Score), strings.Join(moves, ", "))
+}
+
+func instances(ids []fleet.InstanceID) string {
+	out := make([]string, 0, len(ids))
+	for _, id := range ids {
+		out = append(out, string(id))
+	}
+	return strings.Join(out, ", ")
+}
+
 // rest writes what services and groups have in common: the clauses and the order.
-func rest(b *strings.Builder, mode spec.Mode, dir history.Direction, desired int, clauses []history.Clause, what string) {
+func rest(b *strings.Builder, clauses []history.Clause, ordered string) {
 	width := 0
 	for _, c := range clauses {
 		width = max(width, len(c.Rule))
@@ -128,7 +174,7 @@ func rest(b *strings.Builder, mode spec.Mode, dir history.Direction, desired int
 		}
 		fmt.Fprintf(b, "%s%s %d. %-*s  %s  %s\n", lead, mark, i+1, width, c.Rule, step(c), because)
 	}
-	fmt.Fprintf(b, "  order       %s\n", order(mode, dir, desired, what))
+	fmt.Fprintf(b, "  order       %s\n", ordered)
 }
 
 // handOver is where the words about another writer go on with the commands.

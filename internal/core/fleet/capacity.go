@@ -154,6 +154,13 @@ type Group struct {
 	// Failures are the newest failed launches, oldest first. They are read only
 	// while the group has fewer instances than it wants.
 	Failures []LaunchFailure `json:"failures,omitempty"`
+	// Launched is when the newest launch succeeded, as far as it was read with Failures.
+	Launched time.Time `json:"launched,omitzero"`
+	// Shape is what an instance of the group offers where none is there to tell, and
+	// RetryAt until when no launch is counted on. They are filled for a decision about
+	// one service alone, which does not see the memory of its group.
+	Shape   *Resources `json:"shape,omitempty"`
+	RetryAt time.Time  `json:"retryAt,omitzero"`
 }
 
 // Member finds an instance of the group.

@@ -82,6 +82,21 @@ const (
 	ShapeUnknown    = "InstanceShapeUnknown"
 	TaskTooLarge    = "TaskTooLarge"
 	LaunchSuspended = "LaunchSuspended"
+	LaunchBackoff   = "LaunchBackoff"
+	Headroom        = "Headroom"
+	DrainUndone     = "DrainUndone"
+
+	EmptyInstances     = "EmptyInstances"
+	Consolidation      = "Consolidation"
+	ScaleInDisabled    = "ScaleInDisabled"
+	ScaleInCoolOff     = "ScaleInCoolOff"
+	InstanceRefresh    = "InstanceRefresh"
+	TerminateSuspended = "TerminateSuspended"
+	DisruptionBudget   = "DisruptionBudget"
+	MaxDraining        = "MaxDraining"
+	TasksUnread        = "TasksUnread"
+	ServicesGrowing    = "ServicesGrowing"
+	InstancesOnTheWay  = "InstancesOnTheWay"
 )
 
 // Steps walks a count through clauses. The zero value is not useful; start

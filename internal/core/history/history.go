@@ -51,6 +51,8 @@ type History struct {
 	IdleSince time.Time `json:"idleSince,omitzero"`
 	// Hours are the lowest counts of the hours of two weeks.
 	Hours Hours `json:"hours,omitzero"`
+	// Capacity is what a group remembers beside its orders, nil for a service.
+	Capacity *Capacity `json:"capacity,omitempty"`
 }
 
 // Last gives the newest order.

@@ -19,7 +19,7 @@ import (
 func Decide(now time.Time, in Input) Decision {
 	d := Decision{At: now, Cell: in.Cell, Services: make([]ServiceDecision, 0, len(in.Services))}
 	services := inOrder(in.Services)
-	spent, with := spentBy(in, services), surroundings(in)
+	spent, with := spentBy(in, services), surroundings(now, in)
 	for _, s := range services {
 		with.left = spent.leftFor(in, s)
 		one := decideService(now, in, s, with)
@@ -62,7 +62,7 @@ func decideService(now time.Time, in Input, s ServiceInput, with around) Service
 		t.Base = *s.History.Shadow
 	}
 	if live.Compute == fleet.EC2 {
-		t.Coming, t.Instances, t.Disconnected = with.coming(in, live), with.active, with.disconnected
+		t.Coming, t.Instances, t.Disconnected = with.coming(now, in, live), with.active, with.disconnected
 	}
 	r, m := count(now, t)
 	if u := in.Account; u != nil && u.Unknown != "" && s.Policy.Spend != nil && r.Direction == history.Out && r.Reason != history.MinCapacity {
@@ -105,7 +105,7 @@ func count(now time.Time, in taskcount.Input) (taskcount.Result, taskcount.Memor
 // ordered never was: in act mode it charges no cooldown and uses no datapoint.
 func given(mode spec.Mode, h history.History) history.History {
 	if mode == spec.Act && h.Shadow != nil {
-		return history.History{Rates: h.Rates, Hours: h.Hours, IdleSince: h.IdleSince}
+		return history.History{Rates: h.Rates, Hours: h.Hours, IdleSince: h.IdleSince, Capacity: h.Capacity}
 	}
 	return h
 }
@@ -201,30 +201,90 @@ func decideGroup(now time.Time, in Input, services []ServiceDecision) GroupDecis
 		return GroupDecision{Group: in.Cell.Group, Mode: mode, Result: heldGroup(capacity.Result{}, steps), Next: g.History}
 	}
 	g.History = given(mode, g.History)
-	live := *in.Fleet.Group
-	base := live.DesiredCapacity
-	if g.History.Shadow != nil {
-		// A group is only raised here, so a shadow below the live capacity is past:
-		// whoever sizes the group has gone further.
-		base = max(base, *g.History.Shadow)
-	}
-	r := capacity.Decide(capacity.Input{
-		Group: live, Base: base, Waiting: waiting(in, mode, services), Instances: instancesOf(in.Fleet, live.Name), Daemons: daemons(in.Fleet),
-	})
-	if rule, because, closed := groupGate(now, in, g, mode); closed {
+	r := capacity.Decide(groupInput(now, in, g, mode, services))
+	if rule, because, closed := groupGate(now, in, g, mode, r); closed {
+		undo := r.Undo
 		steps := history.Resume(r.Base, r.Desired, r.Clauses)
 		steps.To(r.Base, rule, because)
 		r = heldGroup(r, steps)
+		if rule == history.ScaleOutSuspended {
+			r.Undo = undo // what is there already may stay
+		}
 	}
 	r.Clauses = append(r.Clauses, ownerNote(g.Owner, mode, r.Desired)...)
-	d := GroupDecision{Group: live.Name, Mode: mode, Result: r, Next: g.History}
-	if r.Desired != r.Base {
-		d.Next = shadowed(g.History.With(history.Order{At: now, From: r.Base, To: r.Desired}, nil), mode, r.Desired)
+	return remembered(now, in, g, GroupDecision{Group: in.Fleet.Group.Name, Mode: mode, Result: r, Next: g.History})
+}
+
+// remembered adds what the group remembers after the decision: its order, or the
+// drains as one, which charge the budget when they begin; and what was learnt.
+func remembered(now time.Time, in Input, g GroupInput, d GroupDecision) GroupDecision {
+	to := d.Desired - len(d.Drains)
+	switch {
+	case to != d.Base:
+		d.Next = shadowed(g.History.With(history.Order{At: now, From: d.Base, To: to}, nil), d.Mode, to)
+	case !d.Worth || in.Lease != nil || in.Stop:
+		return d
+	default:
+		d.Learnt = true
 	}
+	d.Next.Capacity = &d.Memory
 	return d
 }
 
-func groupGate(now time.Time, in Input, g GroupInput, mode spec.Mode) (rule, because string, closed bool) {
+// groupInput gives what the capacity of the cell's group depends on.
+func groupInput(now time.Time, in Input, g GroupInput, mode spec.Mode, services []ServiceDecision) capacity.Input {
+	live := *in.Fleet.Group
+	base := live.DesiredCapacity
+	if g.History.Shadow != nil {
+		// A shadow below the live capacity is what observe mode would have removed, where
+		// its last order removed; else whoever sizes the group has gone further.
+		base = max(base, *g.History.Shadow)
+		if o, ok := g.History.Last(); ok && o.To < o.From {
+			base = *g.History.Shadow
+		}
+	}
+	c := capacity.Input{
+		Now: now, Group: live, Policy: g.Policy, Overrides: g.Overrides, Memory: g.History, Base: base,
+		Instances: instancesOf(in.Fleet, live.Name), Services: in.Fleet.Services, Daemons: daemons(in.Fleet),
+		Tasks: in.Fleet.Tasks, TasksRead: in.Fleet.TasksRead, TasksUnread: in.Fleet.TasksUnread,
+		Drains: in.Drains, Doomed: in.Doomed, Observing: mode != spec.Act,
+	}
+	c.Waiting = waiting(in, mode, services, capacity.Leaving(live, in.Drains, in.Doomed))
+	for _, d := range services {
+		if d.Direction == history.Out && (d.Mode == spec.Act || mode == spec.Observe) {
+			c.Growing = append(c.Growing, d.Service)
+		}
+	}
+	return c
+}
+
+// Standing gives what the capacity of the cell's group depends on at now, with the
+// services as they are and none of them decided: for a drain, which must fit into what
+// runs.
+func (in Input) Standing(now time.Time) (capacity.Input, bool) {
+	if in.Group == nil || in.Fleet.Group == nil || in.Unreadable != "" {
+		return capacity.Input{}, false
+	}
+	g := *in.Group
+	mode := spec.Least(in.Mode, g.Policy.Mode)
+	g.History = given(mode, g.History)
+	return groupInput(now, in, g, mode, nil), true
+}
+
+// GroupInput gives what the capacity of the cell's group depends on at now, with the
+// services as they are decided: for whoever asks more of it than a decision, such as
+// why an instance stays.
+func (in Input) GroupInput(now time.Time) (capacity.Input, bool) {
+	if in.Group == nil || in.Fleet.Group == nil || in.Unreadable != "" {
+		return capacity.Input{}, false
+	}
+	g := *in.Group
+	mode := spec.Least(in.Mode, g.Policy.Mode)
+	g.History = given(mode, g.History)
+	return groupInput(now, in, g, mode, Decide(now, in).Services), true
+}
+
+func groupGate(now time.Time, in Input, g GroupInput, mode spec.Mode, r capacity.Result) (rule, because string, closed bool) {
 	if in.Stop {
 		return history.GlobalStop, stopWords(in), true
 	}
@@ -236,7 +296,7 @@ func groupGate(now time.Time, in Input, g GroupInput, mode spec.Mode) (rule, bec
 		switch {
 		case o.Live(now) && o.Kind == spec.Pause:
 			return history.Paused, because, true
-		case o.Live(now) && o.Kind == spec.SuspendOut:
+		case o.Live(now) && o.Kind == spec.SuspendOut && len(r.Drains) == 0 && r.Desired >= r.Base:
 			return history.ScaleOutSuspended, because, true
 		}
 	}
@@ -248,6 +308,7 @@ func heldGroup(r capacity.Result, steps *history.Steps) capacity.Result {
 	last := r.Clauses[len(r.Clauses)-1]
 	r.Desired, r.Direction = steps.Count(), steps.Direction()
 	r.Reason, r.Because = last.Rule, last.Because
+	r.Drains, r.Undo, r.Looking = nil, nil, false
 	return r
 }
 
@@ -273,9 +334,16 @@ func daemons(s fleet.Snapshot) fleet.Resources {
 }
 
 // waiting counts the tasks of the cell, ours or not, that will need a place:
-// max(live, ordered) less those that ECS has placed. A group that acts looks at
-// what services that only observe really are, not at what they would be.
-func waiting(in Input, mode spec.Mode, services []ServiceDecision) []placement.Item {
+// max(live, ordered) less those that ECS has placed on instances that stay. A group
+// that acts looks at what services that only observe really are, not at what they
+// would be.
+func waiting(in Input, mode spec.Mode, services []ServiceDecision, leaving map[fleet.InstanceID]bool) []placement.Item {
+	going := map[fleet.ServiceName]int{}
+	for _, t := range in.Fleet.Tasks {
+		if leaving[t.Instance] && !t.Leaving {
+			going[t.Service]++
+		}
+	}
 	var out []placement.Item
 	for _, live := range in.Fleet.Services {
 		if live.Daemon || !live.Active {
@@ -287,8 +355,8 @@ func waiting(in Input, mode spec.Mode, services []ServiceDecision) []placement.I
 				n = max(n, d.Desired)
 			}
 		}
-		if n -= live.Running + live.Pending; n > 0 {
-			out = append(out, placement.Item{Name: string(live.Name), Size: live.TaskSize, Count: n})
+		if n -= live.Running + live.Pending - going[live.Name]; n > 0 {
+			out = append(out, placement.Item{Name: string(live.Name), Size: live.TaskSize, Rules: live.Rules, Count: n})
 		}
 	}
 	return out

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
@@ -15,9 +16,9 @@ import (
 // the account's cap leaves a service depends on the ones decided before it.
 func (in Input) Only(service fleet.ServiceName, d Decision) Input {
 	out := in
-	out.Fleet = fleetOf(in.Fleet, service)
+	out.Fleet = fleetOf(in, service, d.At)
 	out.Services = slices.DeleteFunc(slices.Clone(in.Services), func(s ServiceInput) bool { return s.Name != service })
-	out.Group, out.Account, out.Signals, out.Queues = nil, nil, nil, nil
+	out.Group, out.Account, out.Signals, out.Queues, out.Drains, out.Doomed = nil, nil, nil, nil, nil, nil
 	for _, s := range out.Services {
 		var asked signal.Set
 		for _, q := range taskcount.Queries(fleet.ServiceKey{Cluster: in.Cell.Cluster, Service: s.Name}, s.Policy) {
@@ -47,7 +48,8 @@ func (in Input) Only(service fleet.ServiceName, d Decision) Input {
 // fleetOf gives what a service's decision looks at of what exists: the service,
 // and on EC2 what tells how many of its tasks fit on instances on the way and
 // whether the instances are well.
-func fleetOf(s fleet.Snapshot, service fleet.ServiceName) fleet.Snapshot {
+func fleetOf(in Input, service fleet.ServiceName, now time.Time) fleet.Snapshot {
+	s := in.Fleet
 	out := fleet.Snapshot{At: s.At}
 	v, _ := s.Service(service)
 	onGroup := v.Compute == fleet.EC2
@@ -59,8 +61,8 @@ func fleetOf(s fleet.Snapshot, service fleet.ServiceName) fleet.Snapshot {
 	if !onGroup || s.Group == nil {
 		return out
 	}
-	g := *s.Group
-	g.InService = nil
+	g := expected(now, in)
+	g = fleet.Group{Name: g.Name, DesiredCapacity: g.DesiredCapacity, Shape: g.Shape, RetryAt: g.RetryAt}
 	out.Group = &g
 	for _, i := range s.Instances {
 		if i.Group == g.Name {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/capacity"
+	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
@@ -33,6 +34,10 @@ type Input struct {
 	Signals  signal.Set     `json:"signals"`
 	// Queues are the states of the SQS queues that backlog policies read.
 	Queues []signal.Queue `json:"queues,omitempty"`
+	// Drains are the open removals of the group's instances.
+	Drains []drain.Row `json:"drains,omitempty"`
+	// Doomed are the instances that a notice of EC2 names: it will take them back.
+	Doomed []fleet.InstanceID `json:"doomed,omitempty"`
 	// Account is the account's spend cap, nil where there is none.
 	Account *Account `json:"account,omitempty"`
 }
@@ -115,5 +120,7 @@ type GroupDecision struct {
 	Group fleet.GroupName `json:"group"`
 	Mode  spec.Mode       `json:"mode"`
 	capacity.Result
-	Next history.History `json:"next,omitzero"`
+	// Next and Learnt are as for a service.
+	Next   history.History `json:"next,omitzero"`
+	Learnt bool            `json:"learnt,omitempty"`
 }

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"time"
+
 	"github.com/trimtab-ecs/trimtab/internal/core/calendar"
 	"github.com/trimtab-ecs/trimtab/internal/core/capacity"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -14,16 +16,18 @@ type around struct {
 	zones                calendar.Zones
 	instances            []fleet.Instance // of the group
 	daemons              fleet.Resources
+	group                fleet.Group // with what its memory tells of launches
 	active, disconnected int
 	left                 *float64 // what the account's cap leaves for the service at hand
 }
 
 // surroundings looks once at what every service of the cell asks for. Instances
 // that drain are on their way out, and their agents tell nothing of the fleet.
-func surroundings(in Input) around {
+func surroundings(now time.Time, in Input) around {
 	a := around{index: in.Signals.Index(), zones: calendar.Zones{}, daemons: daemons(in.Fleet)}
 	if in.Fleet.Group != nil {
 		a.instances = instancesOf(in.Fleet, in.Fleet.Group.Name)
+		a.group = expected(now, in)
 	}
 	for _, i := range a.instances {
 		if !i.Active {
@@ -37,14 +41,23 @@ func surroundings(in Input) around {
 	return a
 }
 
+// expected is the group with what its memory tells of the instances to come.
+func expected(now time.Time, in Input) fleet.Group {
+	g := *in.Fleet.Group
+	if in.Group == nil {
+		return g
+	}
+	return capacity.Expect(now, g, in.Group.Policy, given(spec.Least(in.Mode, in.Group.Policy.Mode), in.Group.History))
+}
+
 // coming is how many tasks of a service fit on the instances that are on the
 // way to its group: what has no place yet will get one there, and does not tell
 // that growth is in vain.
-func (a around) coming(in Input, s fleet.Service) int {
+func (a around) coming(now time.Time, in Input, s fleet.Service) int {
 	if in.Fleet.Group == nil || s.TaskSize == (fleet.Resources{}) {
 		return 0
 	}
-	return capacity.Coming(*in.Fleet.Group, a.instances, a.daemons, s.TaskSize)
+	return capacity.Coming(now, a.group, a.instances, a.daemons, s.TaskSize)
 }
 
 // spend is what the priced services of a cell cost an hour, in dollars. What a

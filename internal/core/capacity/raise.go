@@ -1,0 +1,253 @@
+package capacity
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/drain"
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/placement"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+)
+
+// undo gives drains back while tasks have no place: the room is there at once, and a
+// new instance takes minutes. The youngest drain goes first, it has moved least.
+func (v *view) undo(s *history.Steps, r *Result, rest []placement.Rest, after []placement.Bin) ([]placement.Rest, []placement.Bin) {
+	if v.in.Observing {
+		return rest, after
+	}
+	open := slices.Clone(v.in.Drains)
+	slices.SortFunc(open, func(a, b drain.Row) int {
+		return cmp.Or(b.Opened.Compare(a.Opened), strings.Compare(string(a.Instance), string(b.Instance)))
+	})
+	for _, d := range open {
+		if len(rest) == 0 {
+			break
+		}
+		if d.Cause.Forced() || d.Cause == drain.Rebalance || d.State != drain.Candidate && d.State != drain.Draining {
+			continue
+		}
+		k := slices.IndexFunc(v.in.Instances, func(i fleet.Instance) bool { return i.ID == d.Instance && i.Connected })
+		if k < 0 {
+			continue
+		}
+		// Its own tasks count among those that need a place, so it offers all that it has.
+		b := bin(v.in, v.in.Instances[k])
+		b.Free, b.Tasks, b.Ports = b.Whole, nil, reserved(v.in.Instances[k])
+		_, left, late := placement.Place(items(rest), []placement.Bin{b})
+		if count(items(left)) == count(items(rest)) {
+			continue
+		}
+		r.Undo = append(r.Undo, d.Instance)
+		s.To(s.Count(), history.DrainUndone, fmt.Sprintf("%s without a place: the drain of %s is given back", plural(count(items(rest)), "task"), d.Instance))
+		rest, after = left, append(after, late...)
+	}
+	return rest, after
+}
+
+// learn starts one instance where no shape is known yet; its registration
+// tells how many more are needed.
+func (v *view) learn(s *history.Steps, r Result) {
+	if v.onTheWay > 0 {
+		s.To(s.Base(), history.ShapeUnknown, fmt.Sprintf("%s without a place; %s on the way will show the shape",
+			plural(r.Unplaced, "task"), plural(v.onTheWay, "instance")))
+		return
+	}
+	s.To(s.Base()+1, history.ShapeUnknown, fmt.Sprintf("%s without a place and the group has no instance to learn the shape from: start one, or declare it as instance in the group's policy",
+		plural(r.Unplaced, "task")))
+}
+
+// maxRaise bounds the instances of one decision, far above any group.
+const maxRaise = 5000
+
+// raise adds the instances that the tasks without a place need: as few as a packing
+// needs, and then as many as ECS needs, which packs by its strategies and not best.
+func (v *view) raise(s *history.Steps, rest []placement.Rest, after []placement.Bin) []placement.Bin {
+	waiting := items(rest)
+	plan := placement.Pack(waiting, nil, []placement.Shape{{Bin: v.shape, Limit: -1}})
+	n := 0
+	for _, k := range plan.New {
+		n += k
+	}
+	never := count(items(plan.Rest))
+	late := v.fresh("new", min(n, maxRaise))
+	for n > 0 && n < maxRaise {
+		_, left, placed := placement.Place(waiting, late)
+		if count(items(left)) <= never {
+			late = placed
+			break
+		}
+		n++
+		late = v.fresh("new", n)
+	}
+	why := make([]string, 0, len(rest))
+	for _, x := range rest {
+		why = append(why, fmt.Sprintf("%d of %s: %s", x.Count, x.Name, x.Because))
+	}
+	if n > 0 {
+		s.To(s.Base()+n, history.TasksWaiting, "tasks that fit nowhere need "+plural(n, "instance")+" more"+v.fromPool(n)+" ("+strings.Join(why, "; ")+")")
+	}
+	for _, x := range plan.Rest {
+		s.To(s.Count(), history.TaskTooLarge, fmt.Sprintf("%d of %s fit on no instance of the group: %s", x.Count, x.Name, x.Because))
+	}
+	return append(after, late...)
+}
+
+// fromPool says how many of the instances come from the warm pool, and so in seconds.
+func (v *view) fromPool(n int) string {
+	p := v.in.Group.WarmPool
+	if p == nil || p.Ready == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d of them from the warm pool", min(n, p.Ready))
+}
+
+// keepHeadroom adds the instances that the headroom needs beside the tasks. The room
+// for whole tasks must be in one piece; the shares may be spread.
+func (v *view) keepHeadroom(s *history.Steps, bins []placement.Bin) {
+	_, rest, after := placement.Place(v.spare(), bins)
+	n := 0
+	if len(rest) > 0 {
+		plan := placement.Pack(items(rest), nil, []placement.Shape{{Bin: v.shape, Limit: -1}})
+		for _, k := range plan.New {
+			n += k
+		}
+		late := v.fresh("headroom", min(n, maxRaise))
+		_, _, late = placement.Place(items(rest), late)
+		after = append(after, late...)
+	}
+	wholes := n
+	short, what := v.shortOf(after)
+	n += instancesFor(short, v.shape.Whole)
+	if n == 0 {
+		return
+	}
+	why := make([]string, 0, 2)
+	if wholes > 0 {
+		why = append(why, fmt.Sprintf("room for %s", plural(count(items(rest)), "more task")))
+	}
+	if what != "" {
+		why = append(why, what)
+	}
+	s.To(s.Count()+n, history.Headroom, fmt.Sprintf("the headroom needs %s more (%s)", plural(n, "instance"), strings.Join(why, "; ")))
+}
+
+// instancesFor gives how many instances offer an amount.
+func instancesFor(short, whole fleet.Resources) int {
+	n := 0
+	for _, d := range [][2]int{{short.CPU, whole.CPU}, {short.Memory, whole.Memory}} {
+		if d[0] > 0 && d[1] > 0 {
+			n = max(n, (d[0]+d[1]-1)/d[1])
+		}
+	}
+	return min(n, maxRaise)
+}
+
+// spare gives the tasks for which there must be room beside the real ones. They
+// have the rules of their service but for where its tasks are.
+func (v *view) spare() []placement.Item {
+	var out []placement.Item
+	h := v.in.Policy.Headroom
+	var largest fleet.Service
+	for _, s := range v.in.Services {
+		if s.Daemon || !s.Active {
+			continue
+		}
+		if n := h.Tasks[s.Name]; n > 0 {
+			out = append(out, item(s, n))
+		}
+		if weight(s.TaskSize) > weight(largest.TaskSize) {
+			largest = s
+		}
+	}
+	if h.LargestTask > 0 && largest.Name != "" {
+		out = append(out, item(largest, h.LargestTask))
+	}
+	return out
+}
+
+// weight compares task sizes: the larger of CPU and memory, relative to 1 vCPU and 4 GiB.
+func weight(r fleet.Resources) int { return max(r.CPU*4, r.Memory) }
+
+func item(s fleet.Service, n int) placement.Item {
+	return placement.Item{Name: string(s.Name), Size: s.TaskSize, Rules: s.Rules, Count: n}
+}
+
+// shortOf gives what the free room lacks to the shares of the headroom, and says so.
+func (v *view) shortOf(bins []placement.Bin) (short fleet.Resources, what string) {
+	h := v.in.Policy.Headroom
+	if h.CPU == nil && h.Memory == nil {
+		return fleet.Resources{}, ""
+	}
+	var used, free fleet.Resources
+	for _, b := range bins {
+		free = free.Plus(b.Free)
+		used = used.Plus(b.Whole.Minus(b.Free))
+	}
+	var why []string
+	for _, d := range []struct {
+		share      *spec.Percent
+		used, free int
+		into       *int
+		unit       string
+	}{{h.CPU, used.CPU, free.CPU, &short.CPU, "CPU units"}, {h.Memory, used.Memory, free.Memory, &short.Memory, "MiB"}} {
+		if d.share == nil {
+			continue
+		}
+		want := int(math.Ceil(float64(*d.share)/100*float64(max(d.used, 0)) - 1e-9))
+		if want > d.free {
+			*d.into = want - d.free
+			why = append(why, fmt.Sprintf("%d %s free of %d", d.free, d.unit, want))
+		}
+	}
+	return short, strings.Join(why, "; ")
+}
+
+// limit bounds the raise: overrides, launches that fail, the group's own sizes.
+func (v *view) limit(s *history.Steps) {
+	g, now := v.in.Group, v.in.Now
+	for _, o := range v.in.Overrides {
+		if !o.Live(now) {
+			continue
+		}
+		because := fmt.Sprintf("%s by %s until %s (%s)", o, o.By, o.Until.UTC().Format(time.RFC3339), o.Why)
+		switch {
+		case o.Kind == spec.MinAt && s.Count() < o.Count:
+			s.To(o.Count, history.MinCapacity, because)
+		case o.Kind == spec.MaxAt && s.Count() > max(o.Count, v.in.Base):
+			s.To(max(o.Count, v.in.Base), history.MaxCapacity, because)
+		case o.Kind == spec.HoldAt && s.Count() != max(o.Count, v.in.Base):
+			s.To(max(o.Count, v.in.Base), history.HoldOverride, because)
+		}
+	}
+	if s.Count() > v.in.Base && g.SuspendedLaunch {
+		s.To(v.in.Base, history.LaunchSuspended, "the group's Launch process is suspended: resume it, raising the group would start nothing")
+	}
+	if s.Count() > v.in.Base && now.Before(v.memory.RetryAt) {
+		s.To(v.in.Base, history.LaunchBackoff, v.backoffWords())
+	}
+	if n := max(g.MaxSize, v.in.Base); s.Count() > n {
+		rule := history.MaxCapacity
+		if v.in.Base >= g.MaxSize {
+			rule = history.AlreadyAtMaxCapacity
+		}
+		s.To(n, rule, fmt.Sprintf("the group's MaxSize is %d", g.MaxSize))
+	}
+}
+
+func (v *view) backoffWords() string {
+	words := fmt.Sprintf("%s failed in a row, the last at %s: the group is raised again at %s",
+		plural(v.memory.Failures, "launch"), v.memory.FailedAt.UTC().Format(time.RFC3339), v.memory.RetryAt.UTC().Format(time.RFC3339))
+	if v.memory.Failures != 1 {
+		words = strings.Replace(words, "launchs", "launches", 1)
+	}
+	if n := len(v.in.Group.Failures); n > 0 {
+		words += fmt.Sprintf(" (%s)", v.in.Group.Failures[n-1].Words)
+	}
+	return words
+}

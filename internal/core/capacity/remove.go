@@ -1,0 +1,366 @@
+package capacity
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/drain"
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/placement"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+)
+
+// remove looks for instances that may go, where nothing grows. An instance without
+// tasks goes first; one with tasks where all of them fit on the others.
+func (v *view) remove(s *history.Steps, r *Result) {
+	if !v.mightRemove() {
+		v.memory = v.memory.WithRemovable(v.in.Now, nil)
+		return
+	}
+	if rule, because, closed := v.stays(); closed {
+		v.memory = v.memory.WithRemovable(v.in.Now, nil)
+		s.To(s.Count(), rule, because)
+		return
+	}
+	if !v.in.TasksRead {
+		r.Looking = v.in.TasksUnread == ""
+		if !r.Looking {
+			s.To(s.Count(), history.TasksUnread, "the tasks on the instances could not be read, so none is removed: "+v.in.TasksUnread)
+		}
+		return
+	}
+	found, _ := v.candidates()
+	ids := make([]fleet.InstanceID, 0, len(found))
+	for _, c := range found {
+		ids = append(ids, c.Instance)
+	}
+	v.memory = v.memory.WithRemovable(v.in.Now, ids)
+	if v.in.Observing {
+		v.shadow(s, found)
+		return
+	}
+	if len(found) == 0 {
+		return
+	}
+	v.grant(s, r, found)
+}
+
+// mightRemove tells cheaply whether an instance could go: one that holds no more than
+// the free room of the others.
+func (v *view) mightRemove() bool {
+	if v.in.Policy.ScaleIn.Disabled && len(v.ready) == 0 {
+		return false
+	}
+	var free fleet.Resources
+	for _, b := range v.ready {
+		free = free.Plus(b.Free)
+	}
+	for _, b := range v.ready {
+		used, others := b.Whole.Minus(b.Free), free.Minus(b.Free)
+		if used.CPU <= others.CPU && used.Memory <= others.Memory && used.GPU <= others.GPU {
+			return true
+		}
+	}
+	return v.in.Observing && v.in.Base < v.in.Group.DesiredCapacity
+}
+
+// maxUnhealthy is the share of the group's instances, in percent, beyond which nothing
+// is removed: the Kubernetes cluster autoscaler's.
+const maxUnhealthy = 45
+
+// stays gives why no instance of the group may go now, whatever is on it.
+func (v *view) stays() (rule, because string, closed bool) {
+	g, in := v.in.Group, v.in.Policy.In()
+	switch {
+	case v.in.Policy.ScaleIn.Disabled:
+		return history.ScaleInDisabled, "scaleIn.disabled keeps every instance", true
+	case v.held() >= v.in.Base:
+		return history.HoldOverride, fmt.Sprintf("an override keeps %s", plural(v.held(), "instance")), true
+	case v.in.Base <= g.MinSize+v.open():
+		return history.AlreadyAtMinCapacity, fmt.Sprintf("the group's MinSize is %d%s", g.MinSize, drainWords(v.open())), true
+	case len(v.in.Growing) > 0:
+		return history.ServicesGrowing, fmt.Sprintf("%s grows", v.in.Growing[0]), true
+	case count(v.in.Waiting) > 0:
+		return history.TasksWaiting, plural(count(v.in.Waiting), "task") + " must find a place first", true
+	case v.onTheWay > 0:
+		return history.InstancesOnTheWay, plural(v.onTheWay, "instance") + " on the way", true
+	case v.in.Now.Before(v.memory.RetryAt):
+		return history.LaunchBackoff, "launches fail, and what is removed could not be had again: " + v.backoffWords(), true
+	case g.Refreshing:
+		return history.InstanceRefresh, "an instance refresh of the group is under way", true
+	case g.SuspendedTerminate:
+		return history.TerminateSuspended, "the group's Terminate process is suspended: resume it, or nothing can be removed", true
+	case v.deploying() != "":
+		return history.DeploymentInProgress, "a deployment of " + string(v.deploying()) + " is in progress", true
+	case v.open() >= in.MaxDraining:
+		return history.MaxDraining, fmt.Sprintf("%s, as many as may at once", drainWords(v.open())[2:]), true
+	}
+	if sick, all := v.sick(); sick*100 > maxUnhealthy*all {
+		return history.UnhealthyFleet, fmt.Sprintf("%d of %s are unhealthy or not connected, more than %d %%: nothing is removed", sick, plural(all, "instance"), maxUnhealthy), true
+	}
+	if off := max(in.CoolOff, 2*seconds(v.memory.WarmUp)); in.CoolOff > 0 {
+		if at, ok := lastRaise(v.in.Memory, v.in.Now); ok && v.in.Now.Before(at.Add(off)) {
+			return history.ScaleInCoolOff, fmt.Sprintf("the group was raised at %s: nothing is removed until %s", stamp(at), stamp(at.Add(off))), true
+		}
+	}
+	return "", "", false
+}
+
+// held is the least that an override keeps, 0 for none.
+func (v *view) held() int {
+	n := 0
+	for _, o := range v.in.Overrides {
+		if o.Live(v.in.Now) && (o.Kind == spec.HoldAt || o.Kind == spec.MinAt) {
+			n = max(n, o.Count)
+		}
+	}
+	return n
+}
+
+// open counts the drains that will lower the group and have not yet.
+func (v *view) open() int {
+	n := 0
+	for _, d := range v.in.Drains {
+		ending := d.State == drain.Terminating && d.Before > 0 && v.in.Group.DesiredCapacity >= d.Before
+		if d.State == drain.Candidate || d.State == drain.Draining || ending {
+			n++
+		}
+	}
+	return n
+}
+
+func drainWords(n int) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return ", 1 drains"
+	}
+	return fmt.Sprintf(", %d drain", n)
+}
+
+func (v *view) deploying() fleet.ServiceName {
+	for _, s := range v.in.Services {
+		if s.Active && !s.Daemon && s.Deploying() {
+			return s.Name
+		}
+	}
+	return ""
+}
+
+// sick counts the instances that are unhealthy or whose agent is not connected, of
+// all but those that drain.
+func (v *view) sick() (sick, all int) {
+	for _, i := range v.in.Instances {
+		if v.leaving[i.ID] || i.Draining {
+			continue
+		}
+		all++
+		m, _ := v.in.Group.Member(i.ID)
+		if !i.Connected || m.Unhealthy {
+			sick++
+		}
+	}
+	return sick, all
+}
+
+// pass is one search for instances that may go together: where each task goes is
+// remembered, so that the room is not promised twice.
+type pass struct {
+	v     *view
+	bins  []placement.Bin // what stays, as it will be
+	spare []placement.Item
+	took  map[string]bool // instances that were promised tasks
+	tasks int             // of the group, daemons apart
+	moved []placement.Placed
+}
+
+func (v *view) pass() *pass {
+	p := &pass{v: v, bins: slices.Clone(v.ready), spare: v.spare(), took: map[string]bool{}}
+	for _, t := range v.in.Tasks {
+		if !t.Daemon {
+			p.tasks++
+		}
+	}
+	return p
+}
+
+// take removes an instance from those that stay if all its tasks fit on the others and
+// the headroom with them; else it says why not and changes nothing.
+func (p *pass) take(i fleet.Instance) string {
+	if p.took[string(i.ID)] {
+		return "it takes the tasks of another that goes"
+	}
+	var movable []placement.Item
+	for _, s := range p.v.in.Services {
+		if n := p.v.on(i.ID, s.Name); n > 0 && !s.Daemon {
+			movable = append(movable, item(s, n))
+		}
+	}
+	others := slices.DeleteFunc(slices.Clone(p.bins), func(b placement.Bin) bool { return b.Name == string(i.ID) })
+	placed, rest, after := placement.Place(movable, others)
+	if len(rest) > 0 {
+		return fmt.Sprintf("%d of %s would have no other place: %s", rest[0].Count, rest[0].Name, rest[0].Because)
+	}
+	if _, rest, _ := placement.Place(p.spare, after); len(rest) > 0 {
+		return fmt.Sprintf("the headroom would have no place: %d of %s", rest[0].Count, rest[0].Name)
+	}
+	if _, what := p.v.shortOf(after); what != "" {
+		return "the headroom would be short: " + what
+	}
+	p.bins, p.moved = after, placed
+	for _, x := range placed {
+		p.took[x.Bin] = true
+	}
+	return ""
+}
+
+// on counts the tasks of a service on an instance.
+func (v *view) on(id fleet.InstanceID, s fleet.ServiceName) int {
+	n := 0
+	for _, t := range v.in.Tasks {
+		if t.Instance == id && t.Service == s && !t.Leaving {
+			n++
+		}
+	}
+	return n
+}
+
+// Stay is an instance that cannot go, and why.
+type Stay struct {
+	Instance fleet.InstanceID `json:"instance"`
+	Because  string           `json:"because"`
+}
+
+// Look tells of every instance of the group whether it could go, and why not, apart
+// from budgets and time: what a person asks who sees an instance that idles.
+func Look(in Input) (go_ []Removal, stay []Stay) {
+	v := look(in)
+	rule, because, closed := v.stays()
+	go_, stay = v.candidates()
+	if closed {
+		for _, c := range go_ {
+			stay = append(stay, Stay{c.Instance, because + " (" + rule + ")"})
+		}
+		go_ = nil
+	}
+	slices.SortFunc(stay, func(a, b Stay) int { return strings.Compare(string(a.Instance), string(b.Instance)) })
+	return go_, stay
+}
+
+// candidates gives the instances that may go together, the empty ones first and then
+// by how few tasks they move, and why the others may not.
+func (v *view) candidates() (found []Removal, stay []Stay) {
+	p, in := v.pass(), v.in.Policy.In()
+	var order []fleet.Instance
+	for _, i := range v.in.Instances {
+		if because := v.keeps(i); because != "" {
+			stay = append(stay, Stay{i.ID, because})
+			continue
+		}
+		order = append(order, i)
+	}
+	zone := map[string]int{}
+	for _, i := range v.in.Instances {
+		zone[i.Zone]++
+	}
+	load := func(id fleet.InstanceID) int { return v.load(id) }
+	slices.SortStableFunc(order, func(a, b fleet.Instance) int {
+		return cmp.Or(cmp.Compare(load(a.ID), load(b.ID)), cmp.Compare(zone[b.Zone], zone[a.Zone]),
+			a.RegisteredAt.Compare(b.RegisteredAt), strings.Compare(string(a.ID), string(b.ID)))
+	})
+	for _, i := range order {
+		n := load(i.ID)
+		c := Removal{Instance: i.ID, ARN: i.ARN, Cause: drain.Empty}
+		if n > 0 {
+			c.Cause, c.Score = drain.Consolidation, v.score(i, n, p.tasks)
+		}
+		because := ""
+		switch {
+		case n > 0 && !in.Consolidate:
+			because = fmt.Sprintf("it has %s, and scaleIn.consolidate is false", plural(n, "task"))
+		case n > 0 && c.Score < in.MinSavings:
+			because = fmt.Sprintf("moving %s is not worth it: the score %.2f is below scaleIn.minSavings %.2f", plural(n, "task"), c.Score, in.MinSavings)
+		default:
+			because = p.take(i)
+		}
+		if because != "" {
+			stay = append(stay, Stay{i.ID, because})
+			continue
+		}
+		c.Moves = p.moved
+		found = append(found, c)
+	}
+	return found, stay
+}
+
+// load counts the tasks of an instance that would move or hold it, daemons apart.
+func (v *view) load(id fleet.InstanceID) int {
+	n := 0
+	for _, t := range v.in.Tasks {
+		if t.Instance == id && !t.Daemon {
+			n++
+		}
+	}
+	return n
+}
+
+// score is the share of the group that goes over the share of its tasks that move, by
+// the larger of the CPU and the memory that the instance registered.
+func (v *view) score(i fleet.Instance, n, tasks int) float64 {
+	var all fleet.Resources
+	for _, x := range v.in.Instances {
+		all = all.Plus(x.Registered)
+	}
+	share := 0.0
+	if all.CPU > 0 {
+		share = float64(i.Registered.CPU) / float64(all.CPU)
+	}
+	if all.Memory > 0 {
+		share = max(share, float64(i.Registered.Memory)/float64(all.Memory))
+	}
+	return share / (float64(n) / float64(max(tasks, 1)))
+}
+
+// keeps gives why an instance must stay whatever room the others have.
+func (v *view) keeps(i fleet.Instance) string {
+	m, member := v.in.Group.Member(i.ID)
+	switch {
+	case v.leaving[i.ID]:
+		return "it is on its way out"
+	case !i.Active:
+		return "it is not ACTIVE"
+	case !i.Connected:
+		return "its ECS agent is not connected: a drain would not end"
+	case len(v.in.Group.Members) > 0 && !member:
+		return "it is no member of the group"
+	case member && !m.InService():
+		return "its lifecycle state is " + m.State
+	case m.Protected && !v.in.Policy.ScaleIn.ManageProtection:
+		return "it is protected from scale-in: remove the protection, or set scaleIn.manageProtection"
+	}
+	standalone := v.in.Policy.In().StandaloneTasks
+	for _, t := range v.in.Tasks {
+		switch {
+		case t.Instance != i.ID || t.Daemon:
+		case t.Guarded:
+			return "task " + t.ARN[strings.LastIndexByte(t.ARN, '/')+1:] + " of " + string(t.Service) + " is protected from scale-in"
+		case t.Service == "" && standalone == spec.StandaloneLeave:
+			return "a standalone task runs on it: scaleIn.standaloneTasks wait would drain it and wait for its end"
+		}
+	}
+	for _, s := range v.in.Services {
+		if !s.Daemon && v.on(i.ID, s.Name) > 0 && !s.Replaces() {
+			return fmt.Sprintf("ECS cannot replace a task of %s: with %d desired its minimumHealthyPercent and maximumPercent leave no room; raise maximumPercent or lower minimumHealthyPercent", s.Name, s.Desired)
+		}
+	}
+	for _, t := range v.in.Tasks {
+		if t.Instance == i.ID && t.Service != "" && !t.Daemon && !slices.ContainsFunc(v.in.Services, func(s fleet.Service) bool { return s.Name == t.Service }) {
+			return fmt.Sprintf("a task of %s runs on it, which does not belong to the group's cell", t.Service)
+		}
+	}
+	return ""
+}

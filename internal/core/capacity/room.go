@@ -1,0 +1,261 @@
+package capacity
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/drain"
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/placement"
+)
+
+// view is the group as a decision sees it.
+type view struct {
+	in     Input
+	memory history.Capacity
+	// ready takes tasks now. ECS places tasks only on ACTIVE instances with a connected
+	// agent, so the room on others does not count.
+	ready    []placement.Bin
+	onTheWay int
+	// shape is what one more instance offers: less the tasks of daemons, or the group
+	// would be raised for a task that does not fit beside them with every instance that comes.
+	shape placement.Bin
+	known bool
+	// leaving are the instances that are on their way out.
+	leaving map[fleet.InstanceID]bool
+}
+
+func look(in Input) *view {
+	v := &view{in: in, leaving: leaving(in), memory: remember(in)}
+	present := 0
+	for _, i := range in.Instances {
+		if stands(in, i) {
+			present++
+		}
+		if i.Active && i.Connected && !v.leaving[i.ID] {
+			v.ready = append(v.ready, bin(in, i))
+		}
+	}
+	v.onTheWay = max(0, in.Base-present)
+	v.shape, v.known = v.usual()
+	v.mark()
+	return v
+}
+
+// stands tells whether an instance is one of those that the group's desired capacity
+// counts: one whose end was ordered has been taken off it already.
+func stands(in Input, i fleet.Instance) bool {
+	for _, d := range in.Drains {
+		if d.Instance == i.ID && d.State == drain.Terminating && in.Group.DesiredCapacity < d.Before {
+			return false
+		}
+	}
+	m, ok := in.Group.Member(i.ID)
+	return !ok || !strings.HasPrefix(m.State, "Terminating") && !strings.HasPrefix(m.State, "Detach")
+}
+
+func leaving(in Input) map[fleet.InstanceID]bool {
+	out := make(map[fleet.InstanceID]bool, len(in.Drains)+len(in.Doomed))
+	for _, d := range in.Drains {
+		if !d.State.Closed() && d.State != drain.Undoing {
+			out[d.Instance] = true
+		}
+	}
+	for _, id := range in.Doomed {
+		out[id] = true
+	}
+	for _, m := range in.Group.Members {
+		if strings.HasPrefix(m.State, "Terminating") || strings.HasPrefix(m.State, "Detach") || strings.HasPrefix(m.State, "EnteringStandby") {
+			out[m.ID] = true
+		}
+	}
+	return out
+}
+
+// Leaving tells whether an instance of the group is on its way out, and its tasks
+// with it: they will need another place.
+func Leaving(g fleet.Group, drains []drain.Row, doomed []fleet.InstanceID) map[fleet.InstanceID]bool {
+	return leaving(Input{Group: g, Drains: drains, Doomed: doomed})
+}
+
+// bin gives the room of an instance.
+func bin(in Input, i fleet.Instance) placement.Bin {
+	b := placement.Bin{
+		Name: string(i.ID), Kind: i.Type, Zone: i.Zone, Attributes: i.Attributes,
+		Whole: i.Registered.Minus(in.Daemons), Free: i.Remaining, Ports: i.Ports,
+	}
+	if !in.TasksRead {
+		return b
+	}
+	b.Tasks = map[string]int{}
+	enis := 0
+	for _, t := range in.Tasks {
+		if t.Instance != i.ID {
+			continue
+		}
+		enis += t.Size.ENI
+		if t.Service != "" {
+			b.Tasks[string(t.Service)]++
+		}
+	}
+	// ECS reports no interfaces, so without the tasks each of them counts as one.
+	b.Free.ENI = max(b.Free.ENI, i.Registered.ENI-enis)
+	return b
+}
+
+// mark tells the bins where tasks of services are that may not share an instance,
+// while the tasks themselves were not read: on the ones with most room, which
+// promises the least.
+func (v *view) mark() {
+	if v.in.TasksRead {
+		return
+	}
+	byRoom := make([]int, len(v.ready))
+	for i := range byRoom {
+		byRoom[i] = i
+	}
+	slices.SortFunc(byRoom, func(a, b int) int {
+		x, y := v.ready[a], v.ready[b]
+		return cmp.Or(cmp.Compare(y.Free.CPU, x.Free.CPU), cmp.Compare(y.Free.Memory, x.Free.Memory), strings.Compare(x.Name, y.Name))
+	})
+	for _, s := range v.in.Services {
+		if !slices.ContainsFunc(s.Rules.Constraints, func(c fleet.Constraint) bool { return c.Type == fleet.DistinctInstance }) {
+			continue
+		}
+		for _, i := range byRoom[:min(len(byRoom), s.Running+s.Pending)] {
+			if v.ready[i].Tasks == nil {
+				v.ready[i].Tasks = map[string]int{}
+			}
+			v.ready[i].Tasks[string(s.Name)] = 1
+		}
+	}
+}
+
+// usual gives the template of one more instance: what most of the group's instances
+// registered; of equally frequent shapes the smaller, which never promises room
+// that is not there. A group without instances is remembered, or declared in the policy.
+func (v *view) usual() (placement.Bin, bool) {
+	i, ok := usualInstance(v.in.Instances)
+	switch {
+	case ok:
+	case v.memory.Shape != (fleet.Resources{}):
+		i = fleet.Instance{Type: v.memory.Kind, Registered: v.memory.Shape}
+	case v.in.Policy.Instance != nil:
+		d := *v.in.Policy.Instance
+		i = fleet.Instance{Type: "the declared instance", Registered: fleet.Resources{CPU: d.CPU, Memory: d.MemoryMiB, GPU: d.GPU, ENI: d.ENIs}}
+	case v.in.Group.Shape != nil:
+		i = fleet.Instance{Registered: *v.in.Group.Shape}
+	default:
+		return placement.Bin{}, false
+	}
+	free := i.Registered.Minus(v.in.Daemons)
+	attributes := maps.Clone(i.Attributes)
+	delete(attributes, zoneAttribute)
+	return placement.Bin{Kind: i.Type, Attributes: attributes, Whole: free, Free: free, Ports: reserved(i)}, true
+}
+
+// zoneAttribute is the attribute of the zone, in which the next instance need not be.
+const zoneAttribute = "ecs.availability-zone"
+
+// reserved are the ports that the system and the agent keep on every instance.
+func reserved(i fleet.Instance) []fleet.Port {
+	keep := []fleet.Port{"22/tcp", "2375/tcp", "2376/tcp", "51678/tcp", "51679/tcp"}
+	return slices.DeleteFunc(keep, func(p fleet.Port) bool { return len(i.Ports) > 0 && !slices.Contains(i.Ports, p) })
+}
+
+func usualInstance(is []fleet.Instance) (fleet.Instance, bool) {
+	type tally struct {
+		first fleet.Instance
+		n     int
+	}
+	var seen []tally
+	for _, i := range is {
+		if i.Registered == (fleet.Resources{}) {
+			continue
+		}
+		k := slices.IndexFunc(seen, func(t tally) bool { return t.first.Registered == i.Registered && t.first.Type == i.Type })
+		if k < 0 {
+			seen = append(seen, tally{first: i})
+			k = len(seen) - 1
+		}
+		seen[k].n++
+	}
+	if len(seen) == 0 {
+		return fleet.Instance{}, false
+	}
+	best := slices.MinFunc(seen, func(a, b tally) int {
+		x, y := a.first.Registered, b.first.Registered
+		return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(x.CPU, y.CPU), cmp.Compare(x.Memory, y.Memory), strings.Compare(a.first.Type, b.first.Type))
+	})
+	return best.first, true
+}
+
+// place puts tasks on the instances that stand and then on those on the way, in two
+// steps: so the raise of one decision is what the next one finds on the way for it.
+func (v *view) place(tasks []placement.Item) (rest []placement.Rest, after []placement.Bin) {
+	_, rest, after = placement.Place(tasks, v.ready)
+	if v.known && v.onTheWay > 0 {
+		var late []placement.Bin
+		_, rest, late = placement.Place(items(rest), v.fresh("on the way", v.onTheWay))
+		after = append(after, late...)
+	}
+	return rest, after
+}
+
+// fresh gives the room of instances that do not stand yet, in the zones that have
+// fewest, as Auto Scaling launches them.
+func (v *view) fresh(name string, n int) []placement.Bin {
+	var zones []string
+	in := map[string]int{}
+	for _, i := range v.in.Instances {
+		if in[i.Zone]++; in[i.Zone] == 1 && i.Zone != "" {
+			zones = append(zones, i.Zone)
+		}
+	}
+	slices.Sort(zones)
+	bins := make([]placement.Bin, n)
+	for k := range bins {
+		b := v.shape
+		b.Name = fmt.Sprintf("%s %d", name, k+1)
+		b.Attributes = maps.Clone(b.Attributes)
+		if len(zones) > 0 {
+			z := slices.MinFunc(zones, func(a, b string) int { return cmp.Compare(in[a], in[b]) })
+			in[z]++
+			b.Zone = z
+			if b.Attributes != nil {
+				b.Attributes[zoneAttribute] = z
+			}
+		}
+		bins[k] = b
+	}
+	return bins
+}
+
+// maxFit bounds the tasks of one instance, where a task reserves nothing.
+const maxFit = 10_000
+
+// Coming gives how many tasks of a size fit on the instances that are on the way:
+// those that the group wants and that have not registered. 0 while the shape of
+// the group's instances is not known, or while its launches fail.
+func Coming(now time.Time, g fleet.Group, is []fleet.Instance, daemons, size fleet.Resources) int {
+	onTheWay := max(0, g.DesiredCapacity-len(is))
+	i, known := usualInstance(is)
+	if !known && g.Shape != nil {
+		i, known = fleet.Instance{Registered: *g.Shape}, true
+	}
+	if !known || onTheWay == 0 || now.Before(g.RetryAt) {
+		return 0
+	}
+	free, each := i.Registered.Minus(daemons), maxFit
+	for _, d := range [][2]int{{size.CPU, free.CPU}, {size.Memory, free.Memory}, {size.GPU, free.GPU}, {size.ENI, free.ENI}} {
+		if d[0] > 0 {
+			each = min(each, max(0, d[1])/d[0])
+		}
+	}
+	return each * onTheWay
+}

@@ -99,7 +99,7 @@ func shapeOf(d types.TaskDefinition) (shape, error) {
 		}
 		n, err := wholeNumber(*level.value)
 		if err != nil {
-			return shape{}, fmt.Errorf("%s %q of the task is not a whole number", level.field, *level.value)
+			return shape{}, fmt.Errorf("%s of the task: %w", level.field, err)
 		}
 		*level.into, *level.fixed = n, true
 	}
@@ -115,6 +115,59 @@ func shapeOf(d types.TaskDefinition) (shape, error) {
 		s.constraints = append(s.constraints, fleet.Constraint{Type: string(c.Type), Expression: aws.ToString(c.Expression)})
 	}
 	return s, nil
+}
+
+// sized gives the size of a task that overrides some of its definition. What is
+// stated for the task counts before what its containers say.
+func (s shape) sized(o *types.TaskOverride) (fleet.Resources, error) {
+	size := s.size
+	if o == nil {
+		return size, nil
+	}
+	sum := sumOf(overridden(s.containers, o.ContainerOverrides))
+	if !s.fixed.cpu {
+		size.CPU = sum.CPU
+	}
+	if !s.fixed.memory {
+		size.Memory = sum.Memory
+	}
+	for _, level := range []struct {
+		field string
+		value *string
+		into  *int
+	}{{"cpu", o.Cpu, &size.CPU}, {"memory", o.Memory, &size.Memory}} {
+		if aws.ToString(level.value) == "" {
+			continue
+		}
+		n, err := wholeNumber(*level.value)
+		if err != nil {
+			return fleet.Resources{}, fmt.Errorf("override of %s: %w", level.field, err)
+		}
+		*level.into = n
+	}
+	return size, nil
+}
+
+// overridden gives the containers with the overrides of their names.
+func overridden(containers []types.ContainerDefinition, overrides []types.ContainerOverride) []types.ContainerDefinition {
+	out := slices.Clone(containers)
+	for _, o := range overrides {
+		for i := range out {
+			if aws.ToString(out[i].Name) != aws.ToString(o.Name) {
+				continue
+			}
+			if o.Cpu != nil {
+				out[i].Cpu = *o.Cpu
+			}
+			if o.Memory != nil {
+				out[i].Memory = o.Memory
+			}
+			if o.MemoryReservation != nil {
+				out[i].MemoryReservation = o.MemoryReservation
+			}
+		}
+	}
+	return out
 }
 
 // sumOf gives what ECS subtracts from an instance for containers of a task that
@@ -142,7 +195,7 @@ func gpusOf(d types.TaskDefinition) (int, error) {
 			}
 			n, err := wholeNumber(aws.ToString(r.Value))
 			if err != nil {
-				return 0, fmt.Errorf("GPU %q of container %q is not a whole number", aws.ToString(r.Value), aws.ToString(c.Name))
+				return 0, fmt.Errorf("GPU of container %q: %w", aws.ToString(c.Name), err)
 			}
 			sum += n
 		}

@@ -191,11 +191,11 @@ func TestTaskSizeErrors(t *testing.T) {
 		definition *types.TaskDefinition
 		want       string
 	}{
-		{"words", &types.TaskDefinition{Cpu: aws.String("1 vCPU")}, `cpu "1 vCPU"`},
-		{"negative", &types.TaskDefinition{Memory: aws.String("-1")}, `memory "-1"`},
+		{"words", &types.TaskDefinition{Cpu: aws.String("1 vCPU")}, `cpu of the task: "1 vCPU"`},
+		{"negative", &types.TaskDefinition{Memory: aws.String("-1")}, `memory of the task: "-1"`},
 		{"GPU", &types.TaskDefinition{ContainerDefinitions: []types.ContainerDefinition{{
 			Name: aws.String("app"), ResourceRequirements: []types.ResourceRequirement{{Type: types.ResourceTypeGpu, Value: aws.String("half")}},
-		}}}, `GPU "half" of container "app"`},
+		}}}, `GPU of container "app": "half"`},
 		{"empty answer", nil, "without it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -74,28 +75,77 @@ func staying(i types.ContainerInstance) bool {
 }
 
 func instanceOf(i types.ContainerInstance) fleet.Instance {
-	return fleet.Instance{
+	out := fleet.Instance{
 		ID:         fleet.InstanceID(aws.ToString(i.Ec2InstanceId)),
+		ARN:        aws.ToString(i.ContainerInstanceArn),
 		Active:     aws.ToString(i.Status) == string(types.ContainerInstanceStatusActive),
+		Draining:   aws.ToString(i.Status) == string(types.ContainerInstanceStatusDraining),
 		Connected:  i.AgentConnected,
-		Type:       attribute(i, "ecs.instance-type"),
-		Zone:       attribute(i, "ecs.availability-zone"),
+		Attributes: attributesOf(i),
 		Registered: resourcesOf(i.RegisteredResources),
 		Remaining:  resourcesOf(i.RemainingResources),
+		Ports:      portsTaken(i),
 		Tasks:      int(i.RunningTasksCount) + int(i.PendingTasksCount),
 	}
+	if i.RegisteredAt != nil {
+		out.RegisteredAt = i.RegisteredAt.UTC()
+	}
+	out.Type, out.Zone = out.Attributes["ecs.instance-type"], out.Attributes["ecs.availability-zone"]
+	_, trunk := out.Attributes[trunkAttribute]
+	out.Registered.ENI = interfacesOf(out.Type).tasks(trunk)
+	out.Remaining.ENI = max(out.Registered.ENI-out.Tasks, 0)
+	return out
 }
 
-func attribute(i types.ContainerInstance, name string) string {
+// trunkAttribute stands on an instance whose trunk interface is attached.
+const trunkAttribute = "ecs.awsvpc-trunk-id"
+
+// capabilities begin the names of what the agent can do: a dozen and more on
+// every instance, all of one agent's version, and no constraint of a user's asks
+// for them.
+var capabilities = [...]string{"ecs.capability.", "com.amazonaws.ecs.capability."}
+
+// attributesOf gives the attributes but for the capabilities. One without a
+// value is there with an empty one.
+func attributesOf(i types.ContainerInstance) map[string]string {
+	var out map[string]string
 	for _, a := range i.Attributes {
-		if aws.ToString(a.Name) == name {
-			return aws.ToString(a.Value)
+		name := aws.ToString(a.Name)
+		if slices.ContainsFunc(capabilities[:], func(c string) bool { return strings.HasPrefix(name, c) }) {
+			continue
+		}
+		if out == nil {
+			out = make(map[string]string)
+		}
+		out[name] = aws.ToString(a.Value)
+	}
+	return out
+}
+
+// portsTaken gives the host ports that a task cannot have: those that the agent
+// reserved when it registered, and those that are named as remaining, where ECS
+// lists the ones in use and not the free ones.
+func portsTaken(i types.ContainerInstance) []fleet.Port {
+	var out []fleet.Port
+	for _, r := range slices.Concat(i.RegisteredResources, i.RemainingResources) {
+		protocol := ""
+		switch aws.ToString(r.Name) {
+		case "PORTS":
+			protocol = "tcp"
+		case "PORTS_UDP":
+			protocol = "udp"
+		default:
+			continue
+		}
+		for _, p := range r.StringSetValue {
+			out = append(out, fleet.Port(p+"/"+protocol))
 		}
 	}
-	return ""
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
-// resourcesOf reads CPU units and MiB of memory. One that is not reported
+// resourcesOf reads CPU units, MiB of memory and GPUs. One that is not reported
 // stays 0: nothing fits there.
 func resourcesOf(rs []types.Resource) fleet.Resources {
 	var out fleet.Resources
@@ -105,18 +155,23 @@ func resourcesOf(rs []types.Resource) fleet.Resources {
 			out.CPU = amount(r)
 		case "MEMORY":
 			out.Memory = amount(r)
+		case "GPU":
+			out.GPU = amount(r)
 		}
 	}
 	return out
 }
 
-// amount reads the number in whichever field the resource's type names.
+// amount reads the number in whichever field the resource's type names; a set,
+// such as the ids of GPUs, counts its members.
 func amount(r types.Resource) int {
 	switch aws.ToString(r.Type) {
 	case "LONG":
 		return int(r.LongValue)
 	case "DOUBLE":
 		return int(r.DoubleValue)
+	case "STRINGSET":
+		return len(r.StringSetValue)
 	}
 	return int(r.IntegerValue)
 }

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/trimtab-ecs/trimtab/internal/aws/ecsfleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -39,27 +41,59 @@ func instancesOf(t *testing.T, f *fakeECS) []fleet.Instance {
 func TestInstancesMapsTheInstance(t *testing.T) {
 	t.Parallel()
 	h := host("i-1")
+	h.ContainerInstanceArn = aws.String("arn/1")
 	h.RunningTasksCount, h.PendingTasksCount = 3, 1
+	h.RegisteredAt = aws.Time(time.Date(2026, 11, 26, 4, 0, 0, 0, time.FixedZone("", 3600)))
 	h.Attributes = []types.Attribute{
 		{Name: aws.String("ecs.capability.privileged-container")},
+		{Name: aws.String("com.amazonaws.ecs.capability.ecr-auth")},
 		{Name: aws.String("ecs.instance-type"), Value: aws.String("m7g.large")},
 		{Name: aws.String("ecs.availability-zone"), Value: aws.String("eu-west-1b")},
+		{Name: aws.String("stack"), Value: aws.String("blue")},
+		{Name: aws.String("ssd")},
 	}
 	h.RegisteredResources = []types.Resource{
 		{Name: aws.String("CPU"), Type: aws.String("INTEGER"), IntegerValue: 2048},
 		{Name: aws.String("MEMORY"), Type: aws.String("INTEGER"), IntegerValue: 7680},
 		{Name: aws.String("PORTS"), Type: aws.String("STRINGSET"), StringSetValue: []string{"22"}},
+		{Name: aws.String("PORTS_UDP"), Type: aws.String("STRINGSET")},
+		{Name: aws.String("GPU"), Type: aws.String("STRINGSET"), StringSetValue: []string{"GPU-1", "GPU-2"}},
 	}
 	h.RemainingResources = []types.Resource{
 		{Name: aws.String("CPU"), Type: aws.String("LONG"), LongValue: 1024},
 		{Name: aws.String("MEMORY"), Type: aws.String("DOUBLE"), DoubleValue: 512},
+		{Name: aws.String("PORTS"), Type: aws.String("STRINGSET"), StringSetValue: []string{"8080", "22"}},
+		{Name: aws.String("PORTS_UDP"), Type: aws.String("STRINGSET"), StringSetValue: []string{"53"}},
+		{Name: aws.String("GPU"), Type: aws.String("STRINGSET"), StringSetValue: []string{"GPU-2"}},
 	}
 	want := []fleet.Instance{{
-		ID: "i-1", Active: true, Connected: true, Type: "m7g.large", Zone: "eu-west-1b",
-		Registered: fleet.Resources{CPU: 2048, Memory: 7680}, Remaining: fleet.Resources{CPU: 1024, Memory: 512}, Tasks: 4,
+		ID: "i-1", ARN: "arn/1", Active: true, Connected: true, Type: "m7g.large", Zone: "eu-west-1b",
+		Attributes: map[string]string{"ecs.instance-type": "m7g.large", "ecs.availability-zone": "eu-west-1b", "stack": "blue", "ssd": ""},
+		Registered: fleet.Resources{CPU: 2048, Memory: 7680, GPU: 2, ENI: 2}, Remaining: fleet.Resources{CPU: 1024, Memory: 512, GPU: 1}, Tasks: 4,
+		Ports: []fleet.Port{"22/tcp", "53/udp", "8080/tcp"}, RegisteredAt: time.Date(2026, 11, 26, 3, 0, 0, 0, time.UTC),
 	}}
 	if diff := cmp.Diff(want, instancesOf(t, hosting(h))); diff != "" {
 		t.Errorf("instances (-want +got):\n%s", diff)
+	}
+}
+
+func TestInstancesCountInterfacesWithATrunk(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name              string
+		trunk             bool
+		tasks             int32
+		registered, spare int
+	}{{"none", false, 1, 2, 1}, {"with", true, 1, 10, 9}, {"more tasks than interfaces", false, 30, 2, 0}} {
+		h := host("i-1")
+		h.Attributes = []types.Attribute{{Name: aws.String("ecs.instance-type"), Value: aws.String("c5.large")}}
+		if c.trunk {
+			h.Attributes = append(h.Attributes, types.Attribute{Name: aws.String("ecs.awsvpc-trunk-id"), Value: aws.String("eni-1")})
+		}
+		h.RunningTasksCount = c.tasks
+		if got := instancesOf(t, hosting(h))[0]; got.Registered.ENI != c.registered || got.Remaining.ENI != c.spare {
+			t.Errorf("%s: %d of %d interfaces are left, want %d of %d", c.name, got.Remaining.ENI, got.Registered.ENI, c.spare, c.registered)
+		}
 	}
 }
 
@@ -74,8 +108,8 @@ func TestInstancesByStatus(t *testing.T) {
 	elsewhere := host("")
 	elsewhere.Ec2InstanceId = nil
 	all = append(all, elsewhere)
-	want := []fleet.Instance{{ID: "i-0"}, {ID: "i-2"}, {ID: "i-4", Active: true}}
-	if diff := cmp.Diff(want, instancesOf(t, hosting(all...))); diff != "" {
+	want := []fleet.Instance{{ID: "i-0"}, {ID: "i-2", Draining: true}, {ID: "i-4", Active: true}}
+	if diff := cmp.Diff(want, instancesOf(t, hosting(all...)), cmpopts.IgnoreTypes(fleet.Resources{})); diff != "" {
 		t.Errorf("instances (-want +got):\n%s", diff)
 	}
 }

@@ -155,6 +155,9 @@ func TestTaskSize(t *testing.T) {
 	container := func(cpu int32, memory, reservation *int32) types.ContainerDefinition {
 		return types.ContainerDefinition{Cpu: cpu, Memory: memory, MemoryReservation: reservation}
 	}
+	gpus := func(n string) types.ContainerDefinition {
+		return types.ContainerDefinition{ResourceRequirements: []types.ResourceRequirement{{Type: types.ResourceTypeGpu, Value: aws.String(n)}}}
+	}
 	for _, c := range []struct {
 		name       string
 		definition types.TaskDefinition
@@ -164,6 +167,8 @@ func TestTaskSize(t *testing.T) {
 		{"summed", types.TaskDefinition{ContainerDefinitions: []types.ContainerDefinition{container(100, aws.Int32(200), nil), container(28, aws.Int32(56), nil)}}, fleet.Resources{CPU: 128, Memory: 256}},
 		{"reserved rather than limited", types.TaskDefinition{ContainerDefinitions: []types.ContainerDefinition{container(0, aws.Int32(300), aws.Int32(128)), container(10, nil, aws.Int32(64))}}, fleet.Resources{CPU: 10, Memory: 192}},
 		{"cpu of the task, memory summed", types.TaskDefinition{Cpu: aws.String("512"), ContainerDefinitions: []types.ContainerDefinition{container(1, aws.Int32(100), nil)}}, fleet.Resources{CPU: 512, Memory: 100}},
+		{"GPUs", types.TaskDefinition{ContainerDefinitions: []types.ContainerDefinition{gpus("2"), gpus("1"), container(4, aws.Int32(8), nil)}}, fleet.Resources{CPU: 4, Memory: 8, GPU: 3}},
+		{"an interface", types.TaskDefinition{NetworkMode: types.NetworkModeAwsvpc, Cpu: aws.String("256"), Memory: aws.String("512")}, fleet.Resources{CPU: 256, Memory: 512, ENI: 1}},
 		{"memory of the task, cpu summed", types.TaskDefinition{Memory: aws.String("512"), ContainerDefinitions: []types.ContainerDefinition{container(7, nil, nil)}}, fleet.Resources{CPU: 7, Memory: 512}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -186,8 +191,11 @@ func TestTaskSizeErrors(t *testing.T) {
 		definition *types.TaskDefinition
 		want       string
 	}{
-		{"words", &types.TaskDefinition{Cpu: aws.String("1 vCPU")}, `cpu "1 vCPU"`},
-		{"negative", &types.TaskDefinition{Memory: aws.String("-1")}, `memory "-1"`},
+		{"words", &types.TaskDefinition{Cpu: aws.String("1 vCPU")}, `cpu of the task: "1 vCPU"`},
+		{"negative", &types.TaskDefinition{Memory: aws.String("-1")}, `memory of the task: "-1"`},
+		{"GPU", &types.TaskDefinition{ContainerDefinitions: []types.ContainerDefinition{{
+			Name: aws.String("app"), ResourceRequirements: []types.ResourceRequirement{{Type: types.ResourceTypeGpu, Value: aws.String("half")}},
+		}}}, `GPU of container "app": "half"`},
 		{"empty answer", nil, "without it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

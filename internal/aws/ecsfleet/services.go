@@ -58,15 +58,15 @@ type api interface {
 // Services observes and sizes the services of ECS clusters. It is safe for
 // concurrent use.
 type Services struct {
-	client    api
-	sizes     *sizes
-	revisions *revisions
-	untagged  atomic.Bool // the role may not read tags
+	client      api
+	definitions *definitions
+	revisions   *revisions
+	untagged    atomic.Bool // the role may not read tags
 }
 
 // New makes Services over the client of ECS.
 func New(client api) *Services {
-	return &Services{client: client, sizes: newSizes(), revisions: newRevisions()}
+	return &Services{client: client, definitions: newDefinitions(client), revisions: newRevisions()}
 }
 
 // Describe gives the services that exist, in the order of the names; a name
@@ -207,11 +207,13 @@ func (s *Services) serviceOf(ctx context.Context, p placed, behind map[string]pr
 	if !v.Active || v.Compute != fleet.EC2 {
 		return v, nil
 	}
-	size, err := s.taskSize(ctx, p.taskDefinition)
+	shape, err := s.definitions.shape(ctx, p.taskDefinition)
 	if err != nil {
 		return fleet.Service{}, err
 	}
-	v.TaskSize = size
+	v.TaskSize = shape.size
+	v.Rules = rulesOf(p.Service, shape)
+	v.Rollout = rolloutOf(p.Service)
 	return v, nil
 }
 

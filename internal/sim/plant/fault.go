@@ -22,6 +22,11 @@ var (
 	ErrClusterNotFound error = refusal("ClusterNotFoundException: Cluster not found")
 	ErrGroupNotFound   error = refusal("ValidationError: AutoScalingGroup name not found")
 	ErrQueueNotFound   error = refusal("QueueDoesNotExist: The specified queue does not exist")
+	// ErrInstanceNotFound names an instance that does not exist, ErrBelowMinSize and
+	// ErrTerminateSuspended are refusals to end one.
+	ErrInstanceNotFound   error = refusal("ValidationError: Instance Id not found")
+	ErrBelowMinSize       error = refusal("ValidationError: Terminating instance without replacement will violate group's min size constraint")
+	ErrTerminateSuspended error = refusal("ScalingActivityInProgress: The group's Terminate process is suspended")
 )
 
 // refusal is an answer of an API: its code, a colon, its words. A lost reply is

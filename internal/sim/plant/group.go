@@ -18,30 +18,65 @@ type Group struct {
 	Type     string
 	Zones    []string        // instances go round them; one zone if empty
 	Size     fleet.Resources // what an instance registers with ECS
+	// Shapes are the types of a group with several, in place of Type and Size;
+	// launches go round them once for each round of the zones.
+	Shapes []Shape
+	// Attributes are the custom attributes with which the instances register.
+	Attributes map[string]string
 	// Boot is the time from the order of an instance to its registration with
 	// the cluster: 90 s to 150 s if zero.
 	Boot sim.Spread
+	// Pool is the warm pool, nil for none.
+	Pool *Pool
+	// Hook is a lifecycle hook before termination, nil for none.
+	Hook *Hook
+	// ProtectsNew makes instances begin their life protected from scale-in.
+	ProtectsNew bool
+	// Managed makes ECS's managed scaling the group's owner, nil for none, see Managed.
+	Managed *Managed
+}
+
+// Shape is one instance type with what it registers.
+type Shape struct {
+	Type string
+	Size fleet.Resources
+}
+
+// Pool is a warm pool of stopped instances that are initialised already. It is
+// refilled as it is used.
+type Pool struct {
+	Size int // the pool's MinSize
+	// Warm is the time from the order of a pooled instance to its registration with
+	// the cluster: 20 s to 40 s if zero.
+	Warm sim.Spread
+}
+
+// Hook is a lifecycle hook that waits before an instance is terminated.
+type Hook struct {
+	Name string
+	// Timeout is the heartbeat timeout: an hour if zero, as Auto Scaling's default.
+	Timeout time.Duration
 }
 
 type group struct {
 	cfg       Group
 	rng       *rand.Rand
+	warm      *rand.Rand
 	desired   int
-	instances []*instance // booting and in service, oldest first
+	instances []*instance // of every state but those of the pool, oldest first
+	pool      []*instance // oldest first, the ready ones and those that are being prepared
 	launched  int
-	suspended bool
+	suspended bool // Launch
+	locked    bool // Terminate
+	refresh   *refresh
+
+	outages  []Outage
+	retrying bool
+	pause    time.Duration // the next one between launches that fail
+	failures []fleet.LaunchFailure
+	success  time.Time // of the newest launch
 
 	activities []Activity
-}
-
-type instance struct {
-	id        fleet.InstanceID
-	group     *group
-	zone      string
-	booted    bool
-	gone      bool
-	remaining fleet.Resources
-	tasks     int
 }
 
 // AddGroup puts a group into the cluster with its desired capacity in service.
@@ -51,7 +86,11 @@ func (p *Plant) AddGroup(c Group) error {
 	if _, err := p.group(c.Name); err == nil || c.Name == "" {
 		return fmt.Errorf("add group %q: the name is empty or taken", c.Name)
 	}
-	if c.Min < 0 || c.Desired < c.Min || c.Desired > c.Max || c.Size.CPU <= 0 || c.Size.Memory <= 0 {
+	if len(c.Shapes) == 0 {
+		c.Shapes = []Shape{{Type: c.Type, Size: c.Size}}
+	}
+	hollow := slices.ContainsFunc(c.Shapes, func(s Shape) bool { return s.Size.CPU <= 0 || s.Size.Memory <= 0 })
+	if c.Min < 0 || c.Desired < c.Min || c.Desired > c.Max || hollow {
 		return fmt.Errorf("add group %s: sizes must be 0 <= min <= desired <= max, and an instance needs CPU and memory", c.Name)
 	}
 	if c.Boot == (sim.Spread{}) {
@@ -60,10 +99,20 @@ func (p *Plant) AddGroup(c Group) error {
 	if len(c.Zones) == 0 {
 		c.Zones = []string{Region + "a"}
 	}
-	g := &group{cfg: c, desired: c.Desired, rng: sim.NewRand(p.opt.Seed, "instances of "+string(c.Name))}
+	g := &group{
+		cfg: c, desired: c.Desired, rng: sim.NewRand(p.opt.Seed, "instances of "+string(c.Name)),
+		warm: sim.NewRand(p.opt.Seed, "warm pool of "+string(c.Name)), pause: firstPause,
+	}
 	p.groups = append(p.groups, g)
 	for range c.Desired {
-		p.launchInstance(g).booted = true
+		i := p.newInstance(g, 0)
+		g.instances = append(g.instances, i)
+		p.enlist(i)
+	}
+	for range g.poolSize() {
+		i := p.newInstance(g, 0)
+		i.ready = true
+		g.pool = append(g.pool, i)
 	}
 	return nil
 }
@@ -76,24 +125,51 @@ func (p *Plant) group(n fleet.GroupName) (*group, error) {
 	return p.groups[i], nil
 }
 
-// SetSuspended suspends or resumes the Launch process of a group.
-func (p *Plant) SetSuspended(n fleet.GroupName, suspended bool) error {
+// change edits a group with the plant locked and integrated.
+func (p *Plant) change(n fleet.GroupName, do func(*group)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	g, err := p.group(n)
 	if err != nil {
 		return err
 	}
-	g.suspended = suspended
-	p.fill(g)
+	p.sync()
+	do(g)
 	return nil
+}
+
+// SetSuspended suspends or resumes the Launch process of a group.
+func (p *Plant) SetSuspended(n fleet.GroupName, suspended bool) error {
+	return p.change(n, func(g *group) {
+		g.suspended = suspended
+		p.fill(g)
+	})
+}
+
+// SetLocked suspends or resumes the Terminate process of a group: meanwhile a
+// lower desired capacity ends nothing.
+func (p *Plant) SetLocked(n fleet.GroupName, locked bool) error {
+	return p.change(n, func(g *group) {
+		g.locked = locked
+		p.shrink(g)
+	})
+}
+
+// SetProtectsNew sets whether instances begin their life protected from scale-in.
+func (p *Plant) SetProtectsNew(n fleet.GroupName, protects bool) error {
+	return p.change(n, func(g *group) { g.cfg.ProtectsNew = protects })
 }
 
 // GroupView is what is true of a group now.
 type GroupView struct {
 	Desired    int
 	InService  int
+	Leaving    int // held by a lifecycle hook on their way out
+	Draining   int // container instances with status DRAINING
+	Busy       int // in service with a task that is not a daemon's
+	Pooled     int // ready in the warm pool
 	Waiting    int // tasks that have no instance
+	Refreshing bool
 	Activities []Activity
 }
 
@@ -105,11 +181,15 @@ func (p *Plant) GroupView(n fleet.GroupName) GroupView {
 	if err != nil {
 		return GroupView{}
 	}
-	v := GroupView{Desired: g.desired, Activities: slices.Clone(g.activities)}
+	v := GroupView{Desired: g.desired, Refreshing: g.refresh != nil, Activities: slices.Clone(g.activities)}
 	for _, i := range g.instances {
-		if i.booted {
-			v.InService++
-		}
+		v.InService += number(i.inService())
+		v.Leaving += number(i.leaving)
+		v.Draining += number(i.draining)
+		v.Busy += number(i.inService() && i.busy())
+	}
+	for _, i := range g.pool {
+		v.Pooled += number(i.ready)
 	}
 	for _, s := range p.services {
 		if s.group == g {
@@ -117,6 +197,13 @@ func (p *Plant) GroupView(n fleet.GroupName) GroupView {
 		}
 	}
 	return v
+}
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func (p *Plant) setDesiredCapacity(n fleet.GroupName, instances int) error {
@@ -132,117 +219,90 @@ func (p *Plant) setDesiredCapacity(n fleet.GroupName, instances int) error {
 		return nil
 	}
 	p.sync()
-	g.activities = append(g.activities, Activity{At: p.clock.Now(), From: g.desired, To: instances})
-	g.desired = instances
+	p.want(g, instances)
 	p.fill(g)
-	for len(g.instances) > g.desired {
-		p.terminate(g.victim())
-	}
+	p.shrink(g)
 	return nil
 }
 
-// fill launches what the group lacks, unless launching is suspended.
-func (p *Plant) fill(g *group) {
-	for len(g.instances) < g.desired && !g.suspended {
-		i := p.launchInstance(g)
-		p.at(p.clock.Now().Add(g.cfg.Boot.Draw(g.rng)), func() {
-			if !i.gone {
-				i.booted = true
-				p.placeWaiting(g)
-			}
-		})
-	}
+func (p *Plant) want(g *group, instances int) {
+	g.activities = append(g.activities, Activity{At: p.clock.Now(), From: g.desired, To: instances})
+	g.desired = instances
 }
 
-func (p *Plant) launchInstance(g *group) *instance {
-	i := &instance{
-		id:        fleet.InstanceID("i-" + p.ids.hex(17)),
-		group:     g,
-		zone:      g.cfg.Zones[g.launched%len(g.cfg.Zones)],
-		remaining: g.cfg.Size,
+// members counts the instances that the desired capacity is about: those on
+// their way out are replaced already.
+func (g *group) members() int {
+	n := 0
+	for _, i := range g.instances {
+		n += number(!i.leaving)
 	}
-	g.launched++
-	g.instances = append(g.instances, i)
-	return i
+	return n
+}
+
+// shrink ends what is beyond the desired capacity, as far as it may be ended.
+func (p *Plant) shrink(g *group) {
+	for g.members() > g.desired && !g.locked {
+		i := g.victim()
+		if i == nil {
+			return
+		}
+		p.dismiss(i)
+	}
 }
 
 // victim picks the instance to terminate: one that has not booted, else the
-// oldest, as the default termination policy ends.
+// oldest in the zone with the most, as the default termination policy ends. One
+// that is protected from scale-in is never picked.
 func (g *group) victim() *instance {
+	in := map[string]int{}
+	for _, i := range g.instances {
+		in[i.zone] += number(!i.leaving)
+	}
 	for _, i := range slices.Backward(g.instances) {
-		if !i.booted {
+		if !i.booted && !i.leaving && !i.protected {
 			return i
 		}
 	}
-	return g.instances[0]
-}
-
-// terminate ends an instance with the tasks on it; their services start others.
-func (p *Plant) terminate(i *instance) {
-	i.gone = true
-	i.group.instances = slices.DeleteFunc(i.group.instances, func(x *instance) bool { return x == i })
-	for _, s := range p.services {
-		for _, t := range slices.Clone(s.tasks) {
-			if t.host == i {
-				p.stop(t)
-			}
-		}
-		p.settle(s)
-	}
-}
-
-// place puts a task on the first instance, oldest first, that has CPU and
-// memory left. It is deliberately simpler than core/placement and shares no line
-// with it, so that each checks the other.
-func (p *Plant) place(t *task) bool {
-	need := t.service.cfg.Size
-	for _, i := range t.service.group.instances {
-		if !i.booted || need.CPU > i.remaining.CPU || need.Memory > i.remaining.Memory {
-			continue
-		}
-		t.host = i
-		i.tasks++
-		i.remaining.CPU -= need.CPU
-		i.remaining.Memory -= need.Memory
-		return true
-	}
-	return false
-}
-
-// placeWaiting gives the waiting tasks of a group another try, service by service.
-func (p *Plant) placeWaiting(g *group) {
-	for _, s := range p.services {
-		if s.group == g {
-			p.retry(s)
+	var pick *instance
+	for _, i := range g.instances {
+		if !i.leaving && !i.protected && (pick == nil || in[i.zone] > in[pick.zone]) {
+			pick = i
 		}
 	}
-}
-
-func (i *instance) release(r fleet.Resources) {
-	i.tasks--
-	i.remaining.CPU += r.CPU
-	i.remaining.Memory += r.Memory
+	return pick
 }
 
 func (g *group) check(services []*service) error {
+	members := g.members()
+	stuck := func(i *instance) bool { return i.leaving || i.protected }
 	switch {
 	case g.desired < g.cfg.Min || g.desired > g.cfg.Max:
 		return fmt.Errorf("group %s has desired capacity %d outside %d to %d", g.cfg.Name, g.desired, g.cfg.Min, g.cfg.Max)
-	case len(g.instances) != g.desired && !g.suspended:
-		return fmt.Errorf("group %s has %d instances with desired capacity %d", g.cfg.Name, len(g.instances), g.desired)
+	case members < g.desired && !g.suspended && !g.retrying,
+		members > g.desired && !g.locked && !all(g.instances, stuck):
+		return fmt.Errorf("group %s has %d instances with desired capacity %d", g.cfg.Name, members, g.desired)
+	}
+	placed, held := 0, 0
+	for _, s := range services {
+		for _, t := range s.tasks {
+			placed += number(t.host != nil && t.host.group == g)
+		}
 	}
 	for _, i := range g.instances {
-		used, tasks := fleet.Resources{}, 0
-		for _, s := range services {
-			for _, t := range s.tasks {
-				if t.host == i {
-					used, tasks = used.Plus(s.cfg.Size), tasks+1
-				}
-			}
+		if err := i.check(); err != nil {
+			return err
 		}
-		if used.Plus(i.remaining) != g.cfg.Size || i.remaining.CPU < 0 || i.remaining.Memory < 0 || tasks != i.tasks {
-			return fmt.Errorf("instance %s of group %s: %d tasks use %+v, remaining %+v of %+v", i.id, g.cfg.Name, tasks, used, i.remaining, g.cfg.Size)
+		for _, t := range i.on {
+			held += number(t.service != nil)
 		}
 	}
+	if placed != held {
+		return fmt.Errorf("group %s: its instances hold %d tasks of services, which have %d there", g.cfg.Name, held, placed)
+	}
 	return nil
+}
+
+func all[T any](xs []T, ok func(T) bool) bool {
+	return !slices.ContainsFunc(xs, func(x T) bool { return !ok(x) })
 }

@@ -60,10 +60,14 @@ type Plant struct {
 	clock *sim.Clock
 	opt   Options
 	start time.Time
+	deaf  bool // nobody takes events
 	ids   idSource
+	hosts idSource // of container instances, tasks and waits
+	news  idSource // of the events about them
 
 	mu       sync.Mutex
 	services []*service
+	daemons  []*daemon
 	groups   []*group
 	queues   []*queue
 	meters   []*meter
@@ -73,6 +77,8 @@ type Plant struct {
 	notices  []reconcile.Notice
 	calls    map[string]int
 	muted    []span
+
+	standalone Tally // of the tasks that are of no service
 }
 
 // span is a time in which CloudWatch gets nothing of the named service, or of
@@ -101,11 +107,13 @@ func New(clock *sim.Clock, opt Options) (*Plant, error) {
 	if opt.Fault == nil {
 		opt.Fault = func(Call) error { return nil }
 	}
-	if opt.Emit == nil {
+	deaf := opt.Emit == nil
+	if deaf {
 		opt.Emit = func([]byte) {}
 	}
 	p := &Plant{
-		clock: clock, opt: opt, start: start, ids: idSource{rng: sim.NewRand(opt.Seed, "ids")},
+		clock: clock, opt: opt, start: start, ids: idSource{rng: sim.NewRand(opt.Seed, "ids")}, hosts: idSource{rng: sim.NewRand(opt.Seed, "ids of hosts and tasks")},
+		news: idSource{rng: sim.NewRand(opt.Seed, "ids of events about hosts")}, deaf: deaf,
 		owners: map[fleet.Target]policy.Owner{}, calls: map[string]int{},
 	}
 	clock.Every(start.Add(time.Minute), time.Minute, sim.Physics, p.complain)
@@ -165,6 +173,9 @@ func (p *Plant) AddService(c Service) error {
 	}
 	if (c.Load == nil) == (c.Queue == "") || c.Capacity <= 0 || c.Desired < 0 {
 		return fmt.Errorf("add service %s: load or a queue, a capacity above 0 and a desired count of at least 0 are needed", c.Name)
+	}
+	if err := checkRules(c.Rules); err != nil {
+		return fmt.Errorf("add service %s: %w", c.Name, err)
 	}
 	p.sync()
 	s := p.newService(c)

@@ -57,6 +57,11 @@ func (e ecs) Describe(ctx context.Context, c fleet.ClusterName, names []fleet.Se
 		if s, err := e.service(n); err == nil {
 			out = append(out, e.show(s))
 		}
+		for _, d := range e.daemons {
+			if d.cfg.Name == n {
+				out = append(out, e.showDaemon(d))
+			}
+		}
 	}
 	return out, nil
 }
@@ -74,6 +79,9 @@ func (e ecs) Names(ctx context.Context, c fleet.ClusterName) ([]fleet.ServiceNam
 	var out []fleet.ServiceName
 	for _, s := range e.services {
 		out = append(out, s.cfg.Name)
+	}
+	for _, d := range e.daemons {
+		out = append(out, d.cfg.Name)
 	}
 	slices.Sort(out)
 	return out, nil
@@ -93,10 +101,7 @@ func (e ecs) Instances(ctx context.Context, c fleet.ClusterName) ([]fleet.Instan
 	for _, g := range e.groups {
 		for _, i := range g.instances {
 			if i.booted {
-				out = append(out, fleet.Instance{
-					ID: i.id, Active: true, Connected: true, Type: g.cfg.Type, Zone: i.zone,
-					Registered: g.cfg.Size, Remaining: i.remaining, Tasks: i.tasks,
-				})
+				out = append(out, i.show())
 			}
 		}
 	}
@@ -132,8 +137,11 @@ func (p *Plant) show(s *service) fleet.Service {
 	out := fleet.Service{
 		Name: s.cfg.Name, ARN: p.serviceARN(s), Compute: s.cfg.Compute, Group: s.cfg.Group, Provider: string(s.cfg.Group),
 		Active: true, Controller: "ECS", Desired: s.desired, Running: s.running,
-		Pending: len(s.tasks) - s.running - s.waiting, TaskSize: s.cfg.Size, Troubles: slices.Clone(s.troubles), Stack: s.cfg.Stack,
+		Pending: len(s.tasks) - s.running - s.waiting, TaskSize: s.cfg.Size, Rules: s.cfg.Rules, Rollout: s.cfg.Rollout, Troubles: slices.Clone(s.troubles), Stack: s.cfg.Stack,
 		CPUSeconds: s.cfg.CPUSeconds, MemorySeconds: s.cfg.MemorySeconds,
+	}
+	if s.group != nil {
+		out.Pending += len(s.group.provisioning([]*service{s})) // PROVISIONING counts as pending
 	}
 	primary := fleet.Deployment{
 		ID: fmt.Sprintf("ecs-svc/%019d", s.revision), Primary: true, RolloutState: "COMPLETED", Desired: s.desired, Failed: s.failed, CreatedAt: s.deployed,
@@ -181,16 +189,7 @@ func (a autoscaling) Describe(ctx context.Context, n fleet.GroupName) (fleet.Gro
 	if err != nil {
 		return fleet.Group{}, false, nil
 	}
-	out := fleet.Group{
-		Name: n, ARN: arn("autoscaling", "autoScalingGroup:0:autoScalingGroupName/"+string(n)), MinSize: g.cfg.Min, MaxSize: g.cfg.Max,
-		DesiredCapacity: g.desired, SuspendedLaunch: g.suspended,
-	}
-	for _, i := range g.instances {
-		if i.booted {
-			out.InService = append(out.InService, i.id)
-		}
-	}
-	return out, true, nil
+	return g.show(), true, nil
 }
 
 // SetDesiredCapacity orders an absolute number of instances.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -55,56 +56,106 @@ func (p *Plant) deploy(n fleet.ServiceName, shift, bake time.Duration) error {
 	return nil
 }
 
-// settle moves a service towards its desired count as the ECS scheduler does:
-// during a deployment new tasks come first, up to 200 % of the desired count,
-// and an old one goes for each that is more than enough, unless the deployment
-// is blue/green and not yet shifted.
+// settle moves a service towards its desired count as the ECS scheduler does. A
+// task of an older revision, or on a draining instance, is to be replaced: new
+// ones come first, up to the maximum percent of the desired count, and one that
+// leaves goes for each that is more than enough, unless the deployment is
+// blue/green and not yet shifted. Where the maximum leaves no room, those that
+// leave go first, down to the minimum percent; with room on neither side nothing
+// moves. Tasks under scale-in protection are left alone.
 func (p *Plant) settle(s *service) {
-	for s.count(true) > s.desired {
-		p.stop(s.victim(true))
+	for _, t := range slices.Clone(s.tasks) {
+		if t.host != nil && t.host.draining && !t.running && !t.stopped {
+			p.stop(t)
+		}
 	}
-	shifted := !p.clock.Now().Before(s.blueUntil)
-	for shifted && s.count(false) > 0 && (s.running > s.desired || s.desired == 0) {
-		p.stop(s.victim(false))
+	least, most := s.bounds()
+	for s.staying() > s.desired && p.stopOne(s, func(t *task) bool { return !t.outgoing() }) {
 	}
-	for s.count(true) < s.desired && len(s.tasks) < 2*s.desired {
+	now := p.clock.Now()
+	leaves := func(t *task) bool { return t.outgoing() && (t.draining() || !now.Before(s.blueUntil)) }
+	for (s.running > s.desired || s.desired == 0) && p.stopOne(s, leaves) {
+	}
+	for s.staying() < s.desired && len(s.tasks) < most {
 		p.launch(s)
 	}
-	if s.rolling && s.count(false) == 0 && s.running == s.desired && !p.clock.Now().Before(s.bakeUntil) {
+	for s.staying() < s.desired && s.running > least && p.stopOne(s, leaves) {
+		p.launch(s)
+	}
+	if s.rolling && s.outdated() == 0 && s.running == s.desired && !now.Before(s.bakeUntil) {
 		s.rolling = false
 		p.emitDeployment(s, "SERVICE_DEPLOYMENT_COMPLETED")
 	}
 }
 
-// count gives the tasks of the newest revision, or of the ones before it.
-func (s *service) count(newest bool) int {
+// bounds gives the running tasks that must stay and the tasks there may be while
+// some are replaced, as ECS rounds the percents.
+func (s *service) bounds() (least, most int) {
+	if s.cfg.Rollout == nil {
+		return s.desired, 2 * s.desired
+	}
+	least = int(math.Ceil(float64(s.desired*s.cfg.Rollout.MinimumHealthyPercent) / 100))
+	return least, s.desired * s.cfg.Rollout.MaximumPercent / 100
+}
+
+// outgoing tells whether a task is to be replaced.
+func (t *task) outgoing() bool { return t.revision != t.service.revision || t.draining() }
+
+func (t *task) draining() bool { return t.host != nil && t.host.draining }
+
+// staying counts the tasks that are not to be replaced, outdated those of older revisions.
+func (s *service) staying() int {
 	n := 0
 	for _, t := range s.tasks {
-		if (t.revision == s.revision) == newest {
-			n++
-		}
+		n += number(!t.outgoing())
 	}
 	return n
 }
 
-// victim picks the task to stop: one that is not placed, else one that does not
-// run yet, else on EC2 one on
-// the instance with the most free CPU (what binpack leaves), else the newest.
-func (s *service) victim(newest bool) *task {
+func (s *service) outdated() int {
+	n := 0
+	for _, t := range s.tasks {
+		n += number(t.revision != s.revision)
+	}
+	return n
+}
+
+// stopOne stops one of the tasks that may go, and tells whether there was one:
+// one that is not placed, else one that does not run yet, else, where tasks are
+// spread, one of the largest crowd, else on EC2 one on the instance with the most
+// free CPU (what binpack leaves), else the newest.
+func (p *Plant) stopOne(s *service, may func(*task) bool) bool {
+	now := p.clock.Now()
+	crowd := map[string]int{}
+	first := s.strategies()[0]
+	if s.group != nil && first.Type == fleet.Spread {
+		crowd = s.crowd(first.Field)
+	}
 	var pick *task
 	for _, t := range s.tasks {
-		if (t.revision == s.revision) != newest {
+		if !may(t) || t.held(now) {
 			continue
 		}
-		if pick == nil || worse(t, pick) >= 0 {
+		if pick == nil || worse(t, pick, func(t *task) int { return crowding(t, crowd, first.Field) }) >= 0 {
 			pick = t
 		}
 	}
-	return pick
+	if pick == nil {
+		return false
+	}
+	p.stop(pick)
+	return true
+}
+
+func crowding(t *task, crowd map[string]int, field string) int {
+	if t.host == nil || len(crowd) == 0 {
+		return 0
+	}
+	return crowd[t.host.field(field)]
 }
 
 // worse compares which of two tasks is rather stopped; of equal ones the later.
-func worse(a, b *task) int {
+func worse(a, b *task, crowd func(*task) int) int {
 	if a.running != b.running {
 		if b.running {
 			return 1
@@ -117,7 +168,7 @@ func worse(a, b *task) int {
 		}
 		return -1
 	}
-	return cmp.Compare(a.free(), b.free())
+	return cmp.Or(cmp.Compare(crowd(a), crowd(b)), cmp.Compare(a.free(), b.free()))
 }
 
 func (t *task) free() int {
@@ -129,7 +180,7 @@ func (t *task) free() int {
 
 // launch orders one task.
 func (p *Plant) launch(s *service) {
-	t := &task{service: s, revision: s.revision, waiting: true}
+	t := &task{service: s, revision: s.revision, waiting: true, created: p.clock.Now()}
 	s.tasks = append(s.tasks, t)
 	s.waiting++
 	s.tally.Started++
@@ -148,7 +199,9 @@ func (p *Plant) provision(t *task) bool {
 		p.at(s.holdUntil, func() { p.retry(s) })
 		return false
 	case s.group == nil && p.full(), s.group != nil && !p.place(t):
-		p.unplaced(s)
+		if !p.pend(t) {
+			p.unplaced(s)
+		}
 		return false
 	}
 	t.waiting = false
@@ -176,7 +229,7 @@ func (p *Plant) run(t *task) {
 		p.failStart(t)
 		return
 	}
-	t.running, s.failedRow = true, 0
+	t.running, t.started, s.failedRow = true, p.clock.Now(), 0
 	t.usedBefore, t.began = s.used, p.second()
 	s.running++
 	p.settle(s)
@@ -199,8 +252,9 @@ func (p *Plant) stop(t *task) {
 	s.tasks = slices.DeleteFunc(s.tasks, func(x *task) bool { return x == t })
 	switch {
 	case t.host != nil:
-		t.host.release(s.cfg.Size)
-		p.placeWaiting(t.host.group)
+		t.host.release(t)
+		p.emitTask(t, "ServiceSchedulerInitiated")
+		p.vacated(t.host)
 	case p.opt.FargateTasks > 0 && !t.waiting:
 		p.retryFargate()
 	}
@@ -223,10 +277,34 @@ func (s *service) check() error {
 		return fmt.Errorf("service %s counts %d running tasks and has %d", s.cfg.Name, s.running, running)
 	case s.tally.Started-s.tally.Stopped != len(s.tasks):
 		return fmt.Errorf("service %s started %d tasks, stopped %d and has %d", s.cfg.Name, s.tally.Started, s.tally.Stopped, len(s.tasks))
-	case !s.rolling && len(s.tasks) != s.desired:
-		return fmt.Errorf("service %s has %d tasks with desired count %d and no deployment", s.cfg.Name, len(s.tasks), s.desired)
+	case !s.rolling && !s.settled():
+		return fmt.Errorf("service %s has %d tasks, %d of them to be replaced, with desired count %d and no deployment", s.cfg.Name, len(s.tasks), len(s.tasks)-s.staying(), s.desired)
 	case s.cfg.Max > 0 && (s.desired < s.cfg.Min || s.desired > s.cfg.Max):
 		return fmt.Errorf("service %s has desired count %d outside %d to %d", s.cfg.Name, s.desired, s.cfg.Min, s.cfg.Max)
 	}
 	return nil
+}
+
+// settled tells whether a service without a deployment has its desired count, as
+// far as drains and protected tasks leave it.
+func (s *service) settled() bool {
+	staying, leaving := 0, 0
+	guarded := true
+	for _, t := range s.tasks {
+		if t.outgoing() {
+			leaving++
+			continue
+		}
+		staying++
+		guarded = guarded && !t.guarded.IsZero()
+	}
+	_, most := s.bounds()
+	switch {
+	case staying < s.desired:
+		return leaving > 0 && len(s.tasks) >= most
+	case staying > s.desired:
+		return guarded
+	default:
+		return leaving == 0 || len(s.tasks) <= max(most, s.desired+leaving)
+	}
 }

@@ -17,7 +17,12 @@ type Service struct {
 	// provider has the same name.
 	Group fleet.GroupName
 	// Size is what one task reserves; it matters on EC2.
-	Size    fleet.Resources
+	Size fleet.Resources
+	// Rules are where ECS may put a task, on EC2; of memberOf the plant knows
+	// "attribute:NAME == VALUE" alone.
+	Rules fleet.Rules
+	// Rollout is the deployment configuration, 100 and 200 percent if nil.
+	Rollout *fleet.Rollout
 	Desired int // tasks that run at the start
 	// Load is the arrivals in each second from the start, Capacity what one task
 	// carries a second at 100 % CPU, in the same unit.
@@ -60,11 +65,16 @@ type Tally struct {
 	Hot         int     // seconds in which it was above HotShare of them
 	Started     int     // tasks
 	Stopped     int     // tasks
+	// Killed are running tasks that were lost with an instance that somebody ended,
+	// Interrupted those lost with one that EC2 took back or that broke.
+	Killed      int
+	Interrupted int
 }
 
 type service struct {
 	cfg   Service
 	rng   *rand.Rand
+	dice  *rand.Rand // of placement
 	group *group
 
 	desired  int
@@ -95,19 +105,6 @@ type service struct {
 	holdUntil time.Time       // ECS starts nothing before
 }
 
-type task struct {
-	service  *service
-	revision int
-	host     *instance // nil on Fargate and while no instance has room
-	waiting  bool
-	running  bool
-	stopped  bool
-	// The second at which the task began to run, and what the service had used in
-	// that step before it; 0 once the step has closed.
-	began      int
-	usedBefore float64
-}
-
 func (p *Plant) newService(c Service) *service {
 	if c.Compute == "" {
 		c.Compute = fleet.Fargate
@@ -123,7 +120,7 @@ func (p *Plant) newService(c Service) *service {
 	}
 	s := &service{
 		cfg: c, desired: c.Desired, seen: p.second(), deployed: p.clock.Now(),
-		rng: sim.NewRand(p.opt.Seed, "tasks of "+string(c.Name)),
+		rng: sim.NewRand(p.opt.Seed, "tasks of "+string(c.Name)), dice: sim.NewRand(p.opt.Seed, "placement of "+string(c.Name)),
 	}
 	key := fleet.ServiceKey{Cluster: p.opt.Cluster, Service: c.Name}
 	s.cpu = p.newMeter(serviceMetric(key, "CPUUtilization"), resolution(c.CPUSeconds), s.closeCPU)

@@ -45,6 +45,17 @@ type Options struct {
 	Log *slog.Logger
 	// Reported takes the report of every run, nil for nobody.
 	Reported func(reconcile.Report)
+	// Drainage deploys the second function, which walks the removals of instances.
+	Drainage bool
+	// Drains takes the rows of those removals, nil for the world's ledger.
+	Drains ledger.Drains
+	// Kill, where set, is asked before each call that a function makes of AWS or the
+	// ledger: which function, its how many-eth call, and the call. True ends the
+	// invocation there, as a function dies. Every step of a run has one before it, so
+	// a story that kills at each in turn has seen them all.
+	Kill func(f Function, n int, c plant.Call) bool
+	// Drained takes the report of every run of the second function, nil for nobody.
+	Drained func(reconcile.Report)
 }
 
 // World is one simulated account. It belongs to one goroutine.
@@ -55,16 +66,36 @@ type World struct {
 
 	opt     Options
 	stair   *reconcile.Stair
-	courier *plant.Courier
-	inbox   [][]byte
+	drains  *reconcile.Drainage
+	courier *plant.Courier // to the stair
+	porter  *plant.Courier // to the drainage
+	inbox   []letter
 	failed  []error
 	count   Count
+	inside  Function // the one that runs now, empty for none
+	calls   map[Function]int
+}
+
+// Function is one of the functions of a world.
+type Function string
+
+// The functions.
+const (
+	Reconcile Function = "reconcile"
+	Drain     Function = "drain"
+)
+
+// letter is an event on the doorstep of one of the functions.
+type letter struct {
+	raw []byte
+	to  func(ctx context.Context, raw []byte) reconcile.Report
 }
 
 // Count is what was invoked.
 type Count struct {
 	Invocations int
-	Failures    int // invocations that answered an error or panicked
+	Drains      int // invocations of the second function, beside Invocations
+	Failures    int // invocations of either that answered an error or panicked
 	Panics      int
 }
 
@@ -82,15 +113,22 @@ func New(o Options) (*World, error) {
 	if o.Reported == nil {
 		o.Reported = func(reconcile.Report) {}
 	}
-	w := &World{Clock: sim.NewClock(o.Start), opt: o}
-	w.courier = plant.NewCourier(w.Clock, o.Seed, o.Delivery, func(raw []byte) { w.inbox = append(w.inbox, raw) })
-	o.Plant.Seed, o.Plant.Emit = o.Seed, w.courier.Send
+	if o.Drained == nil {
+		o.Drained = func(reconcile.Report) {}
+	}
+	w := &World{Clock: sim.NewClock(o.Start), opt: o, calls: map[Function]int{}}
+	w.courier = plant.NewCourier(w.Clock, o.Seed, o.Delivery, func(raw []byte) { w.inbox = append(w.inbox, letter{raw, w.Invoke}) })
+	o.Plant.Seed, o.Plant.Emit = o.Seed, w.deliver
+	if o.Kill != nil {
+		o.Plant.Fault, o.Ledger = w.mortal(o.Plant.Fault), w.mortal(o.Ledger)
+	}
 	p, err := plant.New(w.Clock, o.Plant)
 	if err != nil {
 		return nil, fmt.Errorf("make world: %w", err)
 	}
 	w.Plant = p
-	w.Ledger = plant.NewLedger(ledger.NewMemory(), o.Ledger, w.Clock.Now)
+	memory := ledger.NewMemory()
+	w.Ledger = plant.NewLedger(memory, o.Ledger, w.Clock.Now)
 	claims, ticks := sim.NewRand(o.Seed, "claims"), sim.NewRand(o.Seed, "ticks")
 	now := w.Clock.Now
 	if o.Skew != nil {
@@ -100,6 +138,11 @@ func New(o Options) (*World, error) {
 		Book: w.Ledger, Desk: w.Ledger, Services: p.Services(), Groups: p.Groups(), Signals: p.Signals(), Queues: p.Queues(),
 		Owners: p.Owners(), Notices: p.Notices(), Mode: o.Mode,
 		Log: o.Log, Now: now, NewID: func() string { return fmt.Sprintf("sim-%016x", claims.Uint64()) },
+	}
+	if o.Drainage {
+		if err := w.deployDrainage(memory, now); err != nil {
+			return nil, fmt.Errorf("make world: %w", err)
+		}
 	}
 	if !o.NoTick {
 		w.Clock.Every(o.Start, time.Minute, sim.Events, func() {
@@ -157,9 +200,9 @@ func (w *World) Wake(a plant.Alarm) error {
 func (w *World) Run(ctx context.Context, end time.Time) error {
 	for w.Clock.Step(end) {
 		for len(w.inbox) > 0 {
-			raw := w.inbox[0]
+			next := w.inbox[0]
 			w.inbox = w.inbox[1:]
-			w.Invoke(ctx, raw)
+			next.to(ctx, next.raw)
 		}
 		if err := errors.Join(w.Plant.Check(), ctx.Err()); err != nil {
 			return fmt.Errorf("run world at %s: %w", w.Clock.Now().Format(time.RFC3339), err)
@@ -172,9 +215,17 @@ func (w *World) Run(ctx context.Context, end time.Time) error {
 
 // Invoke runs the function on one payload, as Lambda does: what it answers
 // with an error, or panics on, is a failed invocation and ends nothing else.
-func (w *World) Invoke(ctx context.Context, raw []byte) (rep reconcile.Report) {
+func (w *World) Invoke(ctx context.Context, raw []byte) reconcile.Report {
 	w.count.Invocations++
+	return w.run(ctx, raw, Reconcile, w.stair.Run, w.opt.Reported)
+}
+
+func (w *World) run(
+	ctx context.Context, raw []byte, who Function, f func(context.Context, event.Event) (reconcile.Report, error), told func(reconcile.Report),
+) (rep reconcile.Report) {
+	w.inside = who
 	defer func() {
+		w.inside = ""
 		if p := recover(); p != nil {
 			w.count.Panics++
 			w.fail(fmt.Errorf("panic: %v", p))
@@ -185,12 +236,28 @@ func (w *World) Invoke(ctx context.Context, raw []byte) (rep reconcile.Report) {
 		w.fail(fmt.Errorf("decode event: %w", err))
 		return rep
 	}
-	rep, err = w.stair.Run(ctx, ev)
+	rep, err = f(ctx, ev)
 	if err != nil {
 		w.fail(err)
 	}
-	w.opt.Reported(rep)
+	told(rep)
 	return rep
+}
+
+// mortal puts the end of a function before a fault, nil for none.
+func (w *World) mortal(f plant.Fault) plant.Fault {
+	return func(c plant.Call) error {
+		if w.inside != "" {
+			w.calls[w.inside]++
+			if w.opt.Kill(w.inside, w.calls[w.inside], c) {
+				panic("killed")
+			}
+		}
+		if f == nil {
+			return nil
+		}
+		return f(c)
+	}
 }
 
 func (w *World) fail(err error) {

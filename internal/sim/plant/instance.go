@@ -1,0 +1,320 @@
+package plant
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+)
+
+type instance struct {
+	id         fleet.InstanceID
+	arn        string // of the container instance, empty before it registers
+	group      *group
+	zone       string
+	shape      Shape
+	attributes map[string]string
+	booted     bool // registered with the cluster
+	ready      bool // in the warm pool and initialised
+	connected  bool // the agent
+	draining   bool
+	protected  bool // from scale-in
+	leaving    bool // Auto Scaling terminates it and waits for a hook
+	gone       bool
+	doomed     bool // EC2 takes it back, it was announced
+	wait       *wait
+	registered time.Time
+	remaining  fleet.Resources
+	on         []*task // placed, oldest first
+}
+
+// wait is the wait of a lifecycle hook.
+type wait struct {
+	token string
+	until time.Time // without a further heartbeat
+	last  time.Time // whatever the heartbeats
+}
+
+// newInstance makes the instance that comes skip launches after the next one.
+func (p *Plant) newInstance(g *group, skip int) *instance {
+	zone, shape := g.option(g.launched + skip)
+	g.launched += skip + 1
+	i := &instance{
+		id: fleet.InstanceID("i-" + p.ids.hex(17)), group: g, zone: zone, shape: shape,
+		remaining: shape.Size, attributes: maps.Clone(g.cfg.Attributes),
+	}
+	if i.attributes == nil {
+		i.attributes = map[string]string{}
+	}
+	i.attributes["ecs.instance-type"], i.attributes["ecs.availability-zone"] = shape.Type, zone
+	return i
+}
+
+// enlist registers an instance with the cluster, its daemons first.
+func (p *Plant) enlist(i *instance) {
+	i.booted, i.connected, i.registered = true, true, p.clock.Now()
+	i.protected = i.group.cfg.ProtectsNew
+	i.arn = arn("ecs", "container-instance/"+string(p.opt.Cluster)+"/"+p.hosts.hex(32))
+	p.startDaemons(i)
+}
+
+// join puts a booted instance into service. Where it comes too late, since the
+// group was lowered meanwhile and all others are protected, it may go at once.
+func (p *Plant) join(i *instance, origin string) {
+	p.enlist(i)
+	p.emitScaling(i.group, "Launch Successful", scaling{
+		Instance: i.id, Code: "InProgress", Zone: i.zone, Origin: origin, Destination: "AutoScalingGroup",
+	})
+	p.emitHost(i)
+	p.placeWaiting(i.group)
+}
+
+// inService tells whether the instance counts as capacity of its group.
+func (i *instance) inService() bool { return i.booted && !i.leaving }
+
+// open tells whether ECS may place a task on the instance.
+func (i *instance) open() bool { return i.booted && !i.gone && !i.draining && i.connected }
+
+// busy tells whether a task is on the instance that is not a daemon's.
+func (i *instance) busy() bool {
+	return slices.ContainsFunc(i.on, func(t *task) bool { return t.daemon == nil })
+}
+
+// state is the lifecycle state as Auto Scaling names it.
+func (i *instance) state() string {
+	switch {
+	case i.leaving:
+		return "Terminating:Wait"
+	case i.booted:
+		return "InService"
+	default:
+		return "Pending"
+	}
+}
+
+// dismiss begins the end of an instance, as Auto Scaling ends it: at once, or
+// after the hook and the managed draining of its group.
+func (p *Plant) dismiss(i *instance) {
+	g := i.group
+	hooked := g.cfg.Hook != nil || g.cfg.Managed != nil && g.cfg.Managed.Draining
+	switch {
+	case i.leaving:
+		return
+	case !hooked || !i.booted:
+		p.finish(i, false)
+		return
+	}
+	i.leaving = true
+	if g.cfg.Hook != nil {
+		now := p.clock.Now()
+		timeout := g.cfg.Hook.timeout()
+		// A wait ends after 100 timeouts or 48 hours, whatever the heartbeats (Auto
+		// Scaling's guide, lifecycle hooks).
+		i.wait = &wait{token: p.hosts.uuid(), until: now.Add(timeout), last: now.Add(min(100*timeout, 48*time.Hour))}
+		p.emitHook(i)
+		p.watch(i)
+		return
+	}
+	p.drain(i, true)
+	p.vacate(i)
+}
+
+func (h Hook) timeout() time.Duration { return cmp.Or(h.Timeout, time.Hour) }
+
+// watch ends an instance when the wait of its hook has timed out.
+func (p *Plant) watch(i *instance) {
+	w := i.wait
+	p.at(w.until, func() {
+		if !i.gone && i.wait == w && !p.clock.Now().Before(w.until) {
+			p.finish(i, false)
+		}
+	})
+}
+
+// vacate ends an instance that ECS drains by its managed draining, once it is empty.
+func (p *Plant) vacate(i *instance) {
+	if i.leaving && i.wait == nil && !i.gone && !i.busy() {
+		p.finish(i, false)
+	}
+}
+
+// finish ends an instance with the tasks on it; their services start others.
+// Running tasks that are lost so count as killed, unless EC2 took it.
+func (p *Plant) finish(i *instance, interrupted bool) {
+	if i.gone {
+		return
+	}
+	i.gone = true
+	g := i.group
+	g.instances = slices.DeleteFunc(g.instances, func(x *instance) bool { return x == i })
+	for _, t := range slices.Clone(i.on) {
+		if t.service == nil {
+			p.lost(t, interrupted)
+			p.end(t, "TerminationNotice")
+		}
+	}
+	for _, s := range p.services {
+		for _, t := range slices.Clone(s.tasks) {
+			if t.host == i {
+				p.lost(t, interrupted)
+				p.stop(t)
+			}
+		}
+		p.settle(s)
+	}
+	p.emitState(i, "shutting-down")
+	p.emitState(i, "terminated")
+	p.emitScaling(g, "Terminate Successful", scaling{Instance: i.id, Code: "InProgress", Zone: i.zone, Origin: "AutoScalingGroup", Destination: "EC2"})
+	p.fill(g)
+}
+
+// lost counts a running task that goes with its instance.
+func (p *Plant) lost(t *task, interrupted bool) {
+	if !t.running || t.daemon != nil {
+		return
+	}
+	tally := &p.standalone
+	if t.service != nil {
+		tally = &t.service.tally
+	}
+	if interrupted {
+		tally.Interrupted++
+		return
+	}
+	tally.Killed++
+}
+
+// drain sets the status of a container instance to DRAINING or back to ACTIVE.
+func (p *Plant) drain(i *instance, draining bool) {
+	if i.draining == draining || i.gone {
+		return
+	}
+	i.draining = draining
+	p.emitHost(i)
+	for _, s := range p.services {
+		p.settle(s)
+	}
+	if draining {
+		p.endDaemons(i)
+		return
+	}
+	p.startDaemons(i)
+	p.placeWaiting(i.group)
+}
+
+// find gives an instance of a group, nil where it has none of that id. Those of
+// the pool are left out.
+func (g *group) find(id fleet.InstanceID) *instance {
+	k := slices.IndexFunc(g.instances, func(i *instance) bool { return i.id == id })
+	if k < 0 {
+		return nil
+	}
+	return g.instances[k]
+}
+
+// touch does something with the instance of an id, with the plant locked and integrated.
+func (p *Plant) touch(id fleet.InstanceID, do func(*instance)) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := p.instance(id)
+	if i == nil {
+		return fmt.Errorf("instance %s: %w", id, ErrInstanceNotFound)
+	}
+	p.sync()
+	do(i)
+	return nil
+}
+
+func (p *Plant) instance(id fleet.InstanceID) *instance {
+	for _, g := range p.groups {
+		if i := g.find(id); i != nil {
+			return i
+		}
+	}
+	return nil
+}
+
+// spotNotice is how long before EC2 takes a Spot instance back it says so.
+const spotNotice = 2 * time.Minute
+
+// Interrupt makes EC2 announce that it takes a Spot instance back, and take it
+// two minutes later, whatever hooks it has.
+func (p *Plant) Interrupt(id fleet.InstanceID) error {
+	return p.touch(id, func(i *instance) {
+		if i.doomed {
+			return
+		}
+		i.doomed = true
+		p.emitSpot(i, "EC2 Spot Instance Interruption Warning")
+		p.at(p.clock.Now().Add(spotNotice), func() { p.finish(i, true) })
+	})
+}
+
+// Recommend makes EC2 warn that it may take a Spot instance back soon.
+func (p *Plant) Recommend(id fleet.InstanceID) error {
+	return p.touch(id, func(i *instance) { p.emitSpot(i, "EC2 Instance Rebalance Recommendation") })
+}
+
+// Lose makes an instance fail at once and unannounced, as broken hardware does.
+func (p *Plant) Lose(id fleet.InstanceID) error {
+	return p.touch(id, func(i *instance) { p.finish(i, true) })
+}
+
+// Disconnect makes the agents of a share of the instances in service lose ECS,
+// the oldest ones, and all others find it again. Their tasks run on, none is placed.
+func (p *Plant) Disconnect(n fleet.GroupName, share float64) error {
+	return p.change(n, func(g *group) {
+		var in []*instance
+		for _, i := range g.instances {
+			if i.booted {
+				in = append(in, i)
+			}
+		}
+		cut := int(math.Ceil(share*float64(len(in)) - 1e-9))
+		for k, i := range in {
+			if connected := k >= cut; connected != i.connected {
+				i.connected = connected
+				p.emitHost(i)
+			}
+		}
+		for _, i := range in {
+			p.startDaemons(i)
+		}
+		p.placeWaiting(g)
+	})
+}
+
+// check tells whether an instance is overfull or breaks a rule of its tasks.
+func (i *instance) check() error {
+	used, ports, alone := fleet.Resources{}, map[fleet.Port]bool{}, map[*service]int{}
+	var errs []error
+	for _, t := range i.on {
+		used = used.Plus(t.size())
+		for _, port := range t.ports() {
+			if ports[port] {
+				errs = append(errs, fmt.Errorf("instance %s: two tasks bind port %s", i.id, port))
+			}
+			ports[port] = true
+		}
+		if t.service == nil {
+			continue
+		}
+		if i.draining && !t.running {
+			errs = append(errs, fmt.Errorf("instance %s is draining and holds a pending task of service %s", i.id, t.service.cfg.Name))
+		}
+		if t.service.distinct() {
+			if alone[t.service]++; alone[t.service] > 1 {
+				errs = append(errs, fmt.Errorf("instance %s: two tasks of service %s, whose tasks are on distinct instances", i.id, t.service.cfg.Name))
+			}
+		}
+	}
+	if used.Plus(i.remaining) != i.shape.Size || !(fleet.Resources{}).Fits(i.remaining) {
+		errs = append(errs, fmt.Errorf("instance %s of group %s: %d tasks use %+v, remaining %+v of %+v", i.id, i.group.cfg.Name, len(i.on), used, i.remaining, i.shape.Size))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,274 @@
+package plant
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/sim"
+)
+
+// task is one task of a service, of a daemon or of nobody.
+type task struct {
+	service  *service // nil for a standalone task and a daemon's
+	daemon   *daemon
+	single   *Single // what a standalone task was run with
+	revision int
+	arn      string    // once it is on an instance
+	host     *instance // nil on Fargate and while no instance has room
+	waiting  bool
+	running  bool
+	stopped  bool
+	guarded  time.Time // scale-in protection ends, zero for none
+	created  time.Time
+	started  time.Time // zero before
+	patience bool      // its end as a task that waits for capacity is set
+	// The second at which the task began to run, and what the service had used in
+	// that step before it; 0 once the step has closed.
+	began      int
+	usedBefore float64
+}
+
+func (t *task) size() fleet.Resources {
+	switch {
+	case t.service != nil:
+		return t.service.cfg.Size
+	case t.daemon != nil:
+		return t.daemon.cfg.Size
+	default:
+		return t.single.Size
+	}
+}
+
+func (t *task) ports() []fleet.Port {
+	switch {
+	case t.service != nil:
+		return t.service.cfg.Rules.Ports
+	case t.daemon != nil:
+		return t.daemon.cfg.Ports
+	default:
+		return t.single.Ports
+	}
+}
+
+// family is the group of a task as ECS's events tell it.
+func (t *task) family() string {
+	switch {
+	case t.service != nil:
+		return "service:" + string(t.service.cfg.Name)
+	case t.daemon != nil:
+		return "service:" + string(t.daemon.cfg.Name)
+	default:
+		return "family:" + t.single.Family
+	}
+}
+
+// held tells whether scale-in protection is on.
+func (t *task) held(now time.Time) bool { return now.Before(t.guarded) }
+
+// Single is a standalone task, which no service replaces.
+type Single struct {
+	Family string // "batch" if empty
+	Group  fleet.GroupName
+	Size   fleet.Resources
+	Ports  []fleet.Port
+	For    time.Duration // how long it runs
+}
+
+// RunTask starts a standalone task on the first instance of a group that can
+// take it. It ends by itself; DRAINING does not stop it.
+func (p *Plant) RunTask(c Single) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g, err := p.group(c.Group)
+	if err != nil {
+		return fmt.Errorf("run task: %w", err)
+	}
+	if c.Family == "" {
+		c.Family = "batch"
+	}
+	p.sync()
+	now := p.clock.Now()
+	t := &task{single: &c, created: now, started: now, running: true}
+	k := slices.IndexFunc(g.instances, func(i *instance) bool { return i.open() && lacking(t, i) == "" })
+	if k < 0 {
+		return fmt.Errorf("run task %s on group %s: no instance can take %+v; add instances first", c.Family, c.Group, c.Size)
+	}
+	p.put(t, g.instances[k])
+	p.standalone.Started++
+	p.at(now.Add(c.For), func() {
+		if !t.stopped {
+			p.end(t, "EssentialContainerExited")
+		}
+	})
+	return nil
+}
+
+// Standalone gives the running totals of the standalone tasks.
+func (p *Plant) Standalone() Tally {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.standalone
+}
+
+// end stops a task that is of no replica service.
+func (p *Plant) end(t *task, code string) {
+	if t.stopped {
+		return
+	}
+	t.stopped, t.running = true, false
+	if t.single != nil {
+		p.standalone.Stopped++
+	}
+	t.host.release(t)
+	p.emitTask(t, code)
+	p.vacated(t.host)
+}
+
+// vacated follows a task off its instance: others find room, the last one lets
+// the daemons of a draining instance go, and the instance itself where ECS drains it.
+func (p *Plant) vacated(i *instance) {
+	p.placeWaiting(i.group)
+	if i.gone {
+		return
+	}
+	p.endDaemons(i)
+	p.vacate(i)
+}
+
+// Daemon is a DAEMON service: one task on every instance, started as it
+// registers and stopped last when it drains.
+type Daemon struct {
+	Name  fleet.ServiceName
+	Group fleet.GroupName // every group's instances if empty
+	Size  fleet.Resources
+	Ports []fleet.Port
+}
+
+type daemon struct{ cfg Daemon }
+
+// AddDaemon puts a DAEMON service into the cluster.
+func (p *Plant) AddDaemon(c Daemon) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, err := p.service(c.Name)
+	if err == nil || c.Name == "" || slices.ContainsFunc(p.daemons, func(d *daemon) bool { return d.cfg.Name == c.Name }) {
+		return fmt.Errorf("add daemon %q: the name is empty or taken", c.Name)
+	}
+	p.sync()
+	p.daemons = append(p.daemons, &daemon{cfg: c})
+	for _, g := range p.groups {
+		for _, i := range g.instances {
+			p.startDaemons(i)
+		}
+	}
+	return nil
+}
+
+// startDaemons starts the daemons that an instance lacks and has room for.
+func (p *Plant) startDaemons(i *instance) {
+	if !i.open() {
+		return
+	}
+	now := p.clock.Now()
+	for _, d := range p.daemons {
+		t := &task{daemon: d, created: now, started: now, running: true}
+		runs := slices.ContainsFunc(i.on, func(t *task) bool { return t.daemon == d })
+		if !runs && (d.cfg.Group == "" || d.cfg.Group == i.group.cfg.Name) && lacking(t, i) == "" {
+			p.put(t, i)
+		}
+	}
+}
+
+// endDaemons stops the daemons of a draining instance once nothing else is on it.
+func (p *Plant) endDaemons(i *instance) {
+	if !i.draining || i.busy() {
+		return
+	}
+	for _, t := range slices.Clone(i.on) {
+		if !t.stopped {
+			t.stopped, t.running = true, false
+			i.release(t)
+			p.emitTask(t, "ServiceSchedulerInitiated")
+		}
+	}
+}
+
+// Guard sets task scale-in protection on a share of the running tasks of a
+// service, the oldest, for a time; a share of 0 removes it from all. ECS stops
+// none of them meanwhile: not to scale in, not to deploy, not to drain.
+func (p *Plant) Guard(n fleet.ServiceName, share float64, long time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s, err := p.service(n)
+	if err != nil {
+		return err
+	}
+	p.sync()
+	until, left := p.clock.Now().Add(long), int(math.Ceil(share*float64(s.running)-1e-9))
+	for _, t := range s.tasks {
+		switch {
+		case share == 0:
+			t.guarded = time.Time{}
+		case t.running && left > 0:
+			left--
+			t.guarded = until
+		}
+	}
+	p.settle(s)
+	if share > 0 {
+		p.at(until, func() { p.settle(s) })
+	}
+	return nil
+}
+
+// Managed is ECS managed scaling as the plant's scheduler knows it: tasks without
+// an instance are PROVISIONING, at most 100 of the group, and stop after 10 to
+// 30 minutes (peers.md A2). Who sizes the group is not part of it, see package baseline.
+type Managed struct {
+	// Draining is managed draining: an instance that Auto Scaling ends is drained by
+	// ECS, and goes when it is empty.
+	Draining bool
+}
+
+const provisioningCap = 100
+
+func patience() sim.Spread { return sim.Spread{Low: 10 * time.Minute, High: 30 * time.Minute} }
+
+// pend makes a task that has no instance PROVISIONING, and tells whether it is.
+func (p *Plant) pend(t *task) bool {
+	s := t.service
+	if s.group == nil || s.group.cfg.Managed == nil {
+		return false
+	}
+	if t.patience {
+		return true
+	}
+	if len(s.group.provisioning(p.services)) >= provisioningCap {
+		return false
+	}
+	t.patience = true
+	p.at(p.clock.Now().Add(patience().Draw(s.dice)), func() {
+		if t.waiting && !t.stopped {
+			p.unplaced(s)
+			p.stop(t)
+			p.settle(s)
+		}
+	})
+	return true
+}
+
+// provisioning gives the tasks that wait for managed scaling.
+func (g *group) provisioning(services []*service) []*task {
+	var out []*task
+	for _, s := range services {
+		for _, t := range s.tasks {
+			if s.group == g && t.waiting && t.patience {
+				out = append(out, t)
+			}
+		}
+	}
+	return out
+}

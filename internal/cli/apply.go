@@ -63,7 +63,7 @@ func (c applyCmd) Run(ctx context.Context, s *session) error {
 		}
 		return refused("%s has %s; nothing was written", called(c.File), count(len(faults), "fault"))
 	}
-	for _, n := range past(doc, s.Now()) {
+	for _, n := range remarkable(doc, s.Now()) {
 		s.say("note: %s: %s", called(c.File), n)
 	}
 	l, err := c.open(ctx, s)

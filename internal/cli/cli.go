@@ -147,25 +147,47 @@ func misread(args []string, err error) error {
 	if i < 0 || !strings.Contains(err.Error(), "unknown flag -") {
 		return err
 	}
-	return fmt.Errorf("%s is no count: %s", args[i], countForm)
+	form := countForm
+	if slices.Contains(args[:i], "group") {
+		form = groupCountForm
+	}
+	return fmt.Errorf("%s is no count: %s", args[i], form)
 }
 
 var negative = regexp.MustCompile(`^-[0-9]+$`)
 
-// countForm says how a count is given.
-const countForm = "give a whole number from 0 up, and then the service, as in: trimtab service hold 12 checkout"
+// How a count is given.
+const (
+	countForm      = "give a whole number from 0 up, and then the service, as in: trimtab service hold 12 checkout"
+	groupCountForm = "give a whole number from 0 up, and then the group, as in: trimtab group hold 12 prod-m7g"
+)
 
-// tasks is a count of an override on the command line.
-type tasks int
+// The counts of an override on the command line.
+type (
+	tasks     int
+	instances int
+)
 
 // UnmarshalText reads the count.
 func (n *tasks) UnmarshalText(text []byte) error {
+	v, err := parseCount(text, countForm)
+	*n = tasks(v)
+	return err
+}
+
+// UnmarshalText reads the count.
+func (n *instances) UnmarshalText(text []byte) error {
+	v, err := parseCount(text, groupCountForm)
+	*n = instances(v)
+	return err
+}
+
+func parseCount(text []byte, form string) (int, error) {
 	v, err := strconv.ParseUint(string(text), 10, 31)
 	if err != nil {
-		return fmt.Errorf("%q is no count: %s", text, countForm)
+		return 0, fmt.Errorf("%q is no count: %s", text, form)
 	}
-	*n = tasks(v)
-	return nil
+	return int(v), nil
 }
 
 // colour tells whether to print in colour: to a terminal, unless the user has

@@ -167,7 +167,7 @@ func TestPolicyDoc(t *testing.T) {
 			t.Errorf("%s lacks %s", policyDoc, link)
 		}
 	}
-	for _, kind := range []string{"targetTracking", "stepScaling", "backlog", "concurrency", "scheduled", "activation", "scaleOut", "scaleIn", "vetoes", "constraints", "spend"} {
+	for _, kind := range []string{"targetTracking", "stepScaling", "backlog", "concurrency", "scheduled", "activation", "scaleOut", "scaleIn", "vetoes", "constraints", "spend", "headroom", "instance"} {
 		if !strings.Contains(doc, "`"+kind+"`") {
 			t.Errorf("%s does not say what `%s` is for", policyDoc, kind)
 		}

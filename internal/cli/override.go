@@ -14,9 +14,13 @@ import (
 
 // groupCmd holds the commands about one Auto Scaling group.
 type groupCmd struct {
-	Pause      pauseGroupCmd   `cmd:"" help:"Order nothing for the group until a time."`
-	SuspendOut suspendGroupCmd `cmd:"" help:"Never raise the group until a time."`
-	Resume     resumeGroupCmd  `cmd:"" help:"End the overrides of the group now."`
+	Pause      pauseGroupCmd     `cmd:"" help:"Order nothing for the group until a time."`
+	SuspendIn  suspendGroupInCmd `cmd:"" help:"Remove no instance of the group until a time."`
+	SuspendOut suspendGroupCmd   `cmd:"" help:"Never raise the group until a time."`
+	Hold       holdGroupCmd      `cmd:"" help:"Hold the group at a number of instances until a time."`
+	Min        minGroupCmd       `cmd:"" help:"Keep at least so many instances until a time."`
+	Max        maxGroupCmd       `cmd:"" help:"Keep at most so many instances until a time."`
+	Resume     resumeGroupCmd    `cmd:"" help:"End the overrides of the group now."`
 }
 
 // onlyCluster names the one cluster that a command writes to.
@@ -38,6 +42,13 @@ type overrideFlags struct {
 	For   string `help:"How long it holds: 90m, 2h, 3d; 1m to 30d. This or --until is mandatory." placeholder:"DURATION"`
 	Until string `help:"When it ends: a time with its zone, as 2026-11-27T20:00:00Z." placeholder:"TIME"`
 	Why   string `help:"The reason, up to 500 characters; mandatory." placeholder:"TEXT"`
+	writeFlags
+}
+
+// resumeFlags are those of every command that ends overrides.
+type resumeFlags struct {
+	Only string `help:"End this kind alone: pause, suspendIn, suspendOut, hold, min or max." placeholder:"KIND"`
+	Why  string `help:"The reason, kept with what is ended." placeholder:"TEXT"`
 	writeFlags
 }
 
@@ -79,20 +90,36 @@ type (
 		groupArg
 		overrideFlags
 	}
+	suspendGroupInCmd struct {
+		groupArg
+		overrideFlags
+	}
 	suspendGroupCmd struct {
+		groupArg
+		overrideFlags
+	}
+	holdGroupCmd struct {
+		Count instances `arg:"" help:"Instances, within the group's MinSize and MaxSize."`
+		groupArg
+		overrideFlags
+	}
+	minGroupCmd struct {
+		Count instances `arg:"" help:"Instances, up to the group's MaxSize."`
+		groupArg
+		overrideFlags
+	}
+	maxGroupCmd struct {
+		Count instances `arg:"" help:"Instances, down to the group's MinSize."`
 		groupArg
 		overrideFlags
 	}
 	resumeServiceCmd struct {
 		serviceArg
-		Only string `help:"End this kind alone: pause, suspendIn, suspendOut, hold, min or max." placeholder:"KIND"`
-		Why  string `help:"The reason, kept with what is ended." placeholder:"TEXT"`
-		writeFlags
+		resumeFlags
 	}
 	resumeGroupCmd struct {
 		groupArg
-		Why string `help:"The reason, kept with what is ended." placeholder:"TEXT"`
-		writeFlags
+		resumeFlags
 	}
 )
 
@@ -131,26 +158,38 @@ func (c pauseGroupCmd) Run(ctx context.Context, s *session) error {
 	return c.set(ctx, s, spec.Override{Kind: spec.Pause}, c.target)
 }
 
+// Run suspends the removal of instances.
+func (c suspendGroupInCmd) Run(ctx context.Context, s *session) error {
+	return c.set(ctx, s, spec.Override{Kind: spec.SuspendIn}, c.target)
+}
+
 // Run suspends the raising of the group.
 func (c suspendGroupCmd) Run(ctx context.Context, s *session) error {
 	return c.set(ctx, s, spec.Override{Kind: spec.SuspendOut}, c.target)
 }
 
+// Run holds the group at a number of instances.
+func (c holdGroupCmd) Run(ctx context.Context, s *session) error {
+	return c.set(ctx, s, spec.Override{Kind: spec.HoldAt, Count: int(c.Count)}, c.target)
+}
+
+// Run sets the least number of instances.
+func (c minGroupCmd) Run(ctx context.Context, s *session) error {
+	return c.set(ctx, s, spec.Override{Kind: spec.MinAt, Count: int(c.Count)}, c.target)
+}
+
+// Run sets the greatest number of instances.
+func (c maxGroupCmd) Run(ctx context.Context, s *session) error {
+	return c.set(ctx, s, spec.Override{Kind: spec.MaxAt, Count: int(c.Count)}, c.target)
+}
+
 // Run ends overrides of the service.
 func (c resumeServiceCmd) Run(ctx context.Context, s *session) error {
-	only := spec.OverrideKind(c.Only)
-	for _, k := range spec.OverrideKinds() { // suspend-in is the name of its command
-		if strings.EqualFold(strings.ReplaceAll(c.Only, "-", ""), string(k)) {
-			only = k
-		}
-	}
-	return c.resume(ctx, s, only, c.Why, c.target)
+	return c.resume(ctx, s, c.target)
 }
 
 // Run ends overrides of the group.
-func (c resumeGroupCmd) Run(ctx context.Context, s *session) error {
-	return c.resume(ctx, s, "", c.Why, c.target)
-}
+func (c resumeGroupCmd) Run(ctx context.Context, s *session) error { return c.resume(ctx, s, c.target) }
 
 // finder gives the cluster and the target that an argument names.
 type finder func(ctx context.Context, s *session, l Ledger, f onlyCluster) (ledger.Cluster, fleet.Target, error)
@@ -200,13 +239,19 @@ func (f overrideFlags) set(ctx context.Context, s *session, o spec.Override, fin
 }
 
 // resume ends overrides.
-func (f writeFlags) resume(ctx context.Context, s *session, only spec.OverrideKind, why string, find finder) error {
+func (f resumeFlags) resume(ctx context.Context, s *session, find finder) error {
+	only := spec.OverrideKind(f.Only)
+	for _, k := range spec.OverrideKinds() { // suspend-in is the name of its command
+		if strings.EqualFold(strings.ReplaceAll(f.Only, "-", ""), string(k)) {
+			only = k
+		}
+	}
 	by, err := s.author(f.Author)
 	if err != nil {
 		return err
 	}
 	now := s.Now().UTC().Truncate(time.Second)
-	return f.write(ctx, s, find, func(r ledger.Row) (ledger.Overriding, error) { return r.WithoutOverrides(only, why, by, now) })
+	return f.write(ctx, s, find, func(r ledger.Row) (ledger.Overriding, error) { return r.WithoutOverrides(only, f.Why, by, now) })
 }
 
 // complete fills the override from the flags, or tells everything that is wrong
@@ -305,6 +350,9 @@ func (s *session) remarks(cl ledger.Cluster, row ledger.Row, done ledger.Overrid
 	}
 	if cl.Control.Stop {
 		out = append(out, "the global stop of the cluster is set: nothing is ordered before trimtab start")
+	}
+	if o := done.Override; o != nil && o.Kind.Counted() && row.Target.Kind == fleet.GroupTarget {
+		out = append(out, "MinSize and MaxSize of the Auto Scaling group count all the same; the ledger does not know them")
 	}
 	for _, o := range done.Beside {
 		if o.Kind == spec.Pause {

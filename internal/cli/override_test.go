@@ -49,7 +49,7 @@ func TestOverrideDoc(t *testing.T) {
 	}
 	for _, want := range []string{
 		"service pause", "service suspend-in", "service suspend-out", "service hold", "service min", "service max", "service resume",
-		"group pause", "group suspend-out", "group resume", "stop --cluster", "start --cluster", "stop --all", "start --all",
+		"group pause", "group suspend-in", "group suspend-out", "group hold", "group min", "group max", "group resume", "stop --cluster", "start --cluster", "stop --all", "start --all",
 	} {
 		if !said[want] {
 			t.Errorf("%s does not show %s", overrideDoc, want)

@@ -5,9 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"time"
 
 	"github.com/trimtab-ecs/trimtab/docs"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
@@ -57,7 +54,7 @@ func (c checkCmd) Run(ctx context.Context, s *session) error {
 		case err != nil: // the other files have their results all the same
 			faults = []policyfile.Fault{{File: called(name), Message: err.Error(), Remedy: cmp.Or(remedy(err), "give a file that can be read")}}
 		default:
-			for _, n := range past(doc, s.Now()) {
+			for _, n := range remarkable(doc, s.Now()) {
 				s.say("note: %s: %s", called(name), n)
 			}
 		}
@@ -103,26 +100,6 @@ func (s *session) policy(ctx context.Context, name string) (spec.Document, []pol
 		faults = []policyfile.Fault{}
 	}
 	return doc, faults, nil
-}
-
-// past tells the windows of a document that never open again. They are no faults, as
-// a file stays valid while time passes, but whoever checks it should know.
-func past(doc spec.Document, now time.Time) []string {
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(doc.Services)) {
-		for i, w := range doc.Services[name].Scheduled {
-			window, faults := w.Window()
-			if _, _, more := window.Next(now); len(faults) > 0 || more || window.Open(now) {
-				continue
-			}
-			field, value := "endDate", w.EndDate
-			if w.End != "" {
-				field, value = "end", w.End
-			}
-			out = append(out, fmt.Sprintf("services.%s.scheduled[%d]: the window %s is past, its %s is %s: it changes nothing any more, remove it", name, i, w.Name, field, value))
-		}
-	}
-	return out
 }
 
 func count(n int, noun string) string {

@@ -130,10 +130,10 @@ func (f *faults) targets(in policy.Input) {
 		f.history(at, s.History)
 	}
 	if g := in.Group; g != nil {
-		if g.Policy.Mode != "" {
-			known(f, "input.group.policy.mode", g.Policy.Mode, []spec.Mode{spec.Observe, spec.Act})
+		for _, p := range g.Policy.Validate() {
+			f.add("input.group.policy.%s: %s: %s", strings.Join(p.Path, "."), p.Message, p.Remedy)
 		}
-		f.overrides("input.group.", g.Overrides, false)
+		f.overrides("input.group.", g.Overrides, true)
 		f.history("input.group.", g.History)
 	}
 }

@@ -22,6 +22,7 @@ var (
 	changedAt   = time.Date(2026, 11, 23, 10, 4, 40, 617_000_000, time.UTC)
 	compositeAt = time.Date(2026, 11, 23, 10, 4, 41, 20_000_000, time.UTC)
 	checkout    = fleet.ServiceKey{Cluster: "prod", Service: "checkout"}
+	m7g         = fleet.GroupOf("prod", "prod-m7g")
 	ofCheckout  = []signal.Dimension{{Name: "ClusterName", Value: "prod"}, {Name: "ServiceName", Value: "checkout"}}
 	cpu         = signal.Metric{Namespace: "AWS/ECS", Name: "CPUUtilization", Dimensions: ofCheckout, Statistic: "Average", Period: time.Minute}
 	tasks       = signal.Metric{Namespace: "AWS/ECS", Name: "CPUUtilization", Dimensions: ofCheckout, Statistic: "SampleCount", Period: time.Minute}
@@ -187,6 +188,15 @@ func TestEvents(t *testing.T) {
 		}},
 		"trimtab.max": {Kind: event.Override, Via: event.ViaInvoke, Request: &event.Request{
 			Target: checkout.Target(), Override: spec.MaxAt, Count: 16, For: 90 * time.Minute, Why: "the payment provider throttles us", By: "ann",
+		}},
+		"trimtab.suspend-in.group": {Kind: event.Override, Via: event.ViaInvoke, Request: &event.Request{
+			Target: m7g, Override: spec.SuspendIn, For: 4 * time.Hour, Why: "a batch job must not move", By: "ann",
+		}},
+		"trimtab.hold.group": {Kind: event.Override, Via: event.ViaInvoke, Request: &event.Request{
+			Target: m7g, Override: spec.HoldAt, Count: 6, For: 2 * time.Hour, Why: "incident 4711", By: "ann",
+		}},
+		"trimtab.min.group": {Kind: event.Override, Via: event.ViaInvoke, Request: &event.Request{
+			Target: m7g, Override: spec.MinAt, Count: 12, Until: time.Date(2026, 11, 27, 20, 0, 0, 0, time.UTC), Why: "sale", By: "ann",
 		}},
 		"trimtab.resume": {Kind: event.Resume, Via: event.ViaInvoke, Request: &event.Request{
 			Target: checkout.Target(), Why: "the migration is done", By: "ann",

@@ -125,7 +125,7 @@ type Request struct {
 	Target fleet.Target
 	// Override is what to set, for kind Override.
 	Override spec.OverrideKind
-	Count    int // tasks, for hold, min and max
+	Count    int // tasks or instances, for hold, min and max
 	// For is how long the override holds, Until when it ends, in UTC: one is set.
 	For   time.Duration
 	Until time.Time

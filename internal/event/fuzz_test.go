@@ -174,9 +174,6 @@ func checkRequest(t *testing.T, name string, ev event.Event) {
 	if aimed != (r.Target.Kind != "") || aimed != (r.Target.Name != "") {
 		t.Errorf("%s: %s of target %+v", name, ev.Kind, r.Target)
 	}
-	if r.Target.Kind == fleet.GroupTarget && r.Override != "" && !r.Override.ForGroups() {
-		t.Errorf("%s: %s of a group", name, r.Override)
-	}
 	if err := spec.CheckBy(r.By); err != nil {
 		t.Errorf("%s: by %v", name, err)
 	}

@@ -12,10 +12,9 @@ import (
 
 // The fields of the payloads that set an override, and what each must have.
 var (
-	forAny      = []string{"kind", "cluster", "service", "group", "for", "until", "why", "by", "dryRun"}
-	forServices = []string{"kind", "cluster", "service", "for", "until", "why", "by", "dryRun"}
-	counted     = []string{"kind", "cluster", "service", "count", "for", "until", "why", "by", "dryRun"}
-	byWhom      = []string{"cluster", "why", "by"}
+	forAny  = []string{"kind", "cluster", "service", "group", "for", "until", "why", "by", "dryRun"}
+	counted = []string{"kind", "cluster", "service", "group", "count", "for", "until", "why", "by", "dryRun"}
+	byWhom  = []string{"cluster", "why", "by"}
 )
 
 // request reads what a person asks for. It reads only fields that the kind has:
@@ -23,12 +22,12 @@ var (
 func (m *manual) request(k manualKind) *Request {
 	r := &Request{Target: fleet.Target{Cluster: fleet.ClusterName(m.name("cluster"))}}
 	if k.kind == Override || k.kind == Resume {
-		m.target(k, r)
+		m.target(r)
 	}
 	if k.kind == Override {
 		r.Override = spec.OverrideKind(k.name)
 		if r.Override.Counted() {
-			r.Count = m.tasks("count")
+			r.Count = m.number(r.Target.Kind)
 		}
 		m.end(r)
 	}
@@ -45,11 +44,9 @@ func (m *manual) request(k manualKind) *Request {
 }
 
 // target reads the service or the group.
-func (m *manual) target(k manualKind, r *Request) {
+func (m *manual) target(r *Request) {
 	service, group := has(m.values, "service"), has(m.values, "group")
 	switch {
-	case !slices.Contains(k.fields, "group"):
-		r.Target.Kind, r.Target.Name = fleet.ServiceTarget, m.name("service")
 	case service && group:
 		m.add("fields %q and %q exclude each other; give one", "service", "group")
 	case service:
@@ -113,15 +110,19 @@ func (m *manual) end(r *Request) {
 	}
 }
 
-// tasks reads a required count.
-func (m *manual) tasks(field string) int {
-	raw, given := m.values[field]
+// number reads the required count, which is one of what the target has.
+func (m *manual) number(of fleet.TargetKind) int {
+	raw, given := m.values["count"]
 	if !given {
 		return 0 // checkFields has said so
 	}
+	what, most := "tasks", spec.MaxTasks
+	if of == fleet.GroupTarget {
+		what, most = "instances", spec.MaxInstances
+	}
 	n, err := strconv.Atoi(string(raw))
-	if err != nil || n < 0 || n > spec.MaxTasks {
-		m.add("field %q is %s; it must be a whole number of tasks from 0 to %d", field, clip(string(raw), 64), spec.MaxTasks)
+	if err != nil || n < 0 || n > most {
+		m.add("field %q is %s; it must be a whole number of %s from 0 to %d", "count", clip(string(raw), 64), what, most)
 	}
 	return n
 }

@@ -21,6 +21,10 @@ func TestRequestFields(t *testing.T) {
 	held := event.Request{Target: checkout.Target(), Override: spec.HoldAt, For: time.Hour, Why: "w", By: "b"}
 	most := held
 	most.Count = spec.MaxTasks
+	groupHeld := event.Request{Target: fleet.GroupOf("prod", "m7g"), Override: spec.HoldAt, Count: 2, For: time.Hour, Why: "w", By: "b"}
+	groupKept := event.Request{Target: fleet.GroupOf("prod", "m7g"), Override: spec.SuspendIn, For: time.Hour, Why: "w", By: "b"}
+	groupMost := groupHeld
+	groupMost.Override, groupMost.Count = spec.MaxAt, spec.MaxInstances
 	const service = `"cluster":"prod","service":"checkout"`
 	for name, c := range map[string]struct {
 		doc     string
@@ -36,8 +40,12 @@ func TestRequestFields(t *testing.T) {
 		"count with a point":    {`"kind":"hold",` + service + `,"count":2.0,"for":"60m","why":"w","by":"b"`, nil, `field "count" is 2.0; it must be a whole`},
 		"count of no number":    {`"kind":"hold",` + service + `,"count":null,"for":"60m","why":"w","by":"b"`, nil, `field "count" is null; it must be a whole`},
 		"count of a pause":      {`"kind":"pause",` + service + `,"count":2,"for":"60m","why":"w","by":"b"`, nil, `field "count" is unknown; the fields of pause are`},
-		"hold of a group":       {`"kind":"hold","cluster":"prod","group":"m7g","count":2,"for":"60m","why":"w","by":"b"`, nil, `field "group" is unknown; the fields of hold are`},
-		"suspendIn of a group":  {`"kind":"suspendIn","cluster":"prod","group":"m7g","for":"60m","why":"w","by":"b"`, nil, `field "group" is unknown; the fields of suspendIn are`},
+		"hold of a group":       {`"kind":"hold","cluster":"prod","group":"m7g","count":2,"for":"60m","why":"w","by":"b"`, &groupHeld, ""},
+		"most of a group":       {`"kind":"max","cluster":"prod","group":"m7g","count":5000,"for":"60m","why":"w","by":"b"`, &groupMost, ""},
+		"suspendIn of a group":  {`"kind":"suspendIn","cluster":"prod","group":"m7g","for":"60m","why":"w","by":"b"`, &groupKept, ""},
+		"too many instances":    {`"kind":"min","cluster":"prod","group":"m7g","count":5001,"for":"60m","why":"w","by":"b"`, nil, `field "count" is 5001; it must be a whole number of instances from 0 to 5000`},
+		"hold of nothing":       {`"kind":"hold","cluster":"prod","count":2,"for":"60m","why":"w","by":"b"`, nil, `field "service" or "group" is missing; give the name of one`},
+		"group without count":   {`"kind":"hold","cluster":"prod","group":"m7g","for":"60m","why":"w","by":"b"`, nil, `field "count" is missing; the fields of hold are kind, cluster, service, group, count, for`},
 		"both":                  {`"kind":"pause",` + service + `,"group":"m7g","for":"1h","why":"w","by":"b"`, nil, `fields "service" and "group" exclude each other; give one`},
 		"neither":               {`"kind":"pause","cluster":"prod","for":"1h","why":"w","by":"b"`, nil, `field "service" or "group" is missing; give the name of one`},
 		"group by its ARN":      {`"kind":"pause","cluster":"prod","group":"arn:aws:autoscaling:x","for":"1h","why":"w","by":"b"`, nil, `field "group" is "arn:aws:autoscaling:x", no name of an Auto Scaling group; give its name, not its ARN`},

@@ -134,8 +134,12 @@ func checkOurs(t *testing.T, name string, ev event.Event) {
 			t.Errorf("%s: service %s, want prod/checkout", name, got)
 		}
 	case event.Override, event.Resume:
-		if got := ev.Request.Target.String(); got != "prod/service/checkout" {
-			t.Errorf("%s: target %s, want prod/service/checkout", name, got)
+		want := "prod/service/checkout"
+		if strings.Contains(name, ".group.") {
+			want = "prod/group/prod-m7g"
+		}
+		if got := ev.Request.Target.String(); got != want {
+			t.Errorf("%s: target %s, want %s", name, got, want)
 		}
 	case event.Stop, event.Start:
 		if got := ev.Request.Target.Cluster; got != "prod" {
@@ -248,10 +252,10 @@ var badCases = map[string]badCase{
 	"request-no-end":      {"pause", "", `field "for" or "until" is missing; every override ends, after 1m to 30d`},
 	"request-no-reason":   {"pause", "", `field "why" is missing; the fields of pause are kind, cluster, service, group, for, until, why, by, dryRun`},
 	"request-kind-hyphen": {"suspend-in", "", `kind "suspend-in" is unknown (did you mean "suspendIn"?)`},
-	"request-no-count":    {"hold", "", `field "count" is missing; the fields of hold are kind, cluster, service, count, for, until, why, by, dryRun`},
+	"request-no-count":    {"hold", "", `field "count" is missing; the fields of hold are kind, cluster, service, group, count, for, until, why, by, dryRun`},
 	"request-no-unit":     {"hold", "", `field "for" is "2"; give a duration with its unit, as 90m, 2h or 3d`},
-	"request-everything-wrong": {"max", "", `field "By" is unknown (did you mean "by"?); the fields of max are kind, cluster, service, count, for, until, why, by, dryRun; ` +
-		`field "by" is missing; the fields of max are kind, cluster, service, count, for, until, why, by, dryRun; ` +
+	"request-everything-wrong": {"max", "", `field "By" is unknown (did you mean "by"?); the fields of max are kind, cluster, service, group, count, for, until, why, by, dryRun; ` +
+		`field "by" is missing; the fields of max are kind, cluster, service, group, count, for, until, why, by, dryRun; ` +
 		`field "count" is "many"; it must be a whole number of tasks from 0 to 5000; field "for" is 7200; it must be a string; ` +
 		`field "why" is empty; give the reason: whoever meets this next has nothing else to go by`},
 }

@@ -163,14 +163,11 @@ func (r Row) admits(o spec.Override) error {
 		return errNoPolicy
 	}
 	p := r.Policy.Service
-	if p == nil {
-		if !o.Kind.ForGroups() {
-			return fmt.Errorf("%s is for services: a group is only ever raised, so it knows %s and %s", o.Kind, spec.Pause, spec.SuspendOut)
-		}
+	switch {
+	case !o.Kind.Counted():
 		return nil
-	}
-	if !o.Kind.Counted() {
-		return nil
+	case p == nil:
+		return admitsInstances(o)
 	}
 	switch n := o.Count; {
 	case n > p.MaxCapacity:
@@ -184,6 +181,20 @@ func (r Row) admits(o spec.Override) error {
 		return fmt.Errorf("%s would change nothing, as minCapacity is %d and an override only raises it: use hold or max to go lower", o, lowestMin(*p))
 	case o.Kind == spec.MaxAt && n == p.MaxCapacity:
 		return fmt.Errorf("%s would change nothing, as maxCapacity is %d and an override only lowers it: to go higher, raise maxCapacity in the policy", o, p.MaxCapacity)
+	}
+	return nil
+}
+
+// admitsInstances judges a count of instances. The group's MinSize and MaxSize are
+// Auto Scaling's, and not known here: they count when the override is decided on.
+func admitsInstances(o spec.Override) error {
+	switch n := o.Count; {
+	case n < 0:
+		return fmt.Errorf("%s is below 0: give %s instances", o, from(0, spec.MaxInstances))
+	case n > spec.MaxInstances:
+		return fmt.Errorf("%s is more than a group can have: give %s instances", o, from(0, spec.MaxInstances))
+	case o.Kind == spec.MinAt && n == 0:
+		return fmt.Errorf("%s would change nothing, as no group has fewer instances: give %s, or use hold or max to go lower", o, from(1, spec.MaxInstances))
 	}
 	return nil
 }

@@ -83,8 +83,19 @@ func TestOverrideAdmitted(t *testing.T) {
 		{ledger.Row{Target: checkout}, word(spec.Pause, 0), "the ledger holds no policy of it: apply one first with trimtab policy apply FILE"},
 		{groupRow(), word(spec.Pause, 0), ""},
 		{groupRow(), word(spec.SuspendOut, 0), ""},
-		{groupRow(), word(spec.SuspendIn, 0), "suspendIn is for services: a group is only ever raised, so it knows pause and suspendOut"},
-		{groupRow(), word(spec.HoldAt, 3), "hold is for services"},
+		{groupRow(), word(spec.SuspendIn, 0), ""},
+		{groupRow(), word(spec.HoldAt, 3), ""},
+		{groupRow(), word(spec.HoldAt, 0), ""}, // a group may be empty
+		{groupRow(), word(spec.HoldAt, 5000), ""},
+		{groupRow(), word(spec.HoldAt, -1), "set override of group prod-m7g of cluster prod: hold -1 is below 0: give 0 to 5000 instances"},
+		{groupRow(), word(spec.HoldAt, 5001), "hold 5001 is more than a group can have: give 0 to 5000 instances"},
+		{groupRow(), word(spec.MinAt, 1), ""},
+		{groupRow(), word(spec.MinAt, 0), "min 0 would change nothing, as no group has fewer instances: give 1 to 5000, or use hold or max to go lower"},
+		{groupRow(), word(spec.MinAt, 5001), "min 5001 is more than a group can have"},
+		{groupRow(), word(spec.MaxAt, 0), ""},
+		{groupRow(), word(spec.MaxAt, 5001), "max 5001 is more than a group can have"},
+		{groupRow(), word(spec.Pause, 3), "count is 3; pause takes none"},
+		{ledger.Row{Target: m7g}, word(spec.HoldAt, 3), "the ledger holds no policy of it"},
 	} {
 		name := fmt.Sprintf("%s on %s", c.set, c.row.Target)
 		got, err := c.row.WithOverride(c.set, ten)

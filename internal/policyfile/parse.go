@@ -58,7 +58,7 @@ type parsing struct {
 	blurred map[string]bool
 	// schema is read, and elsewhere made, when a fault first needs its words.
 	schema    *schema
-	elsewhere map[string][]string
+	elsewhere map[reflect.Type]map[string][]string // by the kind of target
 	// mended is true when a block with a syntax fault was left out: what is
 	// missing then proves nothing.
 	mended bool

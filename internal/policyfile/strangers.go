@@ -1,6 +1,7 @@
 package policyfile
 
 import (
+	"cmp"
 	"reflect"
 	"strings"
 
@@ -20,40 +21,65 @@ func (p *parsing) strange(part reflect.Type, name string) (means, remedy string)
 	if near := nearest(name, known); near != "" {
 		return near, Suggest(name, known)
 	}
-	if p.elsewhere == nil {
-		p.elsewhere = homes()
-	}
-	if at := p.elsewhere[name]; len(at) > 0 && len(at) <= 3 {
-		return "", "it belongs at " + strings.Join(at, " or ") + " of the service; the fields here are " + list(known)
+	if at := p.home(part, name); at != "" {
+		return "", "it belongs at " + at + "; the fields here are " + list(known)
 	}
 	return "", Suggest(name, known)
 }
 
-// homes gives where the fields of a service stand, by their names: their paths in it.
-func homes() map[string][]string {
+// home gives where in the same target a field of that name stands, or in a target of
+// the other kind; empty for nowhere, or too many places.
+func (p *parsing) home(part reflect.Type, name string) string {
+	service, group := reflect.TypeFor[spec.Service](), reflect.TypeFor[spec.Group]()
+	if p.elsewhere == nil {
+		p.elsewhere = map[reflect.Type]map[string][]string{service: homes(service), group: homes(group)}
+	}
+	places := func(kind reflect.Type, of string) string {
+		at := p.elsewhere[kind][name]
+		if len(at) == 0 || len(at) > 3 {
+			return ""
+		}
+		return strings.Join(at, " or ") + of
+	}
+	if partOf(group, part) && !partOf(service, part) {
+		return cmp.Or(places(group, " of the group"), places(service, " of a service"))
+	}
+	return cmp.Or(places(service, " of the service"), places(group, " of a group"))
+}
+
+// partOf tells whether a target of a kind holds a part of that type.
+func partOf(kind, part reflect.Type) bool {
+	found := false
+	walkFields(kind, "", func(owner reflect.Type, _, _ string) { found = found || owner == part })
+	return found
+}
+
+// homes gives where the fields of a target stand, by their names: their paths in it.
+func homes(target reflect.Type) map[string][]string {
 	out := map[string][]string{}
-	var walk func(t reflect.Type, path string)
-	walk = func(t reflect.Type, path string) {
-		list := ""
-		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
-			if t.Kind() == reflect.Slice {
-				list = "[]"
-			}
-			t = t.Elem()
+	walkFields(target, "", func(_ reflect.Type, name, at string) { out[name] = append(out[name], at) })
+	return out
+}
+
+// walkFields does something for every field of a type and of its parts.
+func walkFields(t reflect.Type, path string, do func(owner reflect.Type, name, at string)) {
+	list := ""
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+		if t.Kind() == reflect.Slice {
+			list = "[]"
 		}
-		if t.Kind() != reflect.Struct || t == reflect.TypeFor[spec.Metric]() {
-			return // a metric may stand in many places
-		}
-		for f := range t.Fields() {
-			if name := fieldName(f); name != "" {
-				at := strings.TrimPrefix(path+list+"."+name, ".")
-				out[name] = append(out[name], at)
-				walk(f.Type, at)
-			}
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || t == reflect.TypeFor[spec.Metric]() {
+		return // a metric may stand in many places
+	}
+	for f := range t.Fields() {
+		if name := fieldName(f); name != "" {
+			at := strings.TrimPrefix(path+list+"."+name, ".")
+			do(t, name, at)
+			walkFields(f.Type, at, do)
 		}
 	}
-	walk(reflect.TypeFor[spec.Service](), "")
-	return out
 }
 
 // stranger is a name that people bring from Application Auto Scaling or from the
@@ -70,8 +96,11 @@ const (
 	outCooldown    = "write it as scaleOut.cooldown of the service, as 60s"
 	inCooldown     = "write it as scaleIn.cooldown of the service, as 60s"
 	countIsFound   = "leave it out: Trimtab finds the count; to fix one for a while, use trimtab service hold"
-	ofGroup        = "leave it out: MinSize and MaxSize are those of the Auto Scaling group itself"
+	ofGroup        = "leave it out: MinSize and MaxSize are those of the Auto Scaling group itself; for a while, use trimtab group min or max"
+	groupIsFound   = "leave it out: Trimtab finds the number of instances; to fix one for a while, use trimtab group hold"
 	tasksOrPercent = "write tasks: N, or percent: N, and period"
+	inGroupScaleIn = "write it into scaleIn of the group"
+	noTargetShare  = "leave it out: tasks are packed on the instances; for free room beyond them, use headroom: {cpu: 10%, memory: 10%}"
 )
 
 // strangers are known by their names in lower case, those of one part of the
@@ -144,4 +173,25 @@ var strangers = map[string]stranger{
 	"Group.mincapacity": {"", ofGroup}, "Group.maxcapacity": {"", ofGroup},
 	"Group.minsize": {"", ofGroup}, "Group.maxsize": {"", ofGroup},
 	"Group.min": {"", ofGroup}, "Group.max": {"", ofGroup},
+	"Group.desiredcapacity": {"", groupIsFound}, "Group.desired": {"", groupIsFound},
+	"Group.policies":        {"", "leave it out: the group follows the tasks of the services that run on it"},
+	"GroupScaleIn.cooldown": {"coolOff", "write it as coolOff"}, "GroupScaleOut.cooldown": {"", "leave it out: several raises may be under way at once; after a failed launch there is launchBackoff"},
+	"GroupScaleIn.ratelimits": {"budget", "write it as budget: a list of {instances: N, period: 15m} or {percent: N, period: 15m}"}, "GroupScaleIn.removalbudget": {"budget", "write it as budget"},
+	"InstanceLimit.tasks": {"instances", "write it as instances"}, "InstanceLimit.nodes": {"instances", "write it as instances, or as percent"},
+	"InstanceShape.memory": {"memoryMiB", "write it as memoryMiB, as ECS registers it"}, "InstanceShape.vcpu": {"cpu", "write it as cpu, in units of which a virtual processor has 1024"},
+	"InstanceShape.type": {"", "leave it out: the group knows its instance types; write what one instance offers, as cpu and memoryMiB"},
+	// A capacity provider of ECS.
+	"Group.managedscaling": {"", "leave it out: Trimtab takes its place, and refuses a group that ECS managed scaling owns"},
+	"Group.targetcapacity": {"", noTargetShare}, "Group.targetutilization": {"", noTargetShare},
+	"Group.managedterminationprotection": {"", "write manageProtection: true into scaleIn of the group"},
+	"Group.manageddraining":              {"", "leave it out: an instance is always drained before it goes"},
+	"instancewarmupperiod":               {"", "leave it out: how long an instance takes is learnt"},
+	// Karpenter.
+	"Group.disruption":                 {"scaleIn", inGroupScaleIn},
+	"Group.budgets":                    {"", inGroupScaleIn + " as budget"},
+	"GroupScaleIn.budgets":             {"budget", "write it as budget: a list of {instances: N, period: 15m} or {percent: N, period: 15m}"},
+	"GroupScaleIn.consolidationpolicy": {"consolidate", "write consolidate: true, or false for empty instances alone"},
+	"GroupScaleIn.consolidateafter":    {"stabilizationWindow", "write it as stabilizationWindow, as 3m"},
+	"InstanceLimit.schedule":           {"", "write the times into windows of the group's scaleIn: windows with days, from and to, or with start and end"},
+	"terminationgraceperiod":           {"", "write it as drainTimeout of the group's scaleIn, as 30m"},
 }

@@ -96,6 +96,17 @@ func (g Group) In() ResolvedGroupIn {
 	return r
 }
 
+// Shares gives the headroom that is in proportion to what the tasks reserve.
+func (h Headroom) Shares() (cpu, memory float64) {
+	if h.CPU != nil {
+		cpu = float64(*h.CPU)
+	}
+	if h.Memory != nil {
+		memory = float64(*h.Memory)
+	}
+	return cpu, memory
+}
+
 func orElse(d *Duration, otherwise time.Duration) time.Duration {
 	if d == nil {
 		return otherwise

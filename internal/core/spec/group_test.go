@@ -63,6 +63,16 @@ func TestGroupKeepsWhatIsWritten(t *testing.T) {
 	})
 }
 
+func TestHeadroomShares(t *testing.T) {
+	t.Parallel()
+	if cpu, memory := (spec.Headroom{}).Shares(); cpu != 0 || memory != 0 {
+		t.Errorf("none is %v and %v", cpu, memory)
+	}
+	if cpu, memory := (spec.Headroom{CPU: new(spec.Percent(0.1)), Memory: new(spec.Percent(0.2))}).Shares(); cpu != 0.1 || memory != 0.2 {
+		t.Errorf("10%% and 20%% are %v and %v", cpu, memory)
+	}
+}
+
 func TestLaunchBackoff(t *testing.T) {
 	t.Parallel()
 	backoff := func(first, most spec.Duration) spec.Group {

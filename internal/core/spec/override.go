@@ -32,10 +32,6 @@ func OverrideKinds() []OverrideKind {
 // Counted tells whether the kind has a count.
 func (k OverrideKind) Counted() bool { return k == HoldAt || k == MinAt || k == MaxAt }
 
-// ForGroups tells whether the kind means something for a group, which is only
-// ever raised and has bounds of its own.
-func (k OverrideKind) ForGroups() bool { return k == Pause || k == SuspendOut }
-
 // String gives the kind with its count: pause, hold 20.
 func (o Override) String() string {
 	if o.Kind.Counted() {

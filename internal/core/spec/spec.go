@@ -203,7 +203,8 @@ type Spend struct {
 type OverrideKind string
 
 // The overrides. Pause and the two suspensions stop orders; hold, min and max
-// move the bounds, max only downwards of the policy's.
+// move the bounds, max only downwards of the policy's. All mean for the instances
+// of a group what they mean for the tasks of a service.
 const (
 	Pause      OverrideKind = "pause"
 	SuspendIn  OverrideKind = "suspendIn"
@@ -216,7 +217,7 @@ const (
 // Override is a person's temporary word, with an expiry and a reason.
 type Override struct {
 	Kind  OverrideKind `json:"kind"`
-	Count int          `json:"count,omitempty"` // tasks, for hold, min and max
+	Count int          `json:"count,omitempty"` // tasks, or a group's instances, for hold, min and max
 	Until time.Time    `json:"until"`
 	Why   string       `json:"why"`
 	By    string       `json:"by"`

@@ -29,6 +29,7 @@ func wide(t *testing.T) map[string]any {
 		{"stableWindow: 2m", "stableWindow: 1h"},
 		{"name: InFlight, period: 20s", "name: InFlight, period: 10s"},
 		{"adjustmentType: ExactCapacity", "adjustmentType: ChangeInCapacity"},
+		{"launchBackoff: 2m", "launchBackoff: 1m"},
 	} {
 		if !strings.Contains(text, edit[0]) {
 			t.Fatalf("full.yaml does not hold %q", edit[0])

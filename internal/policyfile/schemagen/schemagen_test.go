@@ -188,6 +188,8 @@ func TestNumbersNeedARange(t *testing.T) {
 func TestDefaultsAreThoseOfTheCode(t *testing.T) {
 	t.Parallel()
 	out, in := spec.Service{}.Out(), spec.Service{}.In()
+	groupOut, groupIn := spec.Group{}.Out(), spec.Group{}.In()
+	cpu, memory := spec.Headroom{}.Shares()
 	stable, _ := spec.Concurrency{}.Windows()
 	code := map[string]any{
 		"Document.Mode": spec.Least("", spec.Act), "Service.OnMissingData": spec.OnMissing{}, "Policy.OnMissingData": spec.OnMissing{},
@@ -201,6 +203,14 @@ func TestDefaultsAreThoseOfTheCode(t *testing.T) {
 		"ScaleIn.Datapoints": in.Datapoints, "ScaleIn.DeploymentFreeze": spec.Duration(in.DeploymentFreeze), "ScaleIn.HistoryFloor": spec.Percent(in.HistoryFloor),
 		"FlapBudget.Period": in.FlapBudget.Period, "Activation.CoolOff": spec.Duration((*spec.Activation)(nil).CoolOffTime()),
 		"Wake.Above": spec.Wake{}.Above, "Veto.Lookback": spec.Duration(spec.Veto{}.LookbackTime()), "Spend.AtMostPerHour": spec.Spend{}.AtMostPerHour,
+		"Headroom.CPU": spec.Percent(cpu), "Headroom.Memory": spec.Percent(memory), "Headroom.LargestTask": spec.Headroom{}.LargestTask,
+		"InstanceShape.GPU": spec.InstanceShape{}.GPU, "InstanceShape.ENIs": spec.InstanceShape{}.ENIs,
+		"GroupScaleOut.LaunchBackoff": spec.Duration(groupOut.LaunchBackoff), "GroupScaleOut.MaxLaunchBackoff": spec.Duration(groupOut.MaxLaunchBackoff),
+		"GroupScaleIn.Disabled": groupIn.Disabled, "GroupScaleIn.Consolidate": groupIn.Consolidate, "GroupScaleIn.MaxDraining": groupIn.MaxDraining,
+		"GroupScaleIn.MinSavings": groupIn.MinSavings, "GroupScaleIn.CoolOff": spec.Duration(groupIn.CoolOff),
+		"GroupScaleIn.StabilizationWindow": spec.Duration(groupIn.StabilizationWindow), "GroupScaleIn.DrainTimeout": spec.Duration(groupIn.DrainTimeout),
+		"GroupScaleIn.OnDrainTimeout": groupIn.OnDrainTimeout, "GroupScaleIn.StandaloneTasks": groupIn.StandaloneTasks,
+		"GroupScaleIn.ManageProtection": groupIn.ManageProtection,
 	}
 	words := map[string]string{ // what the code cannot be asked for in one word
 		"Service.Mode": "the document's", "Group.Mode": "the document's", "Policy.Name": "the name of its metric",
@@ -210,6 +220,8 @@ func TestDefaultsAreThoseOfTheCode(t *testing.T) {
 		"Scheduled.Days": "every day", "Scheduled.From": "00:00", "Scheduled.To": "24:00", "Scheduled.TimeZone": "UTC",
 		"ScaleOut.SelectPolicy": "Max", "ScaleIn.SelectPolicy": "Max", "Veto.TreatMissingData": "breaching",
 		"ScaleOut.RateLimits": "300 % or 10 tasks a minute", "ScaleIn.RateLimits": "10 % a minute", "ScaleIn.RemovalBudget": "25 % in 15 minutes", "ScaleIn.FlapBudget": "2 an hour",
+		"GroupScaleIn.Budget": "10 % in 15 minutes", "GroupScaleIn.EmptyBudget": "50 % in 5 minutes",
+		"DisruptionWindow.Days": "every day", "DisruptionWindow.From": "00:00", "DisruptionWindow.To": "24:00", "DisruptionWindow.TimeZone": "UTC",
 	}
 	c := spoken(t)
 	for _, ty := range types() {
@@ -262,6 +274,12 @@ func TestDefaultLimitsInWords(t *testing.T) {
 	if d := cmp.Diff([][]spec.RateLimit{
 		{{Percent: 300, Period: minute}, {Tasks: 10, Period: minute}}, {{Percent: 10, Period: minute}}, {{Percent: 25, Period: 15 * minute}},
 	}, [][]spec.RateLimit{out.RateLimits, in.RateLimits, in.RemovalBudget}); d != "" {
+		t.Errorf("change the comments too (-comments +code):\n%s", d)
+	}
+	group := spec.Group{}.In()
+	if d := cmp.Diff([][]spec.InstanceLimit{
+		{{Percent: 10, Period: 15 * minute}}, {{Percent: 50, Period: 5 * minute}},
+	}, [][]spec.InstanceLimit{group.Budget, group.EmptyBudget}); d != "" {
 		t.Errorf("change the comments too (-comments +code):\n%s", d)
 	}
 	if in.FlapBudget.Reversals != 2 {

@@ -106,6 +106,17 @@ func (s *Stair) inspect(ctx context.Context, now time.Time, c cell) cell {
 	if g := c.decision.Group; g == nil || !g.Looking {
 		return c
 	}
+	s.deepen(ctx, &c)
+	c.decision = policy.Decide(now, c.in)
+	return c
+}
+
+// deepen reads what only a removal needs to know: the tasks, and whether the group is
+// being refreshed.
+func (s *Stair) deepen(ctx context.Context, c *cell) {
+	if c.in.Fleet.Group == nil {
+		return
+	}
 	read, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
 	s.readTasks(read, &c.in)
@@ -119,8 +130,6 @@ func (s *Stair) inspect(ctx context.Context, now time.Time, c cell) cell {
 		group.Refreshing = refreshing
 		c.in.Fleet.Group = &group
 	}
-	c.decision = policy.Decide(now, c.in)
-	return c
 }
 
 // leaves are the instances that a change drains.

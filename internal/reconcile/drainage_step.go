@@ -89,25 +89,15 @@ func (d *Drainage) see(ctx context.Context, b bed, ev event.Event) (*ward, error
 	slices.SortStableFunc(w.open, func(a, b ledger.Drain) int {
 		return cmp.Or(a.Opened.Compare(b.Opened), cmp.Compare(a.Instance, b.Instance))
 	})
-	w.deepen(ctx, eyes)
+	c := cell{in: w.in}
+	eyes.deepen(ctx, &c)
+	w.in = c.in
+	if w.in.Fleet.Group != nil {
+		read, cancel := context.WithTimeout(ctx, readWithin)
+		defer cancel()
+		eyes.readLaunches(read, now, &w.in)
+	}
 	return w, nil
-}
-
-// deepen reads what only removals need: the tasks one by one, whether the group is
-// refreshed, and what its launches do.
-func (w *ward) deepen(ctx context.Context, eyes *Stair) {
-	if w.in.Fleet.Group == nil {
-		return
-	}
-	read, cancel := context.WithTimeout(ctx, readWithin)
-	defer cancel()
-	eyes.readTasks(read, &w.in)
-	eyes.readLaunches(read, w.now, &w.in)
-	refreshing, err := w.Activities.Refreshing(read, w.in.Cell.Group)
-	w.in.Fleet.Group.Refreshing = refreshing
-	if err != nil {
-		w.hold = "whether an instance refresh is under way is not known: " + err.Error()
-	}
 }
 
 // acting tells whether the group's removals may be carried out.

@@ -67,7 +67,10 @@ func idleParts(i spec.GroupScaleIn) string {
 		name  string
 		given bool
 	}{
-		{"consolidate", i.Consolidate != nil}, {"budget", i.Budget != nil}, {"emptyBudget", i.EmptyBudget != nil}, {"minSavings", i.MinSavings != nil},
+		{"consolidate", i.Consolidate != nil},
+		{"budget", i.Budget != nil},
+		{"emptyBudget", i.EmptyBudget != nil},
+		{"minSavings", i.MinSavings != nil},
 		{"windows", i.Windows != nil},
 	} {
 		if p.given {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -116,13 +117,24 @@ func TestSchemaAcceptsWhatParseAccepts(t *testing.T) {
 			t.Fatalf("%s: %v", f, err)
 		}
 	}
+	// What the example shows as a comment is valid too, once it is one no more.
+	example, err := os.ReadFile("../../infra/example-policy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, group, _ := strings.Cut(string(example), "#groups:\n")
+	uncommented := []byte(head + "groups:\n" + regexp.MustCompile(`(?m)^#  `).ReplaceAllString(group, "  "))
+	doc, faults := Parse(uncommented, "example-policy.yaml")
+	if err := conforms(s, uncommented); err != nil || len(faults) > 0 || doc.Groups["trimtab-example"].Headroom.LargestTask != 1 {
+		t.Fatalf("the group of infra/example-policy.yaml: %v, %v, %+v", err, faults, doc.Groups)
+	}
 	guide, err := os.ReadFile("../../docs/policy.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, example, _ := strings.Cut(string(guide), "```yaml\n")
-	example, _, found := strings.Cut(example, "```\n")
-	if err := conforms(s, []byte(example)); err != nil || !found {
+	_, full, _ := strings.Cut(string(guide), "```yaml\n")
+	full, _, found := strings.Cut(full, "```\n")
+	if err := conforms(s, []byte(full)); err != nil || !found {
 		t.Fatalf("the example of docs/policy.md: %v", err)
 	}
 	rapid.Check(t, func(t *rapid.T) {

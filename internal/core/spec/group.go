@@ -83,8 +83,9 @@ type GroupScaleIn struct {
 	EmptyBudget []InstanceLimit `json:"emptyBudget,omitempty"`
 	// MaxDraining is how many instances drain at once at most, 1 to 100, default 10.
 	MaxDraining int `json:"maxDraining,omitempty"`
-	// MinSavings is the least score of a consolidation: the share of the group's
-	// instances that it saves over the share of the group's tasks that it moves, 0 to 100, default 0.5.
+	// MinSavings is the least score of a consolidation: the share of the group that it
+	// saves, the larger of those of CPU and memory, over the share of the group's tasks
+	// that it moves, 0 to 100, default 0.5.
 	MinSavings *float64 `json:"minSavings,omitempty"`
 	// CoolOff is how long after a raise of the group nothing is removed, 0s to 24h,
 	// default 10m.

@@ -92,7 +92,7 @@ func TestDecideByRule(t *testing.T) {
 			in := input(tasks("a", 512, 512, 1))
 			in.Instances[0].Remaining, in.Base = shape(), 1
 			return in
-		}, 1, history.AlreadyAtDesiredCapacity, "the waiting task fits on 2 instances and 0 on the way"},
+		}, 1, history.AlreadyAtMinCapacity, "the group's MinSize is 1"},
 
 		{"an instance whose agent is not connected has no room", func() capacity.Input {
 			in := input(tasks("a", 512, 512, 1))

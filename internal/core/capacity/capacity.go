@@ -42,11 +42,11 @@ func Decide(in Input) Result {
 	s := history.Begin(in.Base)
 	r := Result{Live: in.Group.DesiredCapacity, Base: in.Base, Waiting: count(in.Waiting)}
 	ready, onTheWay, shape, known := room(in)
-	rest := placement.Pack(in.Waiting, ready)
+	_, rest, _ := placement.Place(in.Waiting, ready)
 	if known && onTheWay > 0 {
 		// Instances that stand are filled before those on the way, in two steps: so
 		// the raise of one decision is what the next one finds on the way for it.
-		rest = placement.Pack(items(rest), coming(onTheWay, shape))
+		rest = placement.Pack(items(rest), nil, []placement.Shape{{Bin: placement.Bin{Free: shape}, Limit: onTheWay}}).Rest
 	}
 	r.Unplaced = count(items(rest))
 	switch {
@@ -105,15 +105,6 @@ func room(in Input) (ready []placement.Bin, onTheWay int, shape fleet.Resources,
 	}
 	shape, known = usualShape(in.Instances)
 	return ready, max(0, in.Base-len(in.Instances)), shape.Minus(in.Daemons), known
-}
-
-// coming gives the room of the instances on the way.
-func coming(n int, shape fleet.Resources) []placement.Bin {
-	bins := make([]placement.Bin, n)
-	for k := range bins {
-		bins[k] = placement.Bin{Name: fmt.Sprintf("on the way %d", k+1), Free: shape}
-	}
-	return bins
 }
 
 // maxFit bounds the tasks of one instance, where a task reserves nothing.
@@ -175,7 +166,8 @@ func learn(s *history.Steps, r Result, onTheWay int) {
 }
 
 func raise(s *history.Steps, rest []placement.Rest, shape fleet.Resources) {
-	n, tooLarge := placement.Bins(items(rest), shape)
+	plan := placement.Pack(items(rest), nil, []placement.Shape{{Bin: placement.Bin{Free: shape}, Limit: -1}})
+	n, tooLarge := plan.New[0], plan.Rest
 	why := make([]string, 0, len(rest))
 	for _, x := range rest {
 		why = append(why, fmt.Sprintf("%d of %s: %s", x.Count, x.Name, x.Because))

@@ -51,6 +51,7 @@ func core() []Room {
 		{Floor: 0, Path: "internal/core/calendar", Why: words},
 		{Floor: 0, Path: "internal/core/spec", Why: words},
 		{Floor: 0, Path: "internal/core/history", Why: words},
+		{Floor: 0, Path: "internal/core/vector", Why: words},
 		{Floor: 1, Path: "internal/core/taskcount", Alone: true, Why: sums},
 		{Floor: 1, Path: "internal/core/placement", Alone: true, Why: sums},
 		{Floor: 1, Path: "internal/core/drain", Alone: true, Why: sums},

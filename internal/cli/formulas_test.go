@@ -341,8 +341,9 @@ func rateExamples() map[string][]float64 {
 
 func instanceExamples() map[string][]float64 {
 	shape, size := fleet.Resources{CPU: 2048, Memory: 7680}, fleet.Resources{CPU: 512, Memory: 1024}
-	rest := placement.Pack([]placement.Item{{Name: "a", Size: size, Count: 10}}, []placement.Bin{{Name: "empty", Free: shape}})
-	bins, _ := placement.Bins([]placement.Item{{Name: "a", Size: size, Count: 10}}, shape)
+	waiting := []placement.Item{{Name: "a", Size: size, Count: 10}}
+	_, rest, _ := placement.Place(waiting, []placement.Bin{{Name: "empty", Free: shape}})
+	bins := placement.Pack(waiting, nil, []placement.Shape{{Bin: placement.Bin{Free: shape}, Limit: -1}}).New[0]
 	grown := func(base int) float64 {
 		in := capacity.Input{
 			Group: fleet.Group{Name: "m7g", MaxSize: 10, DesiredCapacity: base}, Base: base,

@@ -1,136 +1,139 @@
-// Package placement gives a packing of tasks on instances by CPU and memory,
-// and says of every task that did not fit why not.
+// Package placement gives a packing of tasks on instances as Amazon ECS would have
+// it, and says of every task that does not fit why not.
+//
+// Place is ECS's scheduler: one task at a time, constraints first, then strategies.
+// Pack is a planner: as few new instances as it can find, and the number below which
+// nobody can. Both know CPU, memory, GPUs, network interfaces, host ports,
+// distinctInstance, and memberOf in the cluster query language.
 package placement
 
 import (
 	"cmp"
-	"fmt"
+	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 )
 
 // Item is a number of equal tasks that need a place.
 type Item struct {
-	Name  string // the service
-	Size  fleet.Resources
+	Name  string          // the service; tasks of one name are what distinctInstance and spread count
+	Size  fleet.Resources // CPU, memory, GPU, ENI
+	Rules fleet.Rules     // ports, constraints, strategies
 	Count int
 }
 
-// Bin is free room: an instance, or one on the way.
+// Bin is an instance, one on the way, or an empty one that could be started.
 type Bin struct {
-	Name string
-	Free fleet.Resources
+	Name       string
+	Kind       string            // instance type, for reasons told per kind
+	Zone       string            // what attribute:ecs.availability-zone is where Attributes do not tell
+	Attributes map[string]string // for constraints and strategies
+	Whole      fleet.Resources   // what it offers empty: registered less daemons
+	Free       fleet.Resources
+	Ports      []fleet.Port   // taken
+	Tasks      map[string]int // tasks of each Item.Name on it already, those without a service as family:NAME
+	// RegisteredAt is zero and AgentVersion empty where they are not known, as of an
+	// instance that has not started: what asks for them does not hold there.
+	RegisteredAt time.Time
+	AgentVersion string
+}
+
+// Placed is a number of tasks of an item on a bin.
+type Placed struct {
+	Item, Bin string
+	Count     int
 }
 
 // Rest is what did not fit.
 type Rest struct {
 	Item
-	Because string
+	Because string // in one sentence
+	Kinds   []Why  // why on each kind of instance, sorted by kind
 }
 
-// Pack places the items on the bins, largest task first, each on the first bin
-// with room (first-fit decreasing). The bins are not changed. Order of the
-// input does not matter: items and bins are sorted by size, then name.
-func Pack(items []Item, bins []Bin) []Rest {
-	free := slices.Clone(bins)
-	// The fullest bin that still has room first, so that empty ones stay empty.
-	slices.SortStableFunc(free, func(a, b Bin) int {
-		return cmp.Or(cmp.Compare(a.Free.CPU, b.Free.CPU), cmp.Compare(a.Free.Memory, b.Free.Memory), cmp.Compare(a.Name, b.Name))
-	})
-	var rest []Rest
-	for _, it := range decreasing(items) {
-		left := it.Count
-		for i := range free {
-			if left == 0 {
-				break
-			}
-			n := min(left, capacityOf(free[i].Free, it.Size))
-			free[i].Free = free[i].Free.Minus(times(it.Size, n))
-			left -= n
-		}
-		if left > 0 {
-			rest = append(rest, Rest{Item: Item{Name: it.Name, Size: it.Size, Count: left}, Because: whyNot(it.Size, bins)})
-		}
+// Why tells why a task fits on no instance of a kind.
+type Why struct {
+	Kind, Because string
+}
+
+// maxTasks bounds the tasks of a plan on one bin where some reserve nothing at all:
+// those would fit without end.
+const maxTasks = 1000
+
+// clone copies what placing changes.
+func (b Bin) clone() Bin {
+	b.Ports, b.Tasks = slices.Clone(b.Ports), maps.Clone(b.Tasks)
+	if b.Tasks == nil {
+		b.Tasks = map[string]int{}
 	}
-	return rest
+	return b
 }
 
-// Bins gives how many new bins of one shape hold the items, and the items
-// whose single task is larger than the shape. It is first-fit decreasing too:
-// in one dimension never more than 11/9 of the optimum plus one.
-func Bins(items []Item, shape fleet.Resources) (n int, tooLarge []Rest) {
-	var open []fleet.Resources
-	for _, it := range decreasing(items) {
-		per := capacityOf(shape, it.Size)
-		if per == 0 {
-			tooLarge = append(tooLarge, Rest{Item: it, Because: fmt.Sprintf("a task of %s needs %s, an empty instance offers %s", it.Name, words(it.Size), words(shape))})
-			continue
-		}
-		left := it.Count
-		for i := range open {
-			k := min(left, capacityOf(open[i], it.Size))
-			open[i] = open[i].Minus(times(it.Size, k))
-			left -= k
-		}
-		// The open bins are full for this size now, so only new ones are filled.
-		for ; left > 0; left -= per {
-			open = append(open, shape.Minus(times(it.Size, min(left, per))))
+// put places n tasks.
+func (b *Bin) put(it Item, n int) {
+	b.Free = b.Free.Minus(it.Size.Times(n))
+	b.Ports = append(b.Ports, it.Rules.Ports...)
+	b.Tasks[it.Name] += n
+}
+
+// room gives how many of the tasks the bin has room for, at most so many. What a task
+// asks none of does not matter, even where more is taken than there is: ECS overcommits
+// CPU, and interfaces are counted for tasks that have none.
+func room(size, free fleet.Resources, most int) int {
+	part := func(asked, free int) {
+		if asked > 0 {
+			most = min(most, max(0, free)/asked)
 		}
 	}
-	return len(open), tooLarge
+	part(size.CPU, free.CPU)
+	part(size.Memory, free.Memory)
+	part(size.GPU, free.GPU)
+	part(size.ENI, free.ENI)
+	return most
 }
 
-// maxPerBin bounds the tasks of one shape on one bin, where a task that reserves
-// nothing at all would fit without end.
-const maxPerBin = 1000
-
-func capacityOf(free, size fleet.Resources) int {
-	n := maxPerBin
-	if size.CPU > 0 {
-		n = min(n, free.CPU/size.CPU)
+// takenPort gives the first port of the item that is taken on the bin.
+func (b *Bin) takenPort(it Item) (fleet.Port, bool) {
+	for _, p := range it.Rules.Ports {
+		if slices.Contains(b.Ports, p) {
+			return p, true
+		}
 	}
-	if size.Memory > 0 {
-		n = min(n, free.Memory/size.Memory)
+	return "", false
+}
+
+func (it Item) distinct() bool {
+	return slices.ContainsFunc(it.Rules.Constraints, func(c fleet.Constraint) bool { return c.Type == fleet.DistinctInstance })
+}
+
+// zoneAttribute and typeAttribute are what ECS calls a zone and an instance type.
+const (
+	zoneAttribute = "ecs.availability-zone"
+	typeAttribute = "ecs.instance-type"
+)
+
+// attribute looks an attribute up.
+func (b *Bin) attribute(name string) (string, bool) {
+	if v, ok := b.Attributes[name]; ok {
+		return v, true
 	}
-	return max(n, 0)
-}
-
-func times(r fleet.Resources, n int) fleet.Resources {
-	return fleet.Resources{CPU: r.CPU * n, Memory: r.Memory * n}
-}
-
-// decreasing sorts by the larger of CPU and memory, each relative to 1 vCPU
-// and 4 GiB (the usual ratio of a general instance), then by the rest.
-func decreasing(items []Item) []Item {
-	out := slices.Clone(items)
-	weight := func(r fleet.Resources) int { return max(r.CPU*4, r.Memory) }
-	slices.SortStableFunc(out, func(a, b Item) int {
-		return cmp.Or(cmp.Compare(weight(b.Size), weight(a.Size)), cmp.Compare(b.Size.CPU, a.Size.CPU), cmp.Compare(b.Size.Memory, a.Size.Memory),
-			cmp.Compare(a.Name, b.Name), cmp.Compare(b.Count, a.Count))
-	})
-	return out
-}
-
-// whyNot names the dimension that is short everywhere.
-func whyNot(size fleet.Resources, bins []Bin) string {
-	cpu, memory := 0, 0
-	for _, b := range bins {
-		cpu, memory = max(cpu, b.Free.CPU), max(memory, b.Free.Memory)
+	switch name {
+	case zoneAttribute:
+		return b.Zone, b.Zone != ""
+	case typeAttribute:
+		return b.Kind, b.Kind != ""
 	}
-	switch {
-	case len(bins) == 0:
-		return "there is no instance"
-	case cpu < size.CPU && memory < size.Memory:
-		return fmt.Sprintf("no instance has %s free", words(size))
-	case cpu < size.CPU:
-		return fmt.Sprintf("no instance has %d CPU units free, the most is %d", size.CPU, cpu)
-	case memory < size.Memory:
-		return fmt.Sprintf("no instance has %d MiB free, the most is %d", size.Memory, memory)
-	}
-	return "every instance with room is filled by the tasks before it"
+	return "", false
 }
 
-func words(r fleet.Resources) string {
-	return fmt.Sprintf("%d CPU units and %d MiB", r.CPU, r.Memory)
+// compareTight orders bins with the least room first, so that empty ones stay empty
+// where the strategies do not care.
+func compareTight(a, b *Bin) int {
+	return cmp.Or(
+		cmp.Compare(a.Free.CPU, b.Free.CPU), cmp.Compare(a.Free.Memory, b.Free.Memory), cmp.Compare(a.Free.GPU, b.Free.GPU),
+		cmp.Compare(a.Free.ENI, b.Free.ENI), strings.Compare(a.Name, b.Name), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Zone, b.Zone),
+	)
 }

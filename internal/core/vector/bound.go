@@ -1,0 +1,244 @@
+package vector
+
+import "slices"
+
+// lower gives a number of new bins below which nobody can place so many of each item,
+// from the cheap bounds: sums, dual-feasible functions of one dimension or of several
+// added up, and things of which no two share a bin. All of it is whole numbers: a
+// bound that is rounded up wrongly would be a lie.
+//
+// What the bounds ignore (who may share a bin, limits of shapes) only needs more bins.
+func (s *search) lower(count []int) int {
+	if len(s.p.Shapes) == 0 || len(s.ref) == 0 {
+		return 0
+	}
+	best := 0
+	for _, a := range s.blends() {
+		best = max(best, s.lowerLine(a, count))
+	}
+	return max(best, s.lowerApart(count))
+}
+
+// blend is a way to make one dimension of all: each by a factor. What holds of the
+// sum in any bin is a consequence of what holds in each dimension.
+const blend = 1 << 20
+
+// blends gives the factors: each dimension alone, all by equal parts, by demand, each
+// pair, and each against the others.
+func (s *search) blends() [][]int {
+	d := len(s.ref)
+	unit := make([]int, d)
+	for k, r := range s.ref {
+		if r > 0 {
+			unit[k] = max(1, blend/r)
+		}
+	}
+	var out [][]int
+	add := func(parts map[int]int) {
+		a := make([]int, d)
+		for k := range d {
+			a[k] = unit[k] * parts[k]
+		}
+		out = append(out, a)
+	}
+	all := map[int]int{}
+	for k := range d {
+		one := make([]int, d)
+		one[k] = 1
+		out = append(out, one)
+		all[k] = 1
+	}
+	if d == 1 {
+		return out
+	}
+	add(all)
+	demand := s.demand()
+	top := slices.Max(demand)
+	if top > 0 {
+		parts := map[int]int{}
+		for k := range d {
+			parts[k] = int(8 * demand[k] / top)
+		}
+		add(parts)
+	}
+	for k := range d {
+		for l := range k {
+			add(map[int]int{k: 1, l: 1})
+			add(map[int]int{k: 2, l: 1})
+			add(map[int]int{k: 1, l: 2})
+		}
+	}
+	return out
+}
+
+// line is the problem in one dimension: sizes with their counts, the largest first.
+type line struct {
+	size, count []int
+	full        int   // the largest new bin
+	stands      []int // room that stands already
+}
+
+func (s *search) lowerLine(factor, count []int) int {
+	dot := func(v []int) int {
+		t := 0
+		for k, f := range factor {
+			t += f * max(0, v[k])
+		}
+		return t
+	}
+	var l line
+	for _, f := range s.p.Shapes {
+		l.full = max(l.full, dot(f.Free))
+	}
+	if l.full == 0 {
+		return 0
+	}
+	type pair struct{ size, count int }
+	var pairs []pair
+	for i, it := range s.p.Items {
+		if n := dot(it.Size); n > 0 && count[i] > 0 {
+			pairs = append(pairs, pair{n, count[i]})
+		}
+	}
+	slices.SortFunc(pairs, func(a, b pair) int { return b.size - a.size })
+	for _, x := range pairs {
+		if n := len(l.size); n > 0 && l.size[n-1] == x.size {
+			l.count[n-1] += x.count
+			continue
+		}
+		l.size, l.count = append(l.size, x.size), append(l.count, x.count)
+	}
+	for _, b := range s.p.Bins {
+		if n := dot(b.Free); n > 0 {
+			l.stands = append(l.stands, n)
+		}
+	}
+	slices.Sort(l.stands)
+	s.spend(len(l.size)*(len(l.size)+20) + len(l.stands)*20)
+	return l.lower()
+}
+
+// lower gives the largest of: the sum; for each threshold e up to a half the function
+// of Martello and Toth, by which what is larger than 1-e fills a bin and what is below
+// e nothing; and for each k the function of Fekete and Schepers that rounds to k-ths.
+func (l line) lower() int {
+	total := 0
+	for i, x := range l.size {
+		total += l.count[i] * x
+	}
+	for _, room := range l.stands {
+		total -= room
+	}
+	best := max(0, (total+l.full-1)/l.full)
+	steps := 0
+	for _, e := range slices.Backward(l.size) {
+		if 2*e > l.full || steps == mostThresholds {
+			break
+		}
+		steps++
+		best = max(best, l.by(func(x int) int {
+			switch {
+			case x > l.full-e:
+				return l.full
+			case x < e:
+				return 0
+			}
+			return x
+		}, l.full))
+	}
+	for k := 1; k <= 12; k++ {
+		best = max(best, l.by(func(x int) int {
+			if x*(k+1)%l.full == 0 {
+				return x * k
+			}
+			return (k + 1) * x / l.full * l.full
+		}, k*l.full))
+	}
+	return best
+}
+
+// mostThresholds bounds the thresholds tried.
+const mostThresholds = 100
+
+// by gives the bound of one dual-feasible function, of which a full bin's value is
+// full. Such a function is superadditive: things that fit in a room are together worth
+// no more than the room, where the room is at most a new bin. The things of a larger
+// one would fit, one after the other, in two new bins for each part of it and one more.
+func (l line) by(u func(int) int, full int) int {
+	worth := 0
+	for i, x := range l.size {
+		worth += l.count[i] * u(min(x, l.full))
+	}
+	for _, room := range l.stands {
+		if room <= l.full {
+			worth -= u(room)
+		} else {
+			worth -= full * (2*(room/l.full) + 1)
+		}
+	}
+	return max(0, (worth+full-1)/full)
+}
+
+// mostApart bounds the search for things of which no two share a bin, which is
+// quadratic.
+const mostApart = 1200
+
+// lowerApart finds things of which no two share a bin, greedily from the largest: so
+// many bins are needed, less the standing ones that could take one of them.
+func (s *search) lowerApart(count []int) int {
+	p := s.p
+	if len(p.Items) > mostApart || len(p.Shapes) == 0 {
+		return 0
+	}
+	apart := func(a, b int) bool {
+		return !slices.ContainsFunc(p.Shapes, func(f Shape) bool { return together(p.Items[a].Size, p.Items[b].Size, f.Free) }) &&
+			!slices.ContainsFunc(p.Bins, func(f Bin) bool { return together(p.Items[a].Size, p.Items[b].Size, f.Free) })
+	}
+	best := 0
+	for _, key := range []func(int) float64{s.largest, func(i int) float64 { return s.norm(i, nil, 1) }} {
+		var order []int
+		for i := range p.Items {
+			if count[i] > 0 {
+				order = append(order, i)
+			}
+		}
+		keys := make([]float64, len(p.Items))
+		for i := range keys {
+			keys[i] = key(i)
+		}
+		slices.SortStableFunc(order, func(a, b int) int { return compareFloat(keys[b], keys[a]) })
+		var clique []int
+		n := 0
+		for _, i := range order {
+			if !s.spend(len(clique) * 4 * (len(p.Shapes) + len(p.Bins))) {
+				return best
+			}
+			if slices.ContainsFunc(clique, func(j int) bool { return !apart(i, j) }) {
+				continue
+			}
+			clique = append(clique, i)
+			if apart(i, i) {
+				n += count[i]
+			} else {
+				n++
+			}
+		}
+		for _, b := range p.Bins {
+			if slices.ContainsFunc(clique, func(i int) bool { return fit(p.Items[i].Size, b.Free, 1) > 0 }) {
+				n--
+			}
+		}
+		best = max(best, n)
+	}
+	return best
+}
+
+// together tells whether two things share a room.
+func together(a, b, room []int) bool {
+	for k := range room {
+		if a[k]+b[k] > room[k] && (a[k] > 0 || b[k] > 0) {
+			return false
+		}
+	}
+	return true
+}

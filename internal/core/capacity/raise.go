@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -180,8 +179,8 @@ func item(s fleet.Service, n int) placement.Item {
 
 // shortOf gives what the free room lacks to the shares of the headroom, and says so.
 func (v *view) shortOf(bins []placement.Bin) (short fleet.Resources, what string) {
-	h := v.in.Policy.Headroom
-	if h.CPU == nil && h.Memory == nil {
+	cpu, memory := v.in.Policy.Headroom.Shares()
+	if cpu == 0 && memory == 0 {
 		return fleet.Resources{}, ""
 	}
 	var used, free fleet.Resources
@@ -191,15 +190,12 @@ func (v *view) shortOf(bins []placement.Bin) (short fleet.Resources, what string
 	}
 	var why []string
 	for _, d := range []struct {
-		share      *spec.Percent
+		share      float64
 		used, free int
 		into       *int
 		unit       string
-	}{{h.CPU, used.CPU, free.CPU, &short.CPU, "CPU units"}, {h.Memory, used.Memory, free.Memory, &short.Memory, "MiB"}} {
-		if d.share == nil {
-			continue
-		}
-		want := int(math.Ceil(float64(*d.share)/100*float64(max(d.used, 0)) - 1e-9))
+	}{{cpu, used.CPU, free.CPU, &short.CPU, "CPU units"}, {memory, used.Memory, free.Memory, &short.Memory, "MiB"}} {
+		want := int(math.Ceil(float64(d.share*float64(max(d.used, 0))) - 1e-9))
 		if want > d.free {
 			*d.into = want - d.free
 			why = append(why, fmt.Sprintf("%d %s free of %d", d.free, d.unit, want))
@@ -211,19 +207,15 @@ func (v *view) shortOf(bins []placement.Bin) (short fleet.Resources, what string
 // limit bounds the raise: overrides, launches that fail, the group's own sizes.
 func (v *view) limit(s *history.Steps) {
 	g, now := v.in.Group, v.in.Now
-	for _, o := range v.in.Overrides {
-		if !o.Live(now) {
-			continue
-		}
-		because := fmt.Sprintf("%s by %s until %s (%s)", o, o.By, o.Until.UTC().Format(time.RFC3339), o.Why)
-		switch {
-		case o.Kind == spec.MinAt && s.Count() < o.Count:
-			s.To(o.Count, history.MinCapacity, because)
-		case o.Kind == spec.MaxAt && s.Count() > max(o.Count, v.in.Base):
-			s.To(max(o.Count, v.in.Base), history.MaxCapacity, because)
-		case o.Kind == spec.HoldAt && s.Count() != max(o.Count, v.in.Base):
-			s.To(max(o.Count, v.in.Base), history.HoldOverride, because)
-		}
+	// A max outranks a hold, and a hold a min, as a service's overrides do.
+	if o, ok := v.override(spec.MinAt); ok && s.Count() < o.Count {
+		s.To(o.Count, history.MinCapacity, overrideWords(o))
+	}
+	if o, ok := v.override(spec.HoldAt); ok && s.Count() != max(o.Count, v.in.Base) {
+		s.To(max(o.Count, v.in.Base), history.HoldOverride, overrideWords(o))
+	}
+	if o, ok := v.override(spec.MaxAt); ok && s.Count() > max(o.Count, v.in.Base) {
+		s.To(max(o.Count, v.in.Base), history.MaxCapacity, overrideWords(o))
 	}
 	if s.Count() > v.in.Base && g.SuspendedLaunch {
 		s.To(v.in.Base, history.LaunchSuspended, "the group's Launch process is suspended: resume it, raising the group would start nothing")
@@ -240,9 +232,23 @@ func (v *view) limit(s *history.Steps) {
 	}
 }
 
+// override gives the live override of a kind.
+func (v *view) override(k spec.OverrideKind) (spec.Override, bool) {
+	for _, o := range v.in.Overrides {
+		if o.Kind == k && o.Live(v.in.Now) {
+			return o, true
+		}
+	}
+	return spec.Override{}, false
+}
+
+func overrideWords(o spec.Override) string {
+	return fmt.Sprintf("%s by %s until %s (%s)", o, o.By, stamp(o.Until), o.Why)
+}
+
 func (v *view) backoffWords() string {
 	words := fmt.Sprintf("%s failed in a row, the last at %s: the group is raised again at %s",
-		plural(v.memory.Failures, "launch"), v.memory.FailedAt.UTC().Format(time.RFC3339), v.memory.RetryAt.UTC().Format(time.RFC3339))
+		plural(v.memory.Failures, "launch"), stamp(v.memory.FailedAt), stamp(v.memory.RetryAt))
 	if v.memory.Failures != 1 {
 		words = strings.Replace(words, "launchs", "launches", 1)
 	}

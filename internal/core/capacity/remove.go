@@ -74,10 +74,13 @@ const maxUnhealthy = 45
 // stays gives why no instance of the group may go now, whatever is on it.
 func (v *view) stays() (rule, because string, closed bool) {
 	g, in := v.in.Group, v.in.Policy.In()
+	suspended, suspends := v.override(spec.SuspendIn)
 	switch {
+	case suspends:
+		return history.ScaleInSuspended, overrideWords(suspended), true
 	case v.in.Policy.ScaleIn.Disabled:
 		return history.ScaleInDisabled, "scaleIn.disabled keeps every instance", true
-	case v.held() >= v.in.Base:
+	case v.held() > 0 && v.held() >= v.in.Base:
 		return history.HoldOverride, fmt.Sprintf("an override keeps %s", plural(v.held(), "instance")), true
 	case v.in.Base <= g.MinSize+v.open():
 		return history.AlreadyAtMinCapacity, fmt.Sprintf("the group's MinSize is %d%s", g.MinSize, drainWords(v.open())), true
@@ -109,15 +112,16 @@ func (v *view) stays() (rule, because string, closed bool) {
 	return "", "", false
 }
 
-// held is the least that an override keeps, 0 for none.
+// held is the least that the overrides keep, 0 for none.
 func (v *view) held() int {
-	n := 0
-	for _, o := range v.in.Overrides {
-		if o.Live(v.in.Now) && (o.Kind == spec.HoldAt || o.Kind == spec.MinAt) {
-			n = max(n, o.Count)
-		}
+	o, ok := v.override(spec.HoldAt)
+	if !ok {
+		o, ok = v.override(spec.MinAt)
 	}
-	return n
+	if most, capped := v.override(spec.MaxAt); ok && capped {
+		return min(o.Count, most.Count)
+	}
+	return o.Count
 }
 
 // open counts the drains that will lower the group and have not yet.

@@ -82,7 +82,7 @@ func TestRemovalByRule(t *testing.T) {
 		{"one whose tasks fit on the others goes", []int{4, 2, 1}, nil, ids(3), history.Consolidation, "1 instance whose 1 task fit on the others: i-03"},
 		{"full ones stay", []int{4, 4, 3}, nil, nil, history.AlreadyAtDesiredCapacity, "no task waits"},
 		{"10 percent of busy ones go", []int{1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, nil, ids(1), history.Consolidation, "more could go: the budget of the last 15m is 1 instance"},
-		{"a wider budget lets more go", []int{1, 1, 1, 1}, func(in *capacity.Input) { in.Policy.ScaleIn.Budget = wide }, ids(1, 2, 3), history.Consolidation, "3 tasks"},
+		{"a wider budget lets more go", []int{1, 1, 1, 1}, func(in *capacity.Input) { in.Policy.ScaleIn.Budget = wide }, ids(1, 3, 4), history.Consolidation, "3 tasks"},
 		{"what went counts", []int{1, 1, 1, 1}, func(in *capacity.Input) {
 			in.Memory.Orders = []history.Order{{At: noon.Add(-5 * time.Minute), From: 5, To: 4}}
 		}, nil, history.DisruptionBudget, "the budget of the last 15m is 1 instance, of which 1 went"},
@@ -96,6 +96,21 @@ func TestRemovalByRule(t *testing.T) {
 			in.Group.MinSize = 2
 			in.Drains = []drain.Row{{Instance: "i-01", State: drain.Draining, Cause: drain.Empty}}
 		}, nil, history.AlreadyAtMinCapacity, "1 drains"},
+		{"suspended", []int{0, 0}, func(in *capacity.Input) {
+			in.Overrides = []spec.Override{{Kind: spec.SuspendIn, Until: noon.Add(time.Hour), Why: "sale", By: "ann"}}
+		}, nil, history.ScaleInSuspended, "suspendIn by ann until"},
+		{"a hold outranks a min", []int{0, 0, 0}, func(in *capacity.Input) {
+			in.Overrides = []spec.Override{
+				{Kind: spec.MinAt, Count: 3, Until: noon.Add(time.Hour), Why: "sale", By: "ann"},
+				{Kind: spec.HoldAt, Count: 2, Until: noon.Add(time.Hour), Why: "sale", By: "ann"},
+			}
+		}, ids(1), history.EmptyInstances, ""},
+		{"a max outranks both", []int{0, 0, 0}, func(in *capacity.Input) {
+			in.Overrides = []spec.Override{
+				{Kind: spec.HoldAt, Count: 3, Until: noon.Add(time.Hour), Why: "sale", By: "ann"},
+				{Kind: spec.MaxAt, Count: 2, Until: noon.Add(time.Hour), Why: "sale", By: "ann"},
+			}
+		}, ids(1), history.EmptyInstances, ""},
 		{"held by an override", []int{0, 0}, func(in *capacity.Input) {
 			in.Overrides = []spec.Override{{Kind: spec.HoldAt, Count: 2, Until: noon.Add(time.Hour), Why: "sale", By: "ann"}}
 		}, nil, history.HoldOverride, "keeps 2 instances"},
@@ -131,14 +146,14 @@ func TestRemovalByRule(t *testing.T) {
 		{"the tasks cannot be read", []int{0, 0}, func(in *capacity.Input) { in.TasksRead, in.TasksUnread = false, "throttled" }, nil, history.TasksUnread, "throttled"},
 
 		{"a protected task keeps its instance", []int{4, 1}, func(in *capacity.Input) { in.Tasks[4].Guarded = true }, nil, history.AlreadyAtDesiredCapacity, ""},
-		{"a standalone task keeps its instance", []int{3, 1}, func(in *capacity.Input) { in.Tasks[3].Service = "" }, nil, history.AlreadyAtDesiredCapacity, ""},
+		{"a standalone task keeps its instance", []int{4, 1}, func(in *capacity.Input) { in.Tasks[4].Service = "" }, nil, history.AlreadyAtDesiredCapacity, ""},
 		{"or is waited for", []int{3, 1}, func(in *capacity.Input) {
 			in.Tasks[3].Service, in.Policy.ScaleIn.StandaloneTasks = "", spec.StandaloneWait
 		}, ids(2), history.Consolidation, ""},
 		{"a service that ECS cannot replace keeps its instances", []int{2, 1}, func(in *capacity.Input) {
 			in.Services[0].Rollout = &fleet.Rollout{MinimumHealthyPercent: 100, MaximumPercent: 100}
 		}, nil, history.AlreadyAtDesiredCapacity, ""},
-		{"scale-in protection keeps an instance", []int{4, 0}, func(in *capacity.Input) { in.Group.Members[1].Protected = true }, nil, history.AlreadyAtDesiredCapacity, ""},
+		{"scale-in protection keeps an instance", []int{4, 1}, func(in *capacity.Input) { in.Group.Members[1].Protected = true }, nil, history.AlreadyAtDesiredCapacity, ""},
 		{"unless it is ours", []int{4, 0}, func(in *capacity.Input) {
 			in.Group.Members[1].Protected, in.Policy.ScaleIn.ManageProtection = true, true
 		}, ids(2), history.EmptyInstances, ""},
@@ -148,8 +163,8 @@ func TestRemovalByRule(t *testing.T) {
 		}, ids(2), history.EmptyInstances, ""},
 
 		{"headroom for whole tasks", []int{4, 0}, func(in *capacity.Input) { in.Policy.Headroom.LargestTask = 1 }, nil, history.AlreadyAtDesiredCapacity, ""},
-		{"headroom of a share", []int{3, 0}, func(in *capacity.Input) { in.Policy.Headroom.CPU = percent(34) }, nil, history.AlreadyAtDesiredCapacity, ""},
-		{"a share that is there", []int{3, 0}, func(in *capacity.Input) { in.Policy.Headroom.CPU = percent(33) }, ids(2), history.EmptyInstances, ""},
+		{"headroom of a share", []int{3, 0}, func(in *capacity.Input) { in.Policy.Headroom.CPU = percent(0.34) }, nil, history.AlreadyAtDesiredCapacity, ""},
+		{"a share that is there", []int{3, 0}, func(in *capacity.Input) { in.Policy.Headroom.CPU = percent(0.33) }, ids(2), history.EmptyInstances, ""},
 		{"a window that forbids", []int{2, 0}, func(in *capacity.Input) {
 			in.Policy.ScaleIn.Windows = []spec.DisruptionWindow{{Name: "sale", From: "11:00", To: "13:00"}}
 		}, nil, history.DisruptionBudget, "window sale"},

@@ -90,8 +90,7 @@ func decideService(now time.Time, in Input, s ServiceInput, with around) Service
 func count(now time.Time, in taskcount.Input) (taskcount.Result, taskcount.Memory) {
 	if ps := in.Policy.Validate(); len(ps) > 0 {
 		steps := history.Begin(in.Base)
-		steps.To(in.Base, history.InvalidPolicy, fmt.Sprintf("the policy has %d problems, the first is at %s: %s; %s",
-			len(ps), strings.Join(ps[0].Path, "."), ps[0].Message, ps[0].Remedy))
+		steps.To(in.Base, history.InvalidPolicy, invalidWords(ps))
 		r := taskcount.Result{
 			Live: in.Service.Desired, Base: in.Base, Running: in.Service.Running, Wanted: in.Base,
 			Min: in.Policy.MinCapacity, Max: in.Policy.MaxCapacity,
@@ -99,6 +98,10 @@ func count(now time.Time, in taskcount.Input) (taskcount.Result, taskcount.Memor
 		return held(r, steps), taskcount.Memory{History: in.History}
 	}
 	return taskcount.Decide(now, in)
+}
+
+func invalidWords(ps []spec.Problem) string {
+	return fmt.Sprintf("the policy has %d problems, the first is at %s: %s; %s", len(ps), strings.Join(ps[0].Path, "."), ps[0].Message, ps[0].Remedy)
 }
 
 // given is the memory of orders that were given. What observe mode would have
@@ -199,6 +202,12 @@ func decideGroup(now time.Time, in Input, services []ServiceDecision) GroupDecis
 		steps := history.Begin(0)
 		steps.To(0, history.NotFound, fmt.Sprintf("EC2 Auto Scaling knows no group %s: remove it from the policy or create it", in.Cell.Group))
 		return GroupDecision{Group: in.Cell.Group, Mode: mode, Result: heldGroup(capacity.Result{}, steps), Next: g.History}
+	}
+	if ps := g.Policy.Validate(); len(ps) > 0 {
+		live := in.Fleet.Group.DesiredCapacity
+		steps := history.Begin(live)
+		steps.To(live, history.InvalidPolicy, invalidWords(ps))
+		return GroupDecision{Group: in.Cell.Group, Mode: mode, Result: heldGroup(capacity.Result{Live: live, Base: live}, steps), Next: g.History}
 	}
 	g.History = given(mode, g.History)
 	r := capacity.Decide(groupInput(now, in, g, mode, services))

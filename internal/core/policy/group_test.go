@@ -24,7 +24,8 @@ func TestServiceAndGroupInOneDecision(t *testing.T) {
 	if g.Group != "m7g" || g.Mode != spec.Act || g.Base != 2 || g.Desired != 3 || g.Reason != history.TasksWaiting || g.Waiting != 4 || g.Unplaced != 4 {
 		t.Errorf("group: %+v, want 2 to 3 for 4 waiting tasks", g)
 	}
-	if diff := cmp.Diff(history.History{Orders: []history.Order{{At: noon, From: 2, To: 3}}}, g.Next); diff != "" {
+	want := history.History{Orders: []history.Order{{At: noon, From: 2, To: 3}}, Capacity: &history.Capacity{Shape: shape()}}
+	if diff := cmp.Diff(want, g.Next); diff != "" {
 		t.Errorf("next (-want +got):\n%s", diff)
 	}
 }

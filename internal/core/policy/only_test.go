@@ -145,7 +145,7 @@ func TestOnlyIsSmall(t *testing.T) {
 	want.Services, want.Signals = in.Services[:1], in.Signals[:1]
 	want.Fleet = fleet.Snapshot{
 		At: noon, Services: []fleet.Service{in.Fleet.Services[0], agent},
-		Group: &fleet.Group{Name: "m7g", MinSize: 1, MaxSize: 10, DesiredCapacity: 2},
+		Group: &fleet.Group{Name: "m7g", DesiredCapacity: 2},
 		Instances: []fleet.Instance{
 			{ID: "i-1", Group: "m7g", Active: true, Connected: true, Registered: shape()},
 			{ID: "i-2", Group: "m7g", Active: true, Connected: true, Registered: shape()},

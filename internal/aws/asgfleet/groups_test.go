@@ -26,11 +26,18 @@ type fakeAutoScaling struct {
 	err       error
 	described []*autoscaling.DescribeAutoScalingGroupsInput
 	set       []*autoscaling.SetDesiredCapacityInput
+	warmAsked []string
+	warmErr   error
 }
 
 func (f *fakeAutoScaling) DescribeAutoScalingGroups(_ context.Context, in *autoscaling.DescribeAutoScalingGroupsInput, _ ...func(*autoscaling.Options)) (*autoscaling.DescribeAutoScalingGroupsOutput, error) {
 	f.described = append(f.described, in)
 	return &autoscaling.DescribeAutoScalingGroupsOutput{AutoScalingGroups: f.groups}, f.err
+}
+
+func (f *fakeAutoScaling) DescribeWarmPool(_ context.Context, in *autoscaling.DescribeWarmPoolInput, _ ...func(*autoscaling.Options)) (*autoscaling.DescribeWarmPoolOutput, error) {
+	f.warmAsked = append(f.warmAsked, aws.ToString(in.AutoScalingGroupName))
+	return &autoscaling.DescribeWarmPoolOutput{}, f.warmErr
 }
 
 func (f *fakeAutoScaling) SetDesiredCapacity(_ context.Context, in *autoscaling.SetDesiredCapacityInput, _ ...func(*autoscaling.Options)) (*autoscaling.SetDesiredCapacityOutput, error) {
@@ -44,10 +51,14 @@ func workers() types.AutoScalingGroup {
 		AutoScalingGroupName: aws.String("workers"), AutoScalingGroupARN: aws.String("arn/workers"),
 		MinSize: aws.Int32(1), MaxSize: aws.Int32(6), DesiredCapacity: aws.Int32(3),
 		Instances: []types.Instance{
-			{InstanceId: aws.String("i-1"), LifecycleState: types.LifecycleStateInService},
+			{
+				InstanceId: aws.String("i-4"), LifecycleState: types.LifecycleStateInService, WeightedCapacity: aws.String("1"), InstanceType: aws.String("m7g.large"),
+				AvailabilityZone: aws.String("eu-west-1b"), ProtectedFromScaleIn: aws.Bool(true), HealthStatus: aws.String("Unhealthy"),
+			},
+			{InstanceId: aws.String("i-1"), LifecycleState: types.LifecycleStateInService, HealthStatus: aws.String("Healthy")},
 			{InstanceId: aws.String("i-2"), LifecycleState: types.LifecycleStatePendingWait},
 			{InstanceId: aws.String("i-3"), LifecycleState: types.LifecycleStateTerminatingWait},
-			{InstanceId: aws.String("i-4"), LifecycleState: types.LifecycleStateInService, WeightedCapacity: aws.String("1")},
+			{InstanceId: aws.String("i-5"), LifecycleState: types.LifecycleStateWarmedStopped},
 		},
 	}
 }
@@ -59,7 +70,11 @@ func TestDescribe(t *testing.T) {
 	if err != nil || !ok {
 		t.Fatalf("found %v, %v", ok, err)
 	}
-	want := fleet.Group{Name: "workers", ARN: "arn/workers", MinSize: 1, MaxSize: 6, DesiredCapacity: 3, InService: []fleet.InstanceID{"i-1", "i-4"}}
+	want := fleet.Group{Name: "workers", ARN: "arn/workers", MinSize: 1, MaxSize: 6, DesiredCapacity: 3, InService: []fleet.InstanceID{"i-4", "i-1"},
+		Members: []fleet.Member{
+			{ID: "i-1", State: "InService"}, {ID: "i-2", State: "Pending:Wait"}, {ID: "i-3", State: "Terminating:Wait"},
+			{ID: "i-4", State: "InService", Type: "m7g.large", Zone: "eu-west-1b", Protected: true, Unhealthy: true},
+		}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("group (-want +got):\n%s", diff)
 	}
@@ -71,14 +86,93 @@ func TestDescribe(t *testing.T) {
 
 func TestDescribeTellsSuspensions(t *testing.T) {
 	t.Parallel()
-	for process, want := range map[string]bool{"Launch": true, "Terminate": false, "AlarmNotification": false} {
+	for process, want := range map[string]fleet.Group{
+		"Launch": {SuspendedLaunch: true}, "Terminate": {SuspendedTerminate: true}, "AlarmNotification": {},
+	} {
 		g := workers()
 		g.SuspendedProcesses = []types.SuspendedProcess{{ProcessName: aws.String(process)}}
-		got, ok, err := asgfleet.New(&fakeAutoScaling{groups: []types.AutoScalingGroup{g}}).Describe(t.Context(), "workers")
-		if err != nil || !ok || got.SuspendedLaunch != want {
-			t.Errorf("with %s suspended, SuspendedLaunch is %v (%v, %v), want %v", process, got.SuspendedLaunch, ok, err, want)
+		got := describedAs(t, &fakeAutoScaling{groups: []types.AutoScalingGroup{g}})
+		if got.SuspendedLaunch != want.SuspendedLaunch || got.SuspendedTerminate != want.SuspendedTerminate {
+			t.Errorf("with %s suspended, launches are %v and terminations %v", process, got.SuspendedLaunch, got.SuspendedTerminate)
 		}
 	}
+}
+
+func TestDescribeTellsTypes(t *testing.T) {
+	t.Parallel()
+	named := func(names ...string) []types.LaunchTemplateOverrides {
+		var out []types.LaunchTemplateOverrides
+		for _, n := range names {
+			out = append(out, types.LaunchTemplateOverrides{InstanceType: aws.String(n)})
+		}
+		return out
+	}
+	for _, c := range []struct {
+		name      string
+		overrides []types.LaunchTemplateOverrides
+		want      []string
+	}{
+		{"none", nil, nil},
+		{"in the order of their priority", named("m7g.large", "c7g.large", "m7g.large"), []string{"m7g.large", "c7g.large"}},
+		{"by attributes", append(named("m7g.large"), types.LaunchTemplateOverrides{InstanceRequirements: &types.InstanceRequirements{}}), nil},
+	} {
+		g := workers()
+		g.MixedInstancesPolicy = &types.MixedInstancesPolicy{LaunchTemplate: &types.LaunchTemplate{Overrides: c.overrides}}
+		if diff := cmp.Diff(c.want, describedAs(t, &fakeAutoScaling{groups: []types.AutoScalingGroup{g}}).Types); diff != "" {
+			t.Errorf("%s: types (-want +got):\n%s", c.name, diff)
+		}
+	}
+}
+
+func TestDescribeTellsProtectionOfNewInstances(t *testing.T) {
+	t.Parallel()
+	g := workers()
+	g.NewInstancesProtectedFromScaleIn = aws.Bool(true)
+	if !describedAs(t, &fakeAutoScaling{groups: []types.AutoScalingGroup{g}}).ProtectsNew {
+		t.Error("new instances are not protected")
+	}
+}
+
+func TestDescribeAsksForAWarmPoolOnlyWhereThereIsOne(t *testing.T) {
+	t.Parallel()
+	f := &fakeAutoScaling{groups: []types.AutoScalingGroup{workers()}}
+	if got := describedAs(t, f); got.WarmPool != nil || len(f.warmAsked) != 0 {
+		t.Errorf("the warm pool is %v after asking for %v", got.WarmPool, f.warmAsked)
+	}
+	f.groups[0].WarmPoolConfiguration = &types.WarmPoolConfiguration{MinSize: aws.Int32(3), Status: types.WarmPoolStatusPendingDelete}
+	if got := describedAs(t, f); got.WarmPool != nil || len(f.warmAsked) != 0 {
+		t.Errorf("the warm pool that is deleted is %v after asking for %v", got.WarmPool, f.warmAsked)
+	}
+	f.groups[0].WarmPoolConfiguration.Status = ""
+	if got := describedAs(t, f); !cmp.Equal(got.WarmPool, &fleet.WarmPool{MinSize: 3}) || len(f.warmAsked) != 1 {
+		t.Errorf("the warm pool is %v after asking for %v, want an empty one of at least 3", got.WarmPool, f.warmAsked)
+	}
+	f.warmErr = context.DeadlineExceeded
+	if _, ok, err := asgfleet.New(f).Describe(t.Context(), "workers"); ok || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), `"workers"`) {
+		t.Errorf("found %v, %v; want the deadline with the group's name", ok, err)
+	}
+}
+
+func TestDescribeCountsTheReadyOnesOfAWarmPool(t *testing.T) {
+	t.Parallel()
+	s := newStandin(t)
+	s.create("workers", 0, 9, 1).warm = []string{"Warmed:Stopped", "Warmed:Pending:Wait", "Warmed:Running", "Warmed:Terminating", "Warmed:Hibernated"}
+	got, ok, err := asgfleet.New(s.client()).Describe(t.Context(), "workers")
+	if err != nil || !ok {
+		t.Fatalf("found %v, %v", ok, err)
+	}
+	if diff := cmp.Diff(&fleet.WarmPool{MinSize: 2, Ready: 3}, got.WarmPool); diff != "" {
+		t.Errorf("warm pool (-want +got):\n%s", diff)
+	}
+}
+
+func describedAs(t *testing.T, f *fakeAutoScaling) fleet.Group {
+	t.Helper()
+	got, ok, err := asgfleet.New(f).Describe(t.Context(), "workers")
+	if err != nil || !ok {
+		t.Fatalf("found %v, %v", ok, err)
+	}
+	return got
 }
 
 func TestDescribeOfNoneOrAnother(t *testing.T) {
@@ -102,7 +196,13 @@ func TestDescribeRefusesGroupsThatDoNotCountInstances(t *testing.T) {
 		{"units", func(g *types.AutoScalingGroup) { g.DesiredCapacityType = aws.String("units") }, false, ""},
 		{"vCPUs", func(g *types.AutoScalingGroup) { g.DesiredCapacityType = aws.String("vcpu") }, true, "vcpu"},
 		{"memory", func(g *types.AutoScalingGroup) { g.DesiredCapacityType = aws.String("memory-mib") }, true, "memory-mib"},
-		{"weights", func(g *types.AutoScalingGroup) { g.Instances[0].WeightedCapacity = aws.String("4") }, true, "i-1"},
+		{"weights", func(g *types.AutoScalingGroup) { g.Instances[1].WeightedCapacity = aws.String("4") }, true, "i-1"},
+		{"weights without instances", func(g *types.AutoScalingGroup) {
+			g.Instances = nil
+			g.MixedInstancesPolicy = &types.MixedInstancesPolicy{LaunchTemplate: &types.LaunchTemplate{
+				Overrides: []types.LaunchTemplateOverrides{{InstanceType: aws.String("m7g.large"), WeightedCapacity: aws.String("2")}},
+			}}
+		}, true, "m7g.large"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/trimtab-ecs/trimtab/internal/aws/asgfleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -43,6 +45,74 @@ func TestMoto(t *testing.T) {
 		t.Parallel()
 		suspended(t, account(server.URL(), used.Add(1)))
 	})
+	t.Run("one instance leaves", func(t *testing.T) {
+		t.Parallel()
+		leaves(t, account(server.URL(), used.Add(1)))
+	})
+	t.Run("protection, hooks, homes and a warm pool", func(t *testing.T) {
+		t.Parallel()
+		guarded(t, account(server.URL(), used.Add(1)))
+	})
+}
+
+// leaves shows the one form of the termination that moto knows.
+func leaves(t *testing.T, c *autoscaling.Client) {
+	t.Helper()
+	create(t, c, "workers", 0, 4, 3)
+	before := motoGroup(t, c)
+	if err := asgfleet.NewExits(c).Terminate(t.Context(), "workers", before.InService[:1]); err != nil {
+		t.Fatal(err)
+	}
+	after := motoGroup(t, c)
+	if _, there := after.Member(before.InService[0]); there || after.DesiredCapacity != 2 || len(after.Members) != 2 {
+		t.Errorf("described %+v, want it without %s and with 2 instances", after, before.InService[0])
+	}
+}
+
+func guarded(t *testing.T, c *autoscaling.Client) {
+	t.Helper()
+	create(t, c, "workers", 0, 9, 3)
+	ids := motoGroup(t, c).InService
+	e := asgfleet.NewExits(c)
+	if err := e.Protect(t.Context(), "workers", ids[1:2], true); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range motoGroup(t, c).Members {
+		if m.Protected != (m.ID == ids[1]) || m.Type != "m5.large" || m.Zone != "eu-west-1a" || !m.InService() || m.Unhealthy {
+			t.Errorf("member %+v, want only %s protected", m, ids[1])
+		}
+	}
+	if _, err := c.PutLifecycleHook(t.Context(), &autoscaling.PutLifecycleHookInput{
+		AutoScalingGroupName: aws.String("workers"), LifecycleHookName: aws.String("drain"),
+		LifecycleTransition: aws.String("autoscaling:EC2_INSTANCE_TERMINATING"), HeartbeatTimeout: aws.Int32(900),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if timeout, ok, err := e.Hook(t.Context(), "workers", "drain"); timeout != 15*time.Minute || !ok || err != nil {
+		t.Errorf("hook waits %v (%v, %v), want 15 minutes", timeout, ok, err)
+	}
+	if _, ok, err := e.Hook(t.Context(), "workers", "other"); ok || err != nil {
+		t.Errorf("another hook is there: %v, %v", ok, err)
+	}
+	homes, err := asgfleet.NewActivities(c).Homes(t.Context(), []fleet.InstanceID{ids[0], "i-0123456789abcdef0"})
+	if diff := cmp.Diff(map[fleet.InstanceID]fleet.GroupName{ids[0]: "workers"}, homes); err != nil || diff != "" {
+		t.Errorf("homes, %v (-want +got):\n%s", err, diff)
+	}
+	if _, err := c.PutWarmPool(t.Context(), &autoscaling.PutWarmPoolInput{AutoScalingGroupName: aws.String("workers"), MinSize: aws.Int32(2)}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(&fleet.WarmPool{MinSize: 2}, motoGroup(t, c).WarmPool); diff != "" {
+		t.Errorf("warm pool (-want +got):\n%s", diff)
+	}
+}
+
+func motoGroup(t *testing.T, c *autoscaling.Client) fleet.Group {
+	t.Helper()
+	got, ok, err := asgfleet.New(c).Describe(t.Context(), "workers")
+	if err != nil || !ok {
+		t.Fatalf("found %v, %v", ok, err)
+	}
+	return got
 }
 
 func suspended(t *testing.T, c *autoscaling.Client) {

@@ -1,6 +1,8 @@
 package porttest
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -66,6 +68,15 @@ func describedGroup(w groupsWorld) {
 			w.Errorf("instances in service are %q, want each once", g.InService)
 		}
 		seen[id] = true
+		if m, ok := g.Member(id); !ok || !m.InService() {
+			w.Errorf("%s is in service and its member is %+v (%v)", id, m, ok)
+		}
+	}
+	if !slices.IsSortedFunc(g.Members, func(a, b fleet.Member) int { return strings.Compare(string(a.ID), string(b.ID)) }) {
+		w.Errorf("members are not sorted: %+v", g.Members)
+	}
+	if g.Refreshing || len(g.Failures) != 0 {
+		w.Errorf("described %+v, want neither a refresh nor failures: each would cost a call", g)
 	}
 }
 

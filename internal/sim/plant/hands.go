@@ -292,7 +292,7 @@ func (i *instance) show() fleet.Instance {
 		Attributes: maps.Clone(i.attributes), Registered: i.shape.Size, Remaining: i.remaining, Tasks: len(i.on), RegisteredAt: i.registered,
 	}
 	if out.Registered.ENI > 0 {
-		out.Remaining.ENI = out.Registered.ENI - len(i.on)
+		out.Remaining.ENI = max(0, out.Registered.ENI-len(i.on))
 	}
 	for _, t := range i.on {
 		out.Ports = append(out.Ports, t.ports()...)

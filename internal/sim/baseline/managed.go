@@ -67,20 +67,15 @@ func NewManager(c ManagedScaling) *Manager {
 // Reservation gives CapacityProviderReservation, the instances that are needed
 // over those that there are, in percent.
 func (k *Manager) Reservation(v plant.Provider) float64 {
-	n, idle := len(v.Hosts), 0
-	for _, h := range v.Hosts {
-		if !h.Busy {
-			idle++
-		}
-	}
+	n := len(v.Hosts)
 	if len(v.Wanted) == 0 {
 		switch {
 		case n == 0:
 			return 100
 		case k.cfg.EmptyCount:
-			return 100 - float64(idle)
+			return 100 - float64(idle(v))
 		}
-		return 100 * float64(n-idle) / float64(n)
+		return 100 * float64(n-idle(v)) / float64(n)
 	}
 	need := 0
 	for _, w := range v.Wanted {
@@ -147,14 +142,30 @@ func (k *Manager) out(now time.Time, metric float64, v plant.Provider) int {
 	return max(v.Desired, min(want, v.Max))
 }
 
-// in removes at least one and less than half of the instances a minute.
+// in removes at least one and less than half of the instances a minute. With
+// termination protection those are the empty ones: the datapoint is a minute old,
+// and what has been filled since, or has gone, is not removed for it.
 func (k *Manager) in(metric float64, v plant.Provider) int {
 	n := len(v.Hosts)
 	remove := max(1, min(n-scaled(n, metric, k.cfg.Target), (n+1)/2-1))
 	if k.cfg.OneByOne {
 		remove = 1
 	}
+	if k.cfg.Protection {
+		remove = min(remove, idle(v))
+	}
 	return max(v.Min, v.Desired-remove)
+}
+
+// idle counts the instances with no task but daemons'.
+func idle(v plant.Provider) int {
+	n := 0
+	for _, h := range v.Hosts {
+		if !h.Busy {
+			n++
+		}
+	}
+	return n
 }
 
 // AttachManaged lets managed scaling size a group of the plant, each minute with

@@ -134,6 +134,13 @@ func TestManagedIn(t *testing.T) {
 			}
 		})
 	}
+	stale := baseline.NewManager(baseline.ManagedScaling{Protection: true})
+	for range 14 {
+		stale.Step(begin(), 50, provider(5, 5, false))
+	}
+	if got := stale.Step(begin(), 50, provider(9, 1, false)); got != 9 {
+		t.Errorf("with one instance still empty %d instances, want 9", got)
+	}
 	k := baseline.NewManager(baseline.ManagedScaling{})
 	for i := range 14 {
 		k.Step(begin(), 50, provider(5, 5, false))

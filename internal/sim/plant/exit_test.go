@@ -63,7 +63,7 @@ func TestLaunchesFail(t *testing.T) {
 	b.must(b.FailLaunches("hosts", plant.Outage{From: begin().Add(10 * time.Minute), To: until}))
 	b.must(b.Groups().SetDesiredCapacity(ctx, "hosts", 4))
 	b.to(8 * time.Hour)
-	failed, launched, err := b.Doings().Failures(ctx, "hosts", begin().Add(10*time.Minute))
+	failed, launched, err := b.ScalingActivities().Failures(ctx, "hosts", begin().Add(10*time.Minute))
 	b.must(err)
 	// Four ways to launch fail, after 1, 2, 4 and then every 5 minutes.
 	if v := b.GroupView("hosts"); v.InService != 3 || len(failed) < 4*90 || len(failed) > 4*100 || !launched.IsZero() {
@@ -74,7 +74,7 @@ func TestLaunchesFail(t *testing.T) {
 		t.Errorf("the first failure is %+v", f)
 	}
 	b.to(8*time.Hour + 8*time.Minute)
-	_, launched, err = b.Doings().Failures(ctx, "hosts", begin())
+	_, launched, err = b.ScalingActivities().Failures(ctx, "hosts", begin())
 	b.must(err)
 	if v := b.GroupView("hosts"); v.InService != 4 || launched.Before(until) {
 		t.Errorf("after it %+v, launched at %s; want Auto Scaling to have gone on by itself", v, launched)
@@ -196,7 +196,7 @@ func TestRefresh(t *testing.T) {
 	ctx, old := t.Context(), b.instances()
 	b.must(b.Exits().Protect(ctx, "hosts", []fleet.InstanceID{old[1].ID}, true))
 	b.must(b.Refresh("hosts", time.Minute))
-	if on, err := b.Doings().Refreshing(ctx, "hosts"); err != nil || !on {
+	if on, err := b.ScalingActivities().Refreshing(ctx, "hosts"); err != nil || !on {
 		t.Errorf("refreshing: %t, %v", on, err)
 	}
 	least := 3
@@ -209,11 +209,11 @@ func TestRefresh(t *testing.T) {
 	}
 	b.must(b.Exits().Protect(ctx, "hosts", []fleet.InstanceID{old[1].ID}, false))
 	b.to(30 * time.Minute)
-	on, err := b.Doings().Refreshing(ctx, "hosts")
+	on, err := b.ScalingActivities().Refreshing(ctx, "hosts")
 	if err != nil || on || slices.ContainsFunc(b.instances(), func(i fleet.Instance) bool { return i.ID == old[1].ID }) {
 		t.Errorf("refreshing: %t, %v; instances %+v", on, err, b.instances())
 	}
-	homes, err := b.Doings().Homes(ctx, []fleet.InstanceID{b.doomed(), old[1].ID})
+	homes, err := b.ScalingActivities().Homes(ctx, []fleet.InstanceID{b.doomed(), old[1].ID})
 	if d := cmp.Diff(map[fleet.InstanceID]fleet.GroupName{b.doomed(): "hosts"}, homes); err != nil || d != "" {
 		t.Errorf("homes (%v, -want +got):\n%s", err, d)
 	}
@@ -269,9 +269,9 @@ func TestHandsFaults(t *testing.T) {
 	b := yard(t, plant.Group{Desired: 1}, plant.Options{Fault: plant.Always(plant.ErrThrottled)})
 	ctx := t.Context()
 	_, tasks := b.Hosts().Tasks(ctx, "demo", nil)
-	_, homes := b.Doings().Homes(ctx, nil)
-	_, refreshing := b.Doings().Refreshing(ctx, "hosts")
-	_, _, failures := b.Doings().Failures(ctx, "hosts", begin())
+	_, homes := b.ScalingActivities().Homes(ctx, nil)
+	_, refreshing := b.ScalingActivities().Refreshing(ctx, "hosts")
+	_, _, failures := b.ScalingActivities().Failures(ctx, "hosts", begin())
 	_, _, hook := b.Exits().Hook(ctx, "hosts", "bye")
 	one := []fleet.InstanceID{"i-1"}
 	for name, err := range map[string]error{

@@ -83,11 +83,13 @@ func (p *Plant) settleOnce(s *service) {
 		}
 	}
 	least, most := s.bounds()
-	for s.staying() > s.desired && p.stopOne(s, func(t *task) bool { return !t.outgoing() }) {
+	for more := true; more && s.staying() > s.desired; {
+		more = p.stopOne(s, func(t *task) bool { return !t.outgoing() })
 	}
 	now := p.clock.Now()
 	leaves := func(t *task) bool { return t.outgoing() && (t.draining() || !now.Before(s.blueUntil)) }
-	for (s.running > s.desired || s.desired == 0) && p.stopOne(s, leaves) {
+	for more := true; more && (s.running > s.desired || s.desired == 0); {
+		more = p.stopOne(s, leaves)
 	}
 	for s.staying() < s.desired && len(s.tasks) < most {
 		p.launch(s)

@@ -17,9 +17,8 @@ import (
 // Hosts gives the plant's ECS as it is about instances and their tasks.
 func (p *Plant) Hosts() reconcile.Hosts { return hosts{p} }
 
-// Doings gives what the plant's Auto Scaling did and does. Activities, of the
-// same port's name, are those of one service's count.
-func (p *Plant) Doings() reconcile.Activities { return doings{p} }
+// ScalingActivities gives what the plant's Auto Scaling did and does in its groups.
+func (p *Plant) ScalingActivities() reconcile.Activities { return activities{p} }
 
 // Exits gives the plant's Auto Scaling as it ends instances.
 func (p *Plant) Exits() reconcile.Exits { return exits{p} }
@@ -93,10 +92,10 @@ func (h hosts) SetDraining(ctx context.Context, c fleet.ClusterName, is []fleet.
 	return errors.Join(errs...)
 }
 
-type doings struct{ *Plant }
+type activities struct{ *Plant }
 
 // Homes gives the group of each instance.
-func (d doings) Homes(ctx context.Context, ids []fleet.InstanceID) (map[fleet.InstanceID]fleet.GroupName, error) {
+func (d activities) Homes(ctx context.Context, ids []fleet.InstanceID) (map[fleet.InstanceID]fleet.GroupName, error) {
 	leave, err := d.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -115,7 +114,7 @@ func (d doings) Homes(ctx context.Context, ids []fleet.InstanceID) (map[fleet.In
 }
 
 // Refreshing tells whether an instance refresh is under way.
-func (d doings) Refreshing(ctx context.Context, n fleet.GroupName) (bool, error) {
+func (d activities) Refreshing(ctx context.Context, n fleet.GroupName) (bool, error) {
 	leave, err := d.enter(ctx)
 	if err != nil {
 		return false, err
@@ -132,7 +131,7 @@ func (d doings) Refreshing(ctx context.Context, n fleet.GroupName) (bool, error)
 }
 
 // Failures gives the launches that failed since a time.
-func (d doings) Failures(ctx context.Context, n fleet.GroupName, since time.Time) (failed []fleet.LaunchFailure, launched time.Time, err error) {
+func (d activities) Failures(ctx context.Context, n fleet.GroupName, since time.Time) (failed []fleet.LaunchFailure, launched time.Time, err error) {
 	leave, err := d.enter(ctx)
 	if err != nil {
 		return nil, time.Time{}, err
@@ -292,7 +291,7 @@ func (i *instance) show() fleet.Instance {
 		Attributes: maps.Clone(i.attributes), Registered: i.shape.Size, Remaining: i.remaining, Tasks: len(i.on), RegisteredAt: i.registered,
 	}
 	if out.Registered.ENI > 0 {
-		out.Remaining.ENI = out.Registered.ENI - len(i.on)
+		out.Remaining.ENI = max(0, out.Registered.ENI-len(i.on))
 	}
 	for _, t := range i.on {
 		out.Ports = append(out.Ports, t.ports()...)

@@ -64,17 +64,32 @@ func (p *Plant) deploy(n fleet.ServiceName, shift, bake time.Duration) error {
 // leave go first, down to the minimum percent; with room on neither side nothing
 // moves. Tasks under scale-in protection are left alone.
 func (p *Plant) settle(s *service) {
+	if s.settling { // a task that stops can end its instance, and that concerns the service again
+		s.unsettled = true
+		return
+	}
+	s.settling, s.unsettled = true, true
+	for s.unsettled {
+		s.unsettled = false
+		p.settleOnce(s)
+	}
+	s.settling = false
+}
+
+func (p *Plant) settleOnce(s *service) {
 	for _, t := range slices.Clone(s.tasks) {
 		if t.host != nil && t.host.draining && !t.running && !t.stopped {
 			p.stop(t)
 		}
 	}
 	least, most := s.bounds()
-	for s.staying() > s.desired && p.stopOne(s, func(t *task) bool { return !t.outgoing() }) {
+	for more := true; more && s.staying() > s.desired; {
+		more = p.stopOne(s, func(t *task) bool { return !t.outgoing() })
 	}
 	now := p.clock.Now()
 	leaves := func(t *task) bool { return t.outgoing() && (t.draining() || !now.Before(s.blueUntil)) }
-	for (s.running > s.desired || s.desired == 0) && p.stopOne(s, leaves) {
+	for more := true; more && (s.running > s.desired || s.desired == 0); {
+		more = p.stopOne(s, leaves)
 	}
 	for s.staying() < s.desired && len(s.tasks) < most {
 		p.launch(s)

@@ -83,6 +83,8 @@ type service struct {
 	waiting  int // tasks that ECS has not placed: neither running nor pending
 	revision int
 
+	settling, unsettled bool // see settle
+
 	rolling   bool
 	deployed  time.Time // of the newest deployment
 	bakeUntil time.Time

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
-	"github.com/trimtab-ecs/trimtab/internal/sim"
 )
 
 // task is one task of a service, of a daemon or of nobody.
@@ -222,53 +221,4 @@ func (p *Plant) Guard(n fleet.ServiceName, share float64, long time.Duration) er
 		p.at(until, func() { p.settle(s) })
 	}
 	return nil
-}
-
-// Managed is ECS managed scaling as the plant's scheduler knows it: tasks without
-// an instance are PROVISIONING, at most 100 of the group, and stop after 10 to
-// 30 minutes (peers.md A2). Who sizes the group is not part of it, see package baseline.
-type Managed struct {
-	// Draining is managed draining: an instance that Auto Scaling ends is drained by
-	// ECS, and goes when it is empty.
-	Draining bool
-}
-
-const provisioningCap = 100
-
-func patience() sim.Spread { return sim.Spread{Low: 10 * time.Minute, High: 30 * time.Minute} }
-
-// pend makes a task that has no instance PROVISIONING, and tells whether it is.
-func (p *Plant) pend(t *task) bool {
-	s := t.service
-	if s.group == nil || s.group.cfg.Managed == nil {
-		return false
-	}
-	if t.patience {
-		return true
-	}
-	if len(s.group.provisioning(p.services)) >= provisioningCap {
-		return false
-	}
-	t.patience = true
-	p.at(p.clock.Now().Add(patience().Draw(s.dice)), func() {
-		if t.waiting && !t.stopped {
-			p.unplaced(s)
-			p.stop(t)
-			p.settle(s)
-		}
-	})
-	return true
-}
-
-// provisioning gives the tasks that wait for managed scaling.
-func (g *group) provisioning(services []*service) []*task {
-	var out []*task
-	for _, s := range services {
-		for _, t := range s.tasks {
-			if s.group == g && t.waiting && t.patience {
-				out = append(out, t)
-			}
-		}
-	}
-	return out
 }

@@ -64,7 +64,7 @@ func (w *World) deployDrainage(memory any, now func() time.Time) error {
 	claims, ticks := sim.NewRand(o.Seed, "claims of drains"), sim.NewRand(o.Seed, "ticks of drains")
 	w.porter = plant.NewCourier(w.Clock, ticks.Uint64(), o.Delivery, func(raw []byte) { w.inbox = append(w.inbox, letter{raw, w.InvokeDrainage}) })
 	w.drains = &reconcile.Drainage{
-		Book: w.Ledger, Drains: w.Ledger.Drains(rows), Services: p.Services(), Hosts: p.Hosts(), Groups: p.Groups(), Activities: p.Doings(),
+		Book: w.Ledger, Drains: w.Ledger.Drains(rows), Services: p.Services(), Hosts: p.Hosts(), Groups: p.Groups(), Activities: p.ScalingActivities(),
 		Exits: p.Exits(), Notices: p.Notices(), Log: o.Log, Metrics: io.Discard, Mode: o.Mode,
 		Now: now, NewID: func() string { return fmt.Sprintf("sim-drain-%016x", claims.Uint64()) },
 	}

@@ -1,0 +1,128 @@
+package plant_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/drain"
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/sim"
+	"github.com/trimtab-ecs/trimtab/internal/sim/plant"
+)
+
+// drawn gives a plant whose group and services have anything of what there is.
+func drawn(rt *rapid.T) (*plant.Plant, *sim.Clock) {
+	clock := sim.NewClock(begin())
+	p, err := plant.New(clock, plant.Options{Seed: rapid.Uint64().Draw(rt, "seed"), Emit: func([]byte) {}})
+	must := func(err error) {
+		rt.Helper()
+		if err != nil {
+			rt.Fatal(err)
+		}
+	}
+	must(err)
+	g := plant.Group{
+		Name: "hosts", Max: 8, Desired: rapid.IntRange(1, 4).Draw(rt, "desired"), Zones: []string{"a", "b"}, ProtectsNew: rapid.Bool().Draw(rt, "protects"),
+		Shapes: []plant.Shape{{"small", fleet.Resources{CPU: 2048, Memory: 4096, ENI: 3}}, {"large", fleet.Resources{CPU: 4096, Memory: 8192, ENI: 5}}},
+	}
+	if rapid.Bool().Draw(rt, "pool") {
+		g.Pool = &plant.Pool{Size: 2}
+	}
+	if rapid.Bool().Draw(rt, "hook") {
+		g.Hook = &plant.Hook{Name: "bye", Timeout: 10 * time.Minute}
+	}
+	if rapid.Bool().Draw(rt, "managed") {
+		g.Managed = &plant.Managed{Draining: rapid.Bool().Draw(rt, "managed draining")}
+	}
+	must(p.AddGroup(g))
+	must(p.AddDaemon(plant.Daemon{Name: "logs", Size: fleet.Resources{CPU: 128, Memory: 128}, Ports: []fleet.Port{"514/udp"}}))
+	must(p.AddService(plant.Service{
+		Name: "web", Compute: fleet.EC2, Group: "hosts", Load: constant(10), Capacity: 10, Desired: 3, Size: fleet.Resources{CPU: 512, Memory: 512, ENI: 1},
+		Rollout: rapid.SampledFrom([]*fleet.Rollout{
+			nil, {MinimumHealthyPercent: 100, MaximumPercent: 100}, {MinimumHealthyPercent: 50, MaximumPercent: 100},
+		}).Draw(rt, "rollout"),
+		Rules: fleet.Rules{Strategies: []fleet.Strategy{{Type: fleet.Binpack, Field: "memory"}}},
+	}))
+	must(p.AddService(plant.Service{
+		Name: "edge", Compute: fleet.EC2, Group: "hosts", Load: constant(10), Capacity: 10, Desired: 1, Size: fleet.Resources{CPU: 512, Memory: 512},
+		Rules: fleet.Rules{Ports: []fleet.Port{"80/tcp"}, Constraints: []fleet.Constraint{{Type: fleet.DistinctInstance}}},
+	}))
+	return p, clock
+}
+
+// Whatever is done to instances, nothing is lost and no rule is broken: Check
+// holds at every step of the clock.
+func TestCapacityConserves(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		p, clock := drawn(rt)
+		must := func(err error) {
+			rt.Helper()
+			if err != nil {
+				rt.Fatal(err)
+			}
+		}
+		ctx, now := t.Context(), begin()
+		rt.Repeat(map[string]func(*rapid.T){
+			"count": func(rt *rapid.T) {
+				must(p.SetDesired(rapid.SampledFrom([]fleet.ServiceName{"web", "edge"}).Draw(rt, "service"), rapid.IntRange(0, 9).Draw(rt, "tasks")))
+			},
+			"capacity": func(rt *rapid.T) {
+				must(p.Groups().SetDesiredCapacity(ctx, "hosts", rapid.IntRange(0, 8).Draw(rt, "instances")))
+			},
+			"deploy":     func(*rapid.T) { must(p.Deploy("web", time.Minute)) },
+			"blue/green": func(*rapid.T) { must(p.BlueGreen("web", time.Minute)) },
+			"guard":      func(rt *rapid.T) { must(p.Guard("web", rapid.Float64Range(0, 1).Draw(rt, "share"), 3*time.Minute)) },
+			"task": func(*rapid.T) {
+				_ = p.RunTask(plant.Single{Group: "hosts", Size: fleet.Resources{CPU: 256, Memory: 256}, For: 4 * time.Minute}) // refused where nothing is free
+			},
+			"outage": func(rt *rapid.T) {
+				must(p.FailLaunches("hosts", plant.Outage{Zone: rapid.SampledFrom([]string{"", "a"}).Draw(rt, "zone"), From: now, To: now.Add(3 * time.Minute)}))
+			},
+			"suspend": func(rt *rapid.T) { must(p.SetSuspended("hosts", rapid.Bool().Draw(rt, "launch"))) },
+			"lock":    func(rt *rapid.T) { must(p.SetLocked("hosts", rapid.Bool().Draw(rt, "terminate"))) },
+			"agents":  func(rt *rapid.T) { must(p.Disconnect("hosts", rapid.SampledFrom([]float64{0, 0.5}).Draw(rt, "share"))) },
+			"refresh": func(*rapid.T) { must(p.Refresh("hosts", time.Minute)) },
+			"instance": func(rt *rapid.T) {
+				is, err := p.Services().Instances(ctx, "demo")
+				must(err)
+				if len(is) == 0 {
+					rt.Skip()
+				}
+				i := rapid.SampledFrom(is).Draw(rt, "instance")
+				switch rapid.IntRange(0, 5).Draw(rt, "act") {
+				case 0, 1:
+					must(p.Hosts().SetDraining(ctx, "demo", []fleet.Instance{i}, !i.Draining))
+				case 2:
+					_ = p.Exits().Terminate(ctx, "hosts", []fleet.InstanceID{i.ID}) // refused while Terminate is suspended
+				case 3:
+					must(p.Interrupt(i.ID))
+				case 4:
+					_ = p.Exits().Protect(ctx, "hosts", []fleet.InstanceID{i.ID}, rapid.Bool().Draw(rt, "on")) // refused on its way out
+				case 5:
+					must(p.Exits().Complete(ctx, "hosts", i.ID, drain.Hook{Name: "bye"}))
+				}
+			},
+			"": func(rt *rapid.T) {
+				now = now.Add(time.Duration(rapid.IntRange(0, 120).Draw(rt, "seconds")) * time.Second)
+				for clock.Step(now) {
+					must(p.Check())
+				}
+				clock.RunUntil(now)
+				must(p.Check())
+				is, err := p.Services().Instances(ctx, "demo")
+				must(err)
+				tasks, err := p.Hosts().Tasks(ctx, "demo", is)
+				must(err)
+				for _, i := range is {
+					if on := slices.DeleteFunc(slices.Clone(tasks), func(t fleet.Task) bool { return t.Instance != i.ID }); len(on) != i.Tasks {
+						rt.Errorf("instance %s tells of %d tasks and has %+v", i.ID, i.Tasks, on)
+					}
+				}
+			},
+		})
+	})
+}

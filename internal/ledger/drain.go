@@ -157,7 +157,8 @@ func (m *Memory) readDrains(cluster fleet.ClusterName) []Drain {
 	return found
 }
 
-// Size estimates the bytes of the row as one DynamoDB item, at most some 30 too many.
+// Size estimates the bytes of the row as one DynamoDB item, at most some 20 too
+// many.
 func (d Drain) Size() (int, error) {
 	b, err := json.Marshal(d.Row)
 	if err != nil {

@@ -22,6 +22,7 @@ type Memory struct {
 	// floors holds, per cluster, a number no less than any generation that was removed.
 	floors  map[fleet.ClusterName]int64
 	records map[fleet.Target][]Record // oldest first
+	drains  map[drainKey]Drain        // never handed out, see clone
 }
 
 // NewMemory gives an empty ledger.
@@ -31,6 +32,7 @@ func NewMemory() *Memory {
 		controls: map[fleet.ClusterName]Control{},
 		floors:   map[fleet.ClusterName]int64{},
 		records:  map[fleet.Target][]Record{},
+		drains:   map[drainKey]Drain{},
 	}
 }
 
@@ -62,6 +64,7 @@ func (m *Memory) Read(ctx context.Context, cluster fleet.ClusterName) (Cluster, 
 		}
 	}
 	slices.SortFunc(c.Rows, func(a, b Row) int { return a.Target.Compare(b.Target) })
+	c.Drains = m.readDrains(cluster)
 	return c, nil
 }
 

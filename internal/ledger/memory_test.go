@@ -21,7 +21,7 @@ func TestMemory(t *testing.T) {
 	t.Parallel()
 	ledgertest.Run(t, func(*testing.T) ledgertest.Pair {
 		m := ledger.NewMemory()
-		return ledgertest.Pair{Book: m, Desk: m}
+		return ledgertest.Pair{Book: m, Desk: m, Drains: m}
 	})
 }
 
@@ -31,7 +31,7 @@ func TestMemoryUnderFaults(t *testing.T) {
 	t.Parallel()
 	ledgertest.Run(t, func(*testing.T) ledgertest.Pair {
 		f := &flaky{memory: ledger.NewMemory()}
-		return ledgertest.Pair{Book: f, Desk: f, Unavailable: 12, Conflicts: 12}
+		return ledgertest.Pair{Book: f, Desk: f, Drains: f, Unavailable: 12, Conflicts: 12}
 	})
 }
 
@@ -98,6 +98,10 @@ func (f *flaky) Note(ctx context.Context, n ledger.Note) error {
 
 func (f *flaky) Change(ctx context.Context, c ledger.Change) error {
 	return f.call(true, func() error { return f.memory.Change(ctx, c) })
+}
+
+func (f *flaky) WriteDrain(ctx context.Context, d ledger.Drain) error {
+	return f.call(true, func() error { return f.memory.WriteDrain(ctx, d) })
 }
 
 var web = fleet.ServiceKey{Cluster: "prod", Service: "web"}.Target()

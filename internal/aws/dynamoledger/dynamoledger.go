@@ -5,6 +5,7 @@
 //	CLUSTER#<cluster>                 SERVICE#<name>           gen, policy, overrides, intent, intentId, freeAt, history, reason
 //	CLUSTER#<cluster>                 GROUP#<name>             the same
 //	CLUSTER#<cluster>                 CONTROL                  gen, control
+//	CLUSTER#<cluster>                 DRAIN#<instance>         gen, drain, expiresAt once it is closed
 //	DECISION#<cluster>/<kind>/<name>  <time>#<generation>      record, decision, input, expiresAt
 //
 // gen, rows, floor and expiresAt (epoch seconds, the table's TTL) are numbers;
@@ -16,15 +17,15 @@
 // floor, the sum of the generations removed: a row that is created again starts
 // above it, so that no claim made on the old row fits the new one.
 //
-// A claim of one row (every Fargate service) is a conditional UpdateItem, which
-// costs half of a transaction and promises the same: the condition is checked
-// and the row written as one, a transaction under way on the row is an error
-// that is tried again, and a failed condition returns the row, which shows
-// whether this very claim is stored already. Everything else writes several
-// items and is one TransactWriteItems.
+// A claim of one row (every Fargate service) is a conditional UpdateItem, as is
+// the write of a drain. It costs half of a transaction and promises the same: the
+// condition is checked and the row written as one, a transaction under way on
+// the row is an error that is tried again, and a failed condition returns the
+// row, which shows whether this very write is stored already. Everything else
+// writes several items and is one TransactWriteItems.
 //
-// The role of the reconcile function needs Query, GetItem, UpdateItem and
-// PutItem on the table; people who remove policies need DeleteItem too.
+// The roles of the functions need Query, GetItem, UpdateItem and PutItem on the
+// table; people who remove policies need DeleteItem too.
 package dynamoledger
 
 import (
@@ -36,10 +37,11 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
 
-// Ledger implements both faces of the ledger.
+// Ledger implements every face of the ledger.
 var (
-	_ ledger.Book = (*Ledger)(nil)
-	_ ledger.Desk = (*Ledger)(nil)
+	_ ledger.Book   = (*Ledger)(nil)
+	_ ledger.Desk   = (*Ledger)(nil)
+	_ ledger.Drains = (*Ledger)(nil)
 )
 
 // patience is how long one request is tried again while DynamoDB throttles it

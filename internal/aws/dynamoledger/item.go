@@ -35,6 +35,7 @@ const (
 	attrExpiresAt  = "expiresAt"
 	attrRows       = "rows"
 	attrFloor      = "floor"
+	attrDrain      = "drain"
 )
 
 // The keys, or what they begin with.
@@ -45,6 +46,7 @@ const (
 	skService  = "SERVICE#"
 	skGroup    = "GROUP#"
 	skControl  = "CONTROL"
+	skDrain    = "DRAIN#"
 )
 
 // stampLayout is RFC 3339 in UTC with all nine decimals, so that text sorts as time.
@@ -63,6 +65,10 @@ func rowKey(t fleet.Target) item {
 }
 
 func controlKey(c fleet.ClusterName) item { return key(pkCluster+string(c), skControl) }
+
+func drainKey(c fleet.ClusterName, i fleet.InstanceID) item {
+	return key(pkCluster+string(c), skDrain+string(i))
+}
 
 func indexKey(c fleet.ClusterName) item { return key(pkClusters, string(c)) }
 
@@ -151,6 +157,15 @@ func decodeRow(t fleet.Target, i item) (ledger.Row, error) {
 		}
 	}
 	return r, nil
+}
+
+func decodeDrain(i item) (ledger.Drain, error) {
+	var d ledger.Drain
+	var err error
+	if d.Generation, err = numberOf(i, attrGeneration); err != nil {
+		return ledger.Drain{}, err
+	}
+	return d, read(i, attrDrain, &d.Row)
 }
 
 // encodeRecord gives the whole item of a record. Decision and input are

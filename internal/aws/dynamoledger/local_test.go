@@ -33,7 +33,7 @@ func TestConformance(t *testing.T) {
 	ledgertest.Run(t, func(t *testing.T) ledgertest.Pair {
 		t.Helper()
 		l := dynamoledger.New(localtest.Table(t))
-		return ledgertest.Pair{Book: l, Desk: l, Remembers: true}
+		return ledgertest.Pair{Book: l, Desk: l, Drains: l, Remembers: true}
 	})
 }
 
@@ -45,7 +45,7 @@ func TestConformanceWithoutTokens(t *testing.T) {
 		t.Helper()
 		client, table := localtest.Table(t)
 		l := dynamoledger.New(&forgetful{Client: client, table: table}, table)
-		return ledgertest.Pair{Book: l, Desk: l}
+		return ledgertest.Pair{Book: l, Desk: l, Drains: l}
 	})
 }
 
@@ -75,7 +75,7 @@ func TestConformanceUnderFaults(t *testing.T) {
 		t.Helper()
 		client, table := localtest.Table(t)
 		l := dynamoledger.New(&faulty{Client: client}, table)
-		return ledgertest.Pair{Book: l, Desk: l, Unavailable: 8, Remembers: true}
+		return ledgertest.Pair{Book: l, Desk: l, Drains: l, Unavailable: 8, Remembers: true}
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -39,6 +40,14 @@ func (l *Ledger) Read(ctx context.Context, cluster fleet.ClusterName) (ledger.Cl
 		if sk == skControl {
 			return true, read(i, attrControl, &c.Control)
 		}
+		if id, ok := strings.CutPrefix(sk, skDrain); ok {
+			drain, err := decodeDrain(i)
+			if err != nil {
+				return false, fmt.Errorf("the drain of %s is not understood: %w; remove the item, after a look at the instance", id, err)
+			}
+			c.Drains = append(c.Drains, drain)
+			return true, nil
+		}
 		t, ok := targetOf(cluster, sk)
 		if !ok {
 			return true, nil // of another part of Trimtab
@@ -53,6 +62,7 @@ func (l *Ledger) Read(ctx context.Context, cluster fleet.ClusterName) (ledger.Cl
 	if err != nil {
 		return ledger.Cluster{}, err
 	}
+	// The drains come by their keys, which sort as their instances do.
 	slices.SortFunc(c.Rows, func(a, b ledger.Row) int { return a.Target.Compare(b.Target) })
 	return c, nil
 }

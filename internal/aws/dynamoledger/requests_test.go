@@ -275,6 +275,11 @@ func TestWhatIsNotUnderstood(t *testing.T) {
 	index["rows"] = &types.AttributeValueMemberN{Value: "1e3"}
 	record := key("DECISION#prod/service/web", "some time")
 	record["record"] = text("?")
+	removal := func(attribute string, v types.AttributeValue) item {
+		i := drainKey("prod", "i-1")
+		i[attribute] = v
+		return i
+	}
 	reads := func(l *Ledger) error {
 		_, err := l.Read(t.Context(), "prod")
 		return err
@@ -287,6 +292,8 @@ func TestWhatIsNotUnderstood(t *testing.T) {
 		"prod/service/web is not understood: read policy": {row("policy", text(`{"version":"one"}`)), reads},
 		"prod/service/web is not understood: read reason": {row("reason", text(`{`)), reads},
 		"read cluster prod: read control":                 {control, reads},
+		"the drain of i-1 is not understood: read gen":    {removal("gen", &types.AttributeValueMemberN{Value: "x"}), reads},
+		"the drain of i-1 is not understood: read drain":  {removal("drain", text(`{"tries":"one"}`)), reads},
 		"list clusters: read rows": {index, func(l *Ledger) error {
 			_, err := l.Clusters(t.Context())
 			return err

@@ -16,6 +16,7 @@ func claimCases() []testCase {
 		{"claim: of several rows is all or nothing", claimAllOrNothing},
 		{"claim: the largest cell", claimLargest},
 		{"claim: writes neither policy nor overrides", claimKeeps},
+		{"claim: one that changes no count is a claim", claimOfNothing},
 		{"claim: needs the row", claimWithoutRow},
 		{"claim: a changed policy or override makes it fail", claimOverChange},
 		{"claim: an intent leases the row until it is free", claimLease},
@@ -92,6 +93,27 @@ func claimKeeps(w *world) {
 	got := w.row(t)
 	w.same(policyOf(t, 1), got.Policy)
 	w.same(o, got.Overrides)
+}
+
+// claimOfNothing claims a row without changing its count, as whoever opens drains
+// does: the history is charged, the lease is held, and it closes like any other.
+func claimOfNothing(w *world) {
+	row := w.create(group("g"))[0]
+	c := claimOf("c1", base(), row)
+	n := &c.Entries[0].Intent
+	n.Desired = n.Before
+	w.must(w.claim(c))
+	w.unchanged(func() { w.must(w.claim(c)) })
+	got := w.row(row.Target)
+	if got.Intent == nil || got.Intent.Lock || got.Intent.Before != got.Intent.Desired {
+		w.Fatalf("want an intent that changes nothing, got %+v", got.Intent)
+	}
+	w.same(past(2), got.History)
+	w.unchanged(func() { w.conflicts(w.claim(claimOf("c2", base(), got))) })
+	w.must(w.close(closingOf(c, base())))
+	if got := w.row(row.Target); got.Generation != 3 || got.Intent != nil {
+		w.Fatalf("want it closed at generation 3, got %+v", got)
+	}
 }
 
 func claimWithoutRow(w *world) {

@@ -1,5 +1,6 @@
 // Package ledgertest gives the conformance suite of the ledger: what every
-// implementation of ledger.Book and ledger.Desk must do, the faulty ones too.
+// implementation of ledger.Book, ledger.Desk and ledger.Drains must do, the
+// faulty ones too.
 package ledgertest
 
 import (
@@ -19,10 +20,11 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
 
-// Pair is one ledger under test, by both of its faces.
+// Pair is one ledger under test, by its faces.
 type Pair struct {
-	Book ledger.Book
-	Desk ledger.Desk
+	Book   ledger.Book
+	Desk   ledger.Desk
+	Drains ledger.Drains
 	// Unavailable is how many answers ErrUnavailable (throttles, lost replies)
 	// the ledger may give in a row, and Conflicts how many conflicts that are
 	// none. The suite repeats the call, unchanged, that much more often; both are
@@ -39,7 +41,7 @@ type Pair struct {
 func Run(t *testing.T, open func(t *testing.T) Pair) {
 	t.Helper()
 	for _, c := range slices.Concat(
-		rowCases(), controlCases(), claimCases(), raceCases(), closeCases(), noteCases(), recordCases(), faultCases(), modelCases(),
+		rowCases(), controlCases(), claimCases(), raceCases(), closeCases(), noteCases(), recordCases(), drainCases(), faultCases(), modelCases(),
 	) {
 		t.Run(c.name, func(t *testing.T) { c.check(&world{T: t, pair: open(t)}) })
 	}
@@ -182,6 +184,10 @@ func (w *world) note(n ledger.Note) error {
 
 func (w *world) change(c ledger.Change) error {
 	return w.insist(func() error { return w.pair.Desk.Change(w.Context(), c) })
+}
+
+func (w *world) writeDrain(d ledger.Drain) error {
+	return w.insist(func() error { return w.pair.Drains.WriteDrain(w.Context(), d) })
 }
 
 func (w *world) clusters() []fleet.ClusterName {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
@@ -91,7 +92,10 @@ func (g *player) some(stored ledger.Cluster) []ledger.Row {
 func (g *player) next(w *world, model *ledger.Memory, stored ledger.Cluster, i int) (name string, onModel, onTested func() error) {
 	at := base().Add(time.Duration(i) * 12 * time.Second) // an intent is free after three calls
 	rows := g.some(stored)
-	switch g.rand.IntN(6) {
+	switch g.rand.IntN(7) {
+	case 6:
+		d := g.drain(stored, i)
+		return fmt.Sprintf("write drain %+v", d), func() error { return model.WriteDrain(w.Context(), d) }, func() error { return w.writeDrain(d) }
 	case 0, 1:
 		c := g.change(rows, i)
 		return fmt.Sprintf("change %+v", c), func() error { return model.Change(w.Context(), c) }, func() error { return w.change(c) }
@@ -109,6 +113,22 @@ func (g *player) next(w *world, model *ledger.Memory, stored ledger.Cluster, i i
 		n.Record.At = at
 		return fmt.Sprintf("note %+v", n), func() error { return model.Note(w.Context(), n) }, func() error { return w.note(n) }
 	}
+}
+
+// drain gives a removal's next row, now and then at another generation or as it was.
+func (g *player) drain(stored ledger.Cluster, i int) ledger.Drain {
+	d := stored.Drain(fleet.InstanceID(fmt.Sprintf("i-%d", g.rand.IntN(3))))
+	if d.Generation > 0 && g.rand.IntN(4) == 0 {
+		d.Generation--
+		return d
+	}
+	states := []drain.State{drain.Candidate, drain.Draining, drain.Terminating, drain.Undoing, drain.Terminated, drain.Undone, drain.Gone}
+	next := drainOf(d.Instance, d.Generation, states[g.rand.IntN(len(states))])
+	next.Cluster, next.Tries = g.cluster, i
+	if g.rand.IntN(6) == 0 {
+		next.Generation = int64(g.rand.IntN(4))
+	}
+	return next
 }
 
 func (g *player) closing(stored ledger.Cluster, rows []ledger.Row, at time.Time) ledger.Closing {

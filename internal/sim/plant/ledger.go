@@ -11,9 +11,10 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
 
-// Book is a whole ledger: the staircase's side and the people's.
+// Book is a whole ledger: the staircase's side, the drains' and the people's.
 type Book interface {
 	ledger.Book
+	ledger.Drains
 	Change(ctx context.Context, c ledger.Change) error
 	Records(ctx context.Context, t fleet.Target, before time.Time, limit int) ([]ledger.Record, error)
 }
@@ -109,6 +110,11 @@ func (l *Ledger) Close(ctx context.Context, c ledger.Closing) error {
 // Note stores a changed hold reason and what was learnt.
 func (l *Ledger) Note(ctx context.Context, n ledger.Note) error {
 	return l.try(ctx, "Note", func() error { return l.book.Note(ctx, n) })
+}
+
+// WriteDrain stores the removal of an instance.
+func (l *Ledger) WriteDrain(ctx context.Context, d ledger.Drain) error {
+	return l.try(ctx, "WriteDrain", func() error { return l.book.WriteDrain(ctx, d) })
 }
 
 // Change edits a cluster.

@@ -31,7 +31,7 @@ func TestLedgerConformance(t *testing.T) {
 			t.Parallel()
 			ledgertest.Run(t, func(*testing.T) ledgertest.Pair {
 				l := plant.NewLedger(ledger.NewMemory(), fault, now)
-				return ledgertest.Pair{Book: l, Desk: l, Unavailable: 3}
+				return ledgertest.Pair{Book: l, Desk: l, Drains: l, Unavailable: 3}
 			})
 		})
 	}

@@ -12,7 +12,7 @@ BENCH ?= .
 BENCHCOUNT ?= 6
 # Arguments for the command behind a target: make demo ARGS=--help.
 ARGS ?=
-# The function's architecture for `make build-ReconcileFunction`, in Lambda's words: arm64 or x86_64.
+# The architecture for `make build-ReconcileFunction` and its like, in Lambda's words: arm64 or x86_64.
 # `sam build` sets it from the template's Architecture parameter, see infra/sam.
 TRIMTAB_ARCH ?= arm64
 GOARCH_arm64 := arm64
@@ -74,12 +74,20 @@ bin/trimtab:
 	@$(GO) build -trimpath -buildvcs=false \
 		-ldflags "-X main.version=$$(git describe --tags --always --dirty 2>/dev/null || echo unknown)" -o $@ ./cmd/trimtab
 
-.PHONY: build-ReconcileFunction
+# sam_build FUNCTION: what `sam build` wants of a target named after the function in the template.
+define sam_build
+@[ -n '$(ARTIFACTS_DIR)' ] || { echo 'set ARTIFACTS_DIR to the folder that gets the bootstrap' >&2; exit 1; }
+@[ -n '$(GOARCH_$(TRIMTAB_ARCH))' ] || { echo "TRIMTAB_ARCH is '$(TRIMTAB_ARCH)': give arm64 or x86_64" >&2; exit 1; }
+@mkdir -p '$(ARTIFACTS_DIR)'
+$(call lambda_build,$(1),$(GOARCH_$(TRIMTAB_ARCH)),$(ARTIFACTS_DIR)/bootstrap)
+endef
+
+.PHONY: build-ReconcileFunction build-DrainFunction
 build-ReconcileFunction: ## Build one function as `sam build` does, into ARTIFACTS_DIR for TRIMTAB_ARCH.
-	@[ -n '$(ARTIFACTS_DIR)' ] || { echo 'set ARTIFACTS_DIR to the folder that gets the bootstrap' >&2; exit 1; }
-	@[ -n '$(GOARCH_$(TRIMTAB_ARCH))' ] || { echo "TRIMTAB_ARCH is '$(TRIMTAB_ARCH)': give arm64 or x86_64" >&2; exit 1; }
-	@mkdir -p '$(ARTIFACTS_DIR)'
-	$(call lambda_build,reconcile,$(GOARCH_$(TRIMTAB_ARCH)),$(ARTIFACTS_DIR)/bootstrap)
+	$(call sam_build,reconcile)
+
+build-DrainFunction: ## The same of the drain function.
+	$(call sam_build,drain)
 
 .PHONY: generate
 generate: ## Write the policy schema and reference in docs/ from the comments in internal/core/spec.

@@ -1,12 +1,13 @@
 """Holds template.yaml to its promises about authority and delivery.
 
 The template is expanded as CloudFormation would (SAM transform, parameters, conditions) and what would be
-deployed is read: who may do what, which events wake the function, how long an event lives. Event patterns are
+deployed is read: who may do what, which events wake which function, how long an event lives. Event patterns are
 judged by moto's matcher, an implementation that is not ours, on made-up events and on every sample in events/.
 
 Run by `make validate`: .tools/venv/bin/python infra/check_template.py
 """
 
+import collections
 import copy
 import json
 import os
@@ -29,15 +30,12 @@ PSEUDO = {
 NO_VALUE = object()
 os.environ["AWS_DEFAULT_REGION"] = REGION  # the transform asks for one
 
-# All that the function may do, and what of it IAM cannot narrow to a resource.
-OBSERVE = {
-    "application-autoscaling:DescribeScalableTargets",
-    "application-autoscaling:DescribeScalingPolicies",
-    "application-autoscaling:DescribeScheduledActions",
+# What both roles may do, the more of each, and what of it IAM cannot narrow to a resource.
+READ = {
     "autoscaling:DescribeAutoScalingGroups",
-    "autoscaling:DescribePolicies",
-    "autoscaling:DescribeScheduledActions",
-    "cloudwatch:GetMetricData",
+    "autoscaling:DescribeAutoScalingInstances",
+    "autoscaling:DescribeInstanceRefreshes",
+    "autoscaling:DescribeWarmPool",
     "dynamodb:GetItem",
     "dynamodb:PutItem",
     "dynamodb:Query",
@@ -48,20 +46,51 @@ OBSERVE = {
     "ecs:DescribeServiceRevisions",
     "ecs:DescribeServices",
     "ecs:DescribeTaskDefinition",
+    "ecs:DescribeTasks",
+    "ecs:GetTaskProtection",
     "ecs:ListContainerInstances",
-    "ecs:ListServices",
     "ecs:ListTagsForResource",
+    "ecs:ListTasks",
     "events:PutEvents",
     "logs:CreateLogStream",
     "logs:PutLogEvents",
-    "sqs:GetQueueAttributes",
-    "sqs:GetQueueUrl",
     "sqs:SendMessage",
 }
-ACT = {"ecs:UpdateService", "autoscaling:SetDesiredCapacity"}
-NO_RESOURCE = {a for a in OBSERVE if a.split(":")[0] in ("application-autoscaling", "autoscaling", "cloudwatch")} | {
+OBSERVE = {
+    "ReconcileRole": READ
+    | {
+        "application-autoscaling:DescribeScalableTargets",
+        "application-autoscaling:DescribeScalingPolicies",
+        "application-autoscaling:DescribeScheduledActions",
+        "autoscaling:DescribePolicies",
+        "autoscaling:DescribeScalingActivities",
+        "autoscaling:DescribeScheduledActions",
+        "cloudwatch:GetMetricData",
+        "ecs:ListServices",
+        "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
+    },
+    "DrainRole": READ | {"autoscaling:DescribeLifecycleHooks"},
+}
+ACT = {
+    "ReconcileRole": {"ecs:UpdateService", "autoscaling:SetDesiredCapacity"},
+    "DrainRole": {
+        "autoscaling:CompleteLifecycleAction",
+        "autoscaling:RecordLifecycleActionHeartbeat",
+        "autoscaling:SetInstanceProtection",
+        "autoscaling:TerminateInstanceInAutoScalingGroup",
+        "ecs:UpdateContainerInstancesState",
+    },
+}
+BY_CLUSTER = {"ecs:ListServices", "ecs:ListTasks"}  # on every resource, but of one cluster
+NO_RESOURCE = {a for role in OBSERVE.values() for a in role if a.split(":")[0] in ("application-autoscaling", "autoscaling", "cloudwatch")} | {
     "ecs:DescribeTaskDefinition",
-    "ecs:ListServices",
+    *BY_CLUSTER,
+}
+FUNCTIONS = ("ReconcileFunction", "DrainFunction")
+RULES = {
+    "ReconcileFunction": ("AlarmStateChange", "EcsServiceEvent", "LaunchFailure", "SpotNotice", "Tick"),
+    "DrainFunction": ("GroupEvent", "SpotNotice", "InstanceState", "HostChange", "Tick"),
 }
 
 problems = []
@@ -81,7 +110,8 @@ class Stack:
         defaults = {name: p.get("Default") for name, p in template["Parameters"].items()}
         self.parameters = {**defaults, **parameters}
         # The transform wants uploaded code; where it is does not matter here.
-        template["Resources"]["ReconcileFunction"]["Properties"]["CodeUri"] = {"Bucket": "b", "Key": "k"}
+        for function in FUNCTIONS:
+            template["Resources"][function]["Properties"]["CodeUri"] = {"Bucket": "b", "Key": "k"}
         expanded = transform(copy.deepcopy(template), dict(self.parameters), _NoManagedPolicies())
         self.conditions = expanded.get("Conditions", {})
         self.resources = {
@@ -133,13 +163,21 @@ class Stack:
     def of_type(self, kind):
         return {name: r["Properties"] for name, r in self.resources.items() if r["Type"] == kind}
 
-    def statements(self):
-        for policy in self.resources["ReconcileRole"]["Properties"]["Policies"]:
+    def statements(self, role):
+        for policy in self.resources[role]["Properties"]["Policies"]:
             for statement in policy["PolicyDocument"]["Statement"]:
                 yield statement, set(_list(statement["Action"])), _list(statement["Resource"])
 
+    def by_action(self, role):
+        """The resources of every action that the role may do."""
+        found = collections.defaultdict(list)
+        for _, actions, resources in self.statements(role):
+            for action in actions:
+                found[action].extend(resources)
+        return found
+
     def wakes(self, rule, event):
-        pattern = self.resources["ReconcileFunction" + rule]["Properties"]["EventPattern"]
+        pattern = self.resources[rule]["Properties"]["EventPattern"]
         return EventPattern.load(json.dumps(pattern)).matches_event(event)
 
 
@@ -155,40 +193,50 @@ def _list(value):
 def check_authority():
     observing, acting = Stack(), Stack(Mode="act")
     expect("default mode", observing.parameters["Mode"], "observe")
-    for name, stack, want in (("observe", observing, OBSERVE), ("act", acting, OBSERVE | ACT)):
-        granted = set().union(*(actions for _, actions, _ in stack.statements()))
-        expect(f"actions of the role in {name} mode, missing", sorted(want - granted), [])
-        expect(f"actions of the role in {name} mode, too many", sorted(granted - want), [])
-        expect("roles", list(stack.of_type("AWS::IAM::Role")), ["ReconcileRole"])
-        expect("managed policies", stack.resources["ReconcileRole"]["Properties"].get("ManagedPolicyArns", []), [])
-        for statement, actions, resources in stack.statements():
-            wide = actions if "*" in resources else set()
-            expect(f"{statement['Sid']}: actions on every resource that could be narrowed", sorted(wide - NO_RESOURCE), [])
-            if "ecs:ListServices" in wide:
-                expect("ListServices is narrowed by its cluster", "ecs:cluster" in str(statement.get("Condition")), True)
+    for name, stack in (("observe", observing), ("act", acting)):
+        expect("roles", sorted(stack.of_type("AWS::IAM::Role")), sorted(OBSERVE))
+        for role in OBSERVE:
+            want = OBSERVE[role] | (ACT[role] if stack is acting else set())
+            granted = set(stack.by_action(role))
+            expect(f"actions of {role} in {name} mode, missing", sorted(want - granted), [])
+            expect(f"actions of {role} in {name} mode, too many", sorted(granted - want), [])
+            expect(f"managed policies of {role}", stack.resources[role]["Properties"].get("ManagedPolicyArns", []), [])
+            for statement, actions, resources in stack.statements(role):
+                wide = actions if "*" in resources else set()
+                expect(f"{role} {statement['Sid']}: actions on every resource that could be narrowed", sorted(wide - NO_RESOURCE), [])
+                if wide & BY_CLUSTER:
+                    expect(f"{role} {statement['Sid']} is narrowed by its cluster", "ecs:cluster" in str(statement.get("Condition")), True)
+                    expect(f"{role} {statement['Sid']} has no action without a cluster", sorted(actions - BY_CLUSTER), [])
+    for function in FUNCTIONS:
+        role = function.replace("Function", "Role")
+        expect(f"role of {function}", observing.resources[function]["Properties"]["Role"], f"<{role}.Arn>")
+    expect("what both roles may change", sorted(ACT["ReconcileRole"] & ACT["DrainRole"]), [])
+    check_resources(acting)
+    check_tags()
 
+
+def check_resources(anywhere):
     narrow = Stack(Mode="act", ClusterName="prod", AutoScalingGroupName="prod-m7g", QueueName="prod-*")
-    by_action = {}
-    for _, actions, resources in narrow.statements():
-        for action in actions:
-            by_action.setdefault(action, []).extend(resources)
-    expect(
-        "DescribeServiceRevisions",
-        by_action["ecs:DescribeServiceRevisions"],
-        [f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/prod/*", f"arn:aws:ecs:{REGION}:{ACCOUNT}:service-revision/prod/*"],
-    )
-    expect("ListTagsForResource", by_action["ecs:ListTagsForResource"], [f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/prod/*"])
+    ecs, group = f"arn:aws:ecs:{REGION}:{ACCOUNT}", f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:*:autoScalingGroupName/prod-m7g"
+    for role in OBSERVE:
+        may = narrow.by_action(role)
+        expect("DescribeServiceRevisions", may["ecs:DescribeServiceRevisions"], [f"{ecs}:service/prod/*", f"{ecs}:service-revision/prod/*"])
+        expect("ListTagsForResource", may["ecs:ListTagsForResource"], [f"{ecs}:service/prod/*"])
+        expect("DescribeContainerInstances", may["ecs:DescribeContainerInstances"], [f"{ecs}:container-instance/prod/*"])
+        for action in ("ecs:DescribeTasks", "ecs:GetTaskProtection"):
+            expect(f"{role} {action}", may[action], [f"{ecs}:task/prod/*"])
+            expect(f"{role} {action}, any cluster", anywhere.by_action(role)[action], [f"{ecs}:task/*"])
+        for action in sorted(a for a in ACT[role] if a.startswith("autoscaling:")):
+            expect(f"{role} {action}", may[action], [group])
+        expect(f"{role}: messages are only sent, and to the dead letters", may["sqs:SendMessage"], ["<DeadLetters.Arn>"])
+    may = narrow.by_action("ReconcileRole")
     for action in ("sqs:GetQueueAttributes", "sqs:GetQueueUrl"):
-        expect(action, by_action[action], [f"arn:aws:sqs:{REGION}:{ACCOUNT}:prod-*"])
-    expect("messages are only sent, and to the dead letters", by_action["sqs:SendMessage"], ["<ReconcileDeadLetters.Arn>"])
-    expect("UpdateService", by_action["ecs:UpdateService"], [f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/prod/*"])
-    expect(
-        "SetDesiredCapacity",
-        by_action["autoscaling:SetDesiredCapacity"],
-        [f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:*:autoScalingGroupName/prod-m7g"],
-    )
-    anywhere = {a: resources for _, actions, resources in acting.statements() for a in actions}
-    expect("UpdateService, any cluster", anywhere["ecs:UpdateService"], [f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/*"])
+        expect(action, may[action], [f"arn:aws:sqs:{REGION}:{ACCOUNT}:prod-*"])
+    expect("UpdateService", may["ecs:UpdateService"], [f"{ecs}:service/prod/*"])
+    expect("UpdateService, any cluster", anywhere.by_action("ReconcileRole")["ecs:UpdateService"], [f"{ecs}:service/*"])
+    action = "ecs:UpdateContainerInstancesState"
+    expect(action, narrow.by_action("DrainRole")[action], [f"{ecs}:container-instance/prod/*"])
+    expect(f"{action}, any cluster", anywhere.by_action("DrainRole")[action], [f"{ecs}:container-instance/*"])
     direct = narrow.resources["DirectAlarmPermission"]["Properties"]
     expect("direct alarms, principal", direct["Principal"], "lambda.alarms.cloudwatch.amazonaws.com")
     expect("direct alarms, account", direct["SourceAccount"], ACCOUNT)
@@ -197,24 +245,46 @@ def check_authority():
         expect(f"{name} names its source", bool(permission.get("SourceArn")), True)
 
 
+def check_tags():
+    """Whatever changes a group asks for its tag when TaggedGroupsOnly says so, and only then."""
+    tag = {"StringEquals": {"aws:ResourceTag/trimtab:managed": "true"}}
+    for only, want in (("true", tag), ("false", None)):
+        stack, seen = Stack(Mode="act", TaggedGroupsOnly=only), set()
+        for role in OBSERVE:
+            for statement, actions, _ in stack.statements(role):
+                changes = {a for a in actions & ACT[role] if a.startswith("autoscaling:")}
+                if changes:
+                    seen |= changes
+                    expect(f"TaggedGroupsOnly={only}: condition of {role} {statement['Sid']}", statement.get("Condition"), want)
+        expect("changes of groups", len(seen), 5)
+
+
 def check_delivery():
     stack = Stack()
     rules = stack.of_type("AWS::Events::Rule")
-    expect("rules", sorted(rules), sorted("ReconcileFunction" + n for n in ("AlarmStateChange", "EcsServiceEvent", "Tick")))
+    expect("rules", sorted(rules), sorted(function + n for function in FUNCTIONS for n in RULES[function]))
     for name, rule in rules.items():
+        (function,) = (f for f in FUNCTIONS if name.startswith(f))
         for target in rule["Targets"]:
-            expect(f"{name}: target", target["Arn"], "<ReconcileFunction.Arn>")
+            expect(f"{name}: target", target["Arn"], f"<{function}.Arn>")
             expect(f"{name}: event age within minutes", 60 <= target["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 600, True)
             expect(f"{name}: bounded attempts", target["RetryPolicy"]["MaximumRetryAttempts"] <= 10, True)
-            expect(f"{name}: dead letters", target["DeadLetterConfig"]["Arn"], "<ReconcileDeadLetters.Arn>")
-    expect("tick", rules["ReconcileFunctionTick"]["ScheduleExpression"], "rate(1 minute)")
-    expect("tick is on", rules["ReconcileFunctionTick"]["State"], "ENABLED")
+            expect(f"{name}: dead letters", target["DeadLetterConfig"]["Arn"], "<DeadLetters.Arn>")
+    off = Stack(TickState="DISABLED")
+    for function in FUNCTIONS:
+        tick = rules[function + "Tick"]
+        expect(f"tick of {function}", (tick["ScheduleExpression"], tick["State"]), ("rate(1 minute)", "ENABLED"))
+        expect(f"tick of {function}, off", off.resources[function + "Tick"]["Properties"]["State"], "DISABLED")
+        expect(f"a Spot notice to {function} lives its two minutes", rules[function + "SpotNotice"]["Targets"][0]["RetryPolicy"]["MaximumEventAgeInSeconds"], 120)
 
-    (invoke,) = stack.of_type("AWS::Lambda::EventInvokeConfig").values()
-    expect("asynchronous event age within minutes", 60 <= invoke["MaximumEventAgeInSeconds"] <= 600, True)
-    expect("asynchronous attempts", invoke["MaximumRetryAttempts"] <= 1, True)
-    expect("asynchronous dead letters", invoke["DestinationConfig"]["OnFailure"]["Destination"], "<ReconcileDeadLetters.Arn>")
-    sources = stack.resources["ReconcileDeadLettersPolicy"]["Properties"]["PolicyDocument"]["Statement"][0]["Condition"]
+    invokes = stack.of_type("AWS::Lambda::EventInvokeConfig").values()
+    expect("asynchronous configurations", sorted(i["FunctionName"] for i in invokes), sorted(f"<{f}>" for f in FUNCTIONS))
+    for invoke in invokes:
+        expect("asynchronous event age within minutes", 60 <= invoke["MaximumEventAgeInSeconds"] <= 600, True)
+        expect("asynchronous attempts", invoke["MaximumRetryAttempts"] <= 1, True)
+        expect("asynchronous dead letters", invoke["DestinationConfig"]["OnFailure"]["Destination"], "<DeadLetters.Arn>")
+    check_heartbeats(stack, off)
+    sources = stack.resources["DeadLettersPolicy"]["Properties"]["PolicyDocument"]["Statement"][0]["Condition"]
     expect("rules that may write dead letters", sorted(sources["ArnEquals"]["aws:SourceArn"]), sorted(f"<{n}.Arn>" for n in rules))
 
     table = stack.resources["LedgerTable"]
@@ -226,13 +296,32 @@ def check_delivery():
     expect("point-in-time recovery", properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], True)
     expect("encryption", properties["SSESpecification"]["SSEEnabled"], True)
 
-    function = stack.resources["ReconcileFunction"]["Properties"]
-    expect("architecture", function["Architectures"], ["arm64"])
-    expect("log format", function["LoggingConfig"]["LogFormat"], "JSON")
-    expect("environment", sorted(function["Environment"]["Variables"]), ["TRIMTAB_EVENT_BUS", "TRIMTAB_MAX_HOURLY_SPEND", "TRIMTAB_MODE", "TRIMTAB_TABLE"])
+    variables = {"TRIMTAB_EVENT_BUS", "TRIMTAB_MODE", "TRIMTAB_TABLE"}
+    for name, more in (("ReconcileFunction", {"TRIMTAB_MAX_HOURLY_SPEND"}), ("DrainFunction", set())):
+        function = stack.resources[name]["Properties"]
+        expect(f"{name}: architecture", function["Architectures"], ["arm64"])
+        expect(f"{name}: log format", function["LoggingConfig"]["LogFormat"], "JSON")
+        expect(f"{name}: environment", sorted(function["Environment"]["Variables"]), sorted(variables | more))
+        expect(f"{name}: stopped", Stack(ReservedConcurrency=0).resources[name]["Properties"]["ReservedConcurrentExecutions"], 0)
+        expect(f"{name}: nothing reserved", "ReservedConcurrentExecutions" in function, False)
+        group = function["LoggingConfig"]["LogGroup"].strip("<>")
+        expect(f"{name}: its role writes its own log", stack.by_action(name.replace("Function", "Role"))["logs:PutLogEvents"], [f"<{group}.Arn>"])
     expect("spend cap", Stack(MaxHourlySpend=2.5).resources["ReconcileFunction"]["Properties"]["Environment"]["Variables"]["TRIMTAB_MAX_HOURLY_SPEND"], 2.5)
-    expect("stopped", Stack(ReservedConcurrency=0).resources["ReconcileFunction"]["Properties"]["ReservedConcurrentExecutions"], 0)
-    expect("nothing reserved", "ReservedConcurrentExecutions" in function, False)
+
+
+def check_heartbeats(stack, off):
+    """Each function has an alarm of its own runs, which is quiet only while there are some."""
+    alarms = stack.of_type("AWS::CloudWatch::Alarm")
+    expect("heartbeats", sorted(alarms), ["DrainHeartbeat", "ReconcileHeartbeat"])
+    expect("heartbeats while the tick is off", list(off.of_type("AWS::CloudWatch::Alarm")), [])
+    expect("names of heartbeats", len({a["AlarmName"] for a in alarms.values()}), len(alarms))
+    for name, alarm in alarms.items():
+        stats = [m["MetricStat"]["Metric"] for m in alarm["Metrics"] if "MetricStat" in m]
+        function = name.replace("Heartbeat", "Function")
+        expect(f"{name}: metrics", sorted(m["MetricName"] for m in stats), ["Errors", "Invocations"])
+        expect(f"{name}: function", {d["Value"] for m in stats for d in m["Dimensions"]}, {f"<{function}>"})
+        expect(f"{name}: no data is bad news", alarm["TreatMissingData"], "breaching")
+        expect(f"{name} does not wake the function", alarm["AlarmName"].startswith(stack.parameters["AlarmNamePrefix"]), False)
 
 
 def event(source, kind, resource, **detail):
@@ -252,34 +341,96 @@ def service(name, kind="ECS Service Action", cluster="prod"):
     return event("aws.ecs", kind, f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/{folder}web", eventName=name)
 
 
-def check_patterns():
+def group(kind, name="prod-m7g"):
+    arn = f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:1:autoScalingGroupName/{name}"
+    return event("aws.autoscaling", kind, arn, AutoScalingGroupName=name, EC2InstanceId="i-0a1b2c3d4e5f60718")
+
+
+def instance(kind, **detail):
+    return event("aws.ec2", kind, f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/i-0a1b2c3d4e5f60718", **{"instance-id": "i-0a1b2c3d4e5f60718"}, **detail)
+
+
+def host(status, cluster="prod", kind="ECS Container Instance State Change"):
+    arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
+    return event("aws.ecs", kind, f"{arn}:container-instance/{cluster}/1", clusterArn=f"{arn}:cluster/{cluster}", status=status)
+
+
+def alarm_and_service_cases():
     stack, every, one = Stack(), Stack(AlarmNamePrefix=""), Stack(ClusterName="prod")
     pattern = Stack(ClusterName="pr*")
-    cases = [
-        (stack, "AlarmStateChange", alarm("trimtab-web-cpu-high"), True),
-        (stack, "AlarmStateChange", alarm("billing"), False),
-        (every, "AlarmStateChange", alarm("billing"), True),
-        (every, "AlarmStateChange", alarm("billing", "CloudWatch Alarm Configuration Change"), False),
-        (stack, "EcsServiceEvent", service("SERVICE_TASK_PLACEMENT_FAILURE"), True),
-        (stack, "EcsServiceEvent", service("SERVICE_TASK_START_IMPAIRED"), True),
-        (stack, "EcsServiceEvent", service("SERVICE_DEPLOYMENT_COMPLETED", "ECS Deployment State Change"), True),
-        (stack, "EcsServiceEvent", service("SERVICE_DEPLOYMENT_FAILED", "ECS Deployment State Change"), True),
-        (stack, "EcsServiceEvent", service("SERVICE_DEPLOYMENT_IN_PROGRESS", "ECS Deployment State Change"), False),
-        (stack, "EcsServiceEvent", service("SERVICE_STEADY_STATE"), False),
-        (stack, "EcsServiceEvent", service("SERVICE_TASK_PLACEMENT_FAILURE", "ECS Task State Change"), False),
-        (stack, "EcsServiceEvent", service("SERVICE_TASK_PLACEMENT_FAILURE", cluster=""), True),
-        (one, "EcsServiceEvent", service("SERVICE_TASK_PLACEMENT_FAILURE", cluster=""), False),
-        (one, "EcsServiceEvent", service("SERVICE_TASK_PLACEMENT_FAILURE"), True),
-        (one, "EcsServiceEvent", service("SERVICE_TASK_PLACEMENT_FAILURE", cluster="prod-2"), False),
-        (pattern, "EcsServiceEvent", service("SERVICE_TASK_PLACEMENT_FAILURE", cluster="prod-2"), True),
-        (pattern, "EcsServiceEvent", service("SERVICE_TASK_PLACEMENT_FAILURE", cluster="test"), False),
+    alarms, services = "ReconcileFunctionAlarmStateChange", "ReconcileFunctionEcsServiceEvent"
+    return [
+        (stack, alarms, alarm("trimtab-web-cpu-high"), True),
+        (stack, alarms, alarm("billing"), False),
+        (every, alarms, alarm("billing"), True),
+        (every, alarms, alarm("billing", "CloudWatch Alarm Configuration Change"), False),
+        (stack, services, service("SERVICE_TASK_PLACEMENT_FAILURE"), True),
+        (stack, services, service("SERVICE_TASK_START_IMPAIRED"), True),
+        (stack, services, service("SERVICE_DEPLOYMENT_COMPLETED", "ECS Deployment State Change"), True),
+        (stack, services, service("SERVICE_DEPLOYMENT_FAILED", "ECS Deployment State Change"), True),
+        (stack, services, service("SERVICE_DEPLOYMENT_IN_PROGRESS", "ECS Deployment State Change"), False),
+        (stack, services, service("SERVICE_STEADY_STATE"), False),
+        (stack, services, service("SERVICE_TASK_PLACEMENT_FAILURE", "ECS Task State Change"), False),
+        (stack, services, service("SERVICE_TASK_PLACEMENT_FAILURE", cluster=""), True),
+        (one, services, service("SERVICE_TASK_PLACEMENT_FAILURE", cluster=""), False),
+        (one, services, service("SERVICE_TASK_PLACEMENT_FAILURE"), True),
+        (one, services, service("SERVICE_TASK_PLACEMENT_FAILURE", cluster="prod-2"), False),
+        (pattern, services, service("SERVICE_TASK_PLACEMENT_FAILURE", cluster="prod-2"), True),
+        (pattern, services, service("SERVICE_TASK_PLACEMENT_FAILURE", cluster="test"), False),
     ]
-    for which, rule, sample, want in cases:
-        name = f"{rule} wakes on {sample['detail-type']} {sample['resources'][0]} {sample['detail'].get('eventName', '')}"
+
+
+def instance_cases():
+    stack, one, pattern = Stack(), Stack(ClusterName="prod", AutoScalingGroupName="prod-m7g"), Stack(ClusterName="pr*", AutoScalingGroupName="prod-*")
+    launches, groups, hosts, states = "ReconcileFunctionLaunchFailure", "DrainFunctionGroupEvent", "DrainFunctionHostChange", "DrainFunctionInstanceState"
+    failed, hook = "EC2 Instance Launch Unsuccessful", "EC2 Instance-terminate Lifecycle Action"
+    state = "EC2 Instance State-change Notification"
+    cases = [
+        (stack, launches, group(failed), True),
+        (stack, launches, group("EC2 Instance Launch Successful"), False),
+        (one, launches, group(failed), True),
+        (one, launches, group(failed, "other"), False),
+        (pattern, launches, group(failed), True),
+        (stack, groups, group(hook), True),
+        (stack, groups, group("EC2 Instance Terminate Successful"), True),
+        (stack, groups, group("EC2 Instance Terminate Unsuccessful"), True),
+        (stack, groups, group("EC2 Instance-launch Lifecycle Action"), False),
+        (stack, groups, group(failed), False),
+        (one, groups, group(hook), True),
+        (one, groups, group(hook, "prod-m7g-2"), False),
+        (pattern, groups, group(hook, "prod-m7g-2"), True),
+        (pattern, groups, group(hook, "test"), False),
+        (stack, hosts, host("DRAINING"), True),
+        (stack, hosts, host("DEREGISTERING"), True),
+        (stack, hosts, host("INACTIVE"), True),
+        (stack, hosts, host("ACTIVE"), False),
+        (stack, hosts, host("REGISTERING"), False),
+        (stack, hosts, host("DRAINING", kind="ECS Task State Change"), False),
+        (one, hosts, host("DRAINING"), True),
+        (one, hosts, host("DRAINING", "prod-2"), False),
+        (pattern, hosts, host("DRAINING", "prod-2"), True),
+        (stack, states, instance(state, state="running"), False),
+        (stack, states, instance(state, state="pending"), False),
+    ]
+    cases += [(stack, states, instance(state, state=s), True) for s in ("shutting-down", "terminated", "stopping", "stopped")]
+    for function in FUNCTIONS:
+        notices = function + "SpotNotice"
+        cases += [
+            (one, notices, instance("EC2 Spot Instance Interruption Warning", **{"instance-action": "terminate"}), True),
+            (one, notices, instance("EC2 Instance Rebalance Recommendation"), True),
+            (one, notices, instance(state, state="terminated"), False),
+        ]
+    return cases
+
+
+def check_patterns():
+    for which, rule, sample, want in alarm_and_service_cases() + instance_cases():
+        name = f"{rule} wakes on {sample['detail-type']} {sample['resources'][0]} {sample['detail']}"
         expect(name, which.wakes(rule, sample), want)
 
     # The samples that people invoke by hand reach the function in production by these same rules.
-    seen = {"AlarmStateChange": 0, "EcsServiceEvent": 0}
+    every = Stack(AlarmNamePrefix="")
+    seen = {f + r: 0 for f in FUNCTIONS for r in RULES[f] if r != "Tick"}
     for path in sorted((ROOT / "events").glob("*.json")):
         sample = json.loads(path.read_text())
         if not isinstance(sample, dict) or "detail-type" not in sample:

@@ -164,14 +164,16 @@ type BatchFailure struct {
 	MessageID string `json:"itemIdentifier"`
 }
 
+// Refused tells whether the event is a record of a batch that could not be decoded.
+func (ev Event) Refused() bool { return ev.Kind == Unknown && ev.Failed }
+
 // EachMessage runs the events of a batch one by one and answers with the
 // messages that failed. One that was refused when it was decoded fails without a
 // run, so that the queue's dead letters get it in the end.
 func (ev Event) EachMessage(run func(Event) error) BatchAnswer {
 	answer := BatchAnswer{Failures: []BatchFailure{}}
 	for _, one := range ev.Batch {
-		refused := one.Kind == Unknown && one.Failed
-		if refused || run(one) != nil {
+		if one.Refused() || run(one) != nil {
 			answer.Failures = append(answer.Failures, BatchFailure{MessageID: one.MessageID})
 		}
 	}

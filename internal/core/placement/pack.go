@@ -376,12 +376,7 @@ func (p *planner) plan(found vector.Plan) Plan {
 			out.Placed = append(out.Placed, Placed{Item: p.items[l.Item].Name, Bin: after[at].Name, Count: l.Count})
 		}
 	}
-	slices.SortStableFunc(out.Placed, func(a, b Placed) int {
-		if c := strings.Compare(a.Item, b.Item); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Bin, b.Bin)
-	})
+	sortPlaced(out.Placed)
 	for i, n := range found.Left {
 		if n > 0 {
 			it := p.items[i]

@@ -1,6 +1,7 @@
 package placement
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -38,11 +39,19 @@ func Place(items []Item, bins []Bin) (placed []Placed, rest []Rest, after []Bin)
 			rest = append(rest, restOf(it, before, sorted))
 		}
 	}
+	sortPlaced(placed)
 	after = make([]Bin, len(bins))
 	for i, from := range order {
 		after[from] = sorted[i]
 	}
 	return placed, rest, after
+}
+
+// sortPlaced sorts by item, then bin.
+func sortPlaced(placed []Placed) {
+	slices.SortStableFunc(placed, func(a, b Placed) int {
+		return cmp.Or(strings.Compare(a.Item, b.Item), strings.Compare(a.Bin, b.Bin))
+	})
 }
 
 // scheduler places the tasks of one item.

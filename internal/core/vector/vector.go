@@ -83,6 +83,9 @@ const defaultBudget = 24_000_000
 // lower bound is not met. Limits of shapes are looked at only where a packing without
 // them breaks one: so a plan that has just enough is the plan that asked for it.
 func Pack(p Problem) Plan {
+	if len(p.Items) == 0 {
+		return Plan{New: make([]int, len(p.Shapes)), Proved: true, By: "nothing to pack"}
+	}
 	free := p
 	free.Shapes = slices.Clone(p.Shapes)
 	for j := range free.Shapes {

@@ -18,7 +18,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/drain"
@@ -148,17 +147,6 @@ func (c Cluster) Row(t fleet.Target) Row {
 		return Row{Target: t}
 	}
 	return c.Rows[i]
-}
-
-// Drain finds the removal of an instance.
-func (c Cluster) Drain(id fleet.InstanceID) (Drain, bool) {
-	i, found := slices.BinarySearchFunc(c.Drains, id, func(d Drain, id fleet.InstanceID) int {
-		return strings.Compare(string(d.Instance), string(id))
-	})
-	if !found {
-		return Drain{}, false
-	}
-	return c.Drains[i], true
 }
 
 // Claim takes a cell: every row gets generation + 1, its intent and its next

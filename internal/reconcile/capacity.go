@@ -144,8 +144,7 @@ func (ch change) leaves() []fleet.InstanceID {
 // opened tells whether every drain of an intent is in the ledger.
 func opened(rows ledger.Cluster, i ledger.Intent) bool {
 	for _, id := range i.Drains {
-		d, ok := rows.Drain(id)
-		if !ok || d.Opened.Before(i.At) {
+		if d := rows.Drain(id); d.Generation == 0 || d.Opened.Before(i.At) {
 			return false
 		}
 	}
@@ -166,15 +165,15 @@ func (s *Stair) drains(ctx context.Context, rows ledger.Cluster, claim ledger.Cl
 	for _, r := range ch.drains {
 		row := opening(at, rows, ch, r)
 		row.By = claim.ID
-		old, _ := rows.Drain(r.Instance)
+		old := rows.Drain(r.Instance)
 		errs = append(errs, s.Drains.WriteDrain(ctx, ledger.Drain{Generation: old.Generation, Row: row}))
 	}
 	for _, id := range ch.undo {
-		d, ok := rows.Drain(id)
-		if !ok {
+		d := rows.Drain(id)
+		if d.Generation == 0 || d.State.Closed() {
 			continue
 		}
-		d.State, d.Since, d.Tries = drain.Undoing, at, 0
+		d.State, d.Since, d.Tries, d.Ordered = drain.Undoing, at, 0, time.Time{}
 		d.Because = "its room is needed: " + ch.because
 		errs = append(errs, s.Drains.WriteDrain(ctx, d))
 	}

@@ -129,7 +129,7 @@ func (w *ward) enter(b bed, dryRun bool) error {
 	if row.Deadline.IsZero() {
 		row.Deadline = w.now.Add(p.DrainTimeout)
 	}
-	old, _ := w.rows.Drain(row.Instance)
+	old := w.rows.Drain(row.Instance)
 	if i := slices.IndexFunc(w.open, func(d ledger.Drain) bool { return d.Instance == row.Instance }); i >= 0 {
 		return w.join(i, row)
 	}

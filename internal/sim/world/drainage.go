@@ -68,6 +68,7 @@ func (w *World) deployDrainage(memory any, now func() time.Time) error {
 		Exits: p.Exits(), Notices: p.Notices(), Log: o.Log, Metrics: io.Discard, Mode: o.Mode,
 		Now: now, NewID: func() string { return fmt.Sprintf("sim-drain-%016x", claims.Uint64()) },
 	}
+	w.stair.Activities, w.stair.Hosts, w.stair.Drains = w.drains.Activities, w.drains.Hosts, w.drains.Drains
 	if !o.NoTick {
 		w.Clock.Every(o.Start, time.Minute, sim.Events, func() {
 			w.porter.Send(plant.Tick(w.Clock.Now(), fmt.Sprintf("tick-%016x", ticks.Uint64())))

@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
-	"github.com/trimtab-ecs/trimtab/internal/event"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 	"github.com/trimtab-ecs/trimtab/internal/sim/plant"
 	"github.com/trimtab-ecs/trimtab/internal/sim/world"
@@ -26,8 +25,7 @@ func (unwritten) WriteDrain(context.Context, ledger.Drain) error {
 // two hears what its rules pass: both of an interruption.
 func TestDrainageHasItsOwnEvents(t *testing.T) {
 	t.Parallel()
-	run := func(o world.Options) (story, map[event.Kind]int) {
-		stair := map[event.Kind]int{}
+	run := func(o world.Options) story {
 		p := hosted(5, 2, between(3600, 86400, 30, 60))
 		p.Options = o
 		s := play(t, t, p)
@@ -37,10 +35,10 @@ func TestDrainageHasItsOwnEvents(t *testing.T) {
 		s.must(err)
 		s.must(s.Plant.Interrupt(g.InService[0]))
 		s.to(t, 2*time.Hour)
-		return s, stair
+		return s
 	}
-	without, _ := run(world.Options{})
-	with, _ := run(world.Options{Drainage: true, Drains: unwritten{}})
+	without := run(world.Options{})
+	with := run(world.Options{Drainage: true, Drains: unwritten{}})
 	if d := cmp.Diff(without.Plant.Activities("web"), with.Plant.Activities("web")); d != "" {
 		t.Errorf("with the drainage the stair did something else (-without +with):\n%s", d)
 	}

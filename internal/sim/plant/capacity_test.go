@@ -156,6 +156,44 @@ func TestDrainStopsPendingAndKeepsStandalone(t *testing.T) {
 	}
 }
 
+// A task that stops is none for its service, and takes its time to leave its
+// instance: so long ECS counts it no more and yet gives nothing of it away.
+func TestTasksTakeTimeToStop(t *testing.T) {
+	t.Parallel()
+	b := yard(t, plant.Group{Desired: 2, Managed: &plant.Managed{Draining: true}}, plant.Options{})
+	b.onHosts(plant.Service{Desired: 2, Stop: sim.Fixed(5 * time.Minute)})
+	host := b.instances()[0]
+	if host.Tasks != 2 {
+		t.Fatalf("%d tasks on the first instance, want 2", host.Tasks)
+	}
+	b.drain(host, true)
+	if v := b.to(31 * time.Second); v.Running != 2 {
+		t.Errorf("the replacements run: %+v", v)
+	}
+	tasks := b.tasksOn(host)
+	if got := b.instances()[0]; got.Tasks != 0 || got.Remaining != (fleet.Resources{CPU: 1024, Memory: 3072}) || len(tasks) != 2 || !tasks[0].Leaving || tasks[0].Running {
+		t.Errorf("tasks that stop: %+v on %+v", tasks, got)
+	}
+	b.drain(host, false)
+	b.must(b.SetDesired("web", 8))
+	if v := b.to(2 * time.Minute); v.Running != 6 || v.Unplaced != 2 {
+		t.Errorf("six more: %+v, want room for four", v)
+	}
+	if v := b.to(7 * time.Minute); v.Running != 8 {
+		t.Errorf("after the stops: %+v, want 8 running", v)
+	}
+	b.must(b.Exits().Terminate(t.Context(), "hosts", []fleet.InstanceID{host.ID}))
+	b.must(b.SetDesired("web", 4))
+	b.to(7*time.Minute + 40*time.Second)
+	if n := len(b.instances()); n != 2 || b.Killed() != 0 {
+		t.Errorf("%d instances and %d killed, want managed draining to wait for what stops", n, b.Killed())
+	}
+	b.to(13 * time.Minute)
+	if n := len(b.instances()); n != 1 || b.Killed() != 0 {
+		t.Errorf("%d instances and %d killed after it, want one and none", n, b.Killed())
+	}
+}
+
 func TestGuardedTasksStay(t *testing.T) {
 	t.Parallel()
 	b := yard(t, plant.Group{Desired: 2}, plant.Options{})

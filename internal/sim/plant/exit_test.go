@@ -234,6 +234,12 @@ func TestDisconnectedAgents(t *testing.T) {
 	if v := b.to(2 * time.Minute); v.Running != 10 {
 		t.Errorf("connected again: %+v, want 10 running", v)
 	}
+	b.must(b.SetUnhealthy("hosts", 0.5))
+	g, _, err := b.Groups().Describe(t.Context(), "hosts")
+	b.must(err)
+	if sick := slices.DeleteFunc(g.Members, func(m fleet.Member) bool { return !m.Unhealthy }); len(sick) != 2 || len(g.InService) != 4 {
+		t.Errorf("members are %+v, want two unhealthy", g.Members)
+	}
 	h := events("ECS Container Instance State Change")
 	if len(h) != 4 || h[0].Detail["agentConnected"] != false || h[0].Detail["status"] != "ACTIVE" || h[3].Detail["agentConnected"] != true {
 		t.Errorf("events are %+v", h)

@@ -294,7 +294,7 @@ func (g *group) check(services []*service) error {
 			return err
 		}
 		for _, t := range i.on {
-			held += number(t.service != nil)
+			held += number(t.service != nil && !t.leaving)
 		}
 	}
 	if placed != held {

@@ -48,7 +48,7 @@ func (h hosts) Tasks(ctx context.Context, c fleet.ClusterName, on []fleet.Instan
 		for _, t := range i.on {
 			task := fleet.Task{
 				ARN: t.arn, Instance: i.id, Daemon: t.daemon != nil, Size: t.size(), Ports: slices.Clone(t.ports()),
-				Running: t.running, Guarded: t.held(now), Started: t.started,
+				Running: t.running, Leaving: t.leaving, Guarded: t.held(now), Started: t.started,
 			}
 			switch {
 			case t.service != nil:
@@ -283,17 +283,19 @@ func (e exits) waiting(ctx context.Context, op string, n fleet.GroupName, id fle
 	})
 }
 
-// show gives a container instance as ECS shows it. ECS tells no interfaces: what
+// show gives a container instance as ECS shows it: a task that stops is not
+// counted, and still holds what it reserved. ECS tells no interfaces: what
 // remains of them is reckoned as the hands reckon it, one for each task.
 func (i *instance) show() fleet.Instance {
 	out := fleet.Instance{
 		ID: i.id, ARN: i.arn, Active: !i.draining, Draining: i.draining, Connected: i.connected, Type: i.shape.Type, Zone: i.zone,
-		Attributes: maps.Clone(i.attributes), Registered: i.shape.Size, Remaining: i.remaining, Tasks: len(i.on), RegisteredAt: i.registered,
+		Attributes: maps.Clone(i.attributes), Registered: i.shape.Size, Remaining: i.remaining, RegisteredAt: i.registered,
 	}
 	if out.Registered.ENI > 0 {
 		out.Remaining.ENI = max(0, out.Registered.ENI-len(i.on))
 	}
 	for _, t := range i.on {
+		out.Tasks += number(!t.leaving)
 		out.Ports = append(out.Ports, t.ports()...)
 	}
 	slices.Sort(out.Ports)
@@ -326,7 +328,7 @@ func (g *group) show() fleet.Group {
 		if i.inService() {
 			out.InService = append(out.InService, i.id)
 		}
-		out.Members = append(out.Members, fleet.Member{ID: i.id, State: i.state(), Type: i.shape.Type, Zone: i.zone, Protected: i.protected})
+		out.Members = append(out.Members, fleet.Member{ID: i.id, State: i.state(), Type: i.shape.Type, Zone: i.zone, Protected: i.protected, Unhealthy: i.unhealthy})
 	}
 	slices.SortFunc(out.Members, func(a, b fleet.Member) int { return cmp.Compare(a.ID, b.ID) })
 	for _, s := range g.cfg.Shapes {

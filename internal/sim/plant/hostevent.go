@@ -112,7 +112,7 @@ func (i *instance) status() string {
 func (i *instance) counts() (running, pending int) {
 	for _, t := range i.on {
 		running += number(t.running)
-		pending += number(!t.running)
+		pending += number(!t.running && !t.leaving)
 	}
 	return running, pending
 }

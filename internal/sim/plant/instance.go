@@ -26,6 +26,7 @@ type instance struct {
 	protected  bool // from scale-in
 	leaving    bool // Auto Scaling terminates it and waits for a hook
 	gone       bool
+	unhealthy  bool // as Auto Scaling's health checks see it
 	doomed     bool // EC2 takes it back, it was announced
 	wait       *wait
 	registered time.Time
@@ -153,7 +154,10 @@ func (p *Plant) finish(i *instance, interrupted bool) {
 	g := i.group
 	g.instances = slices.DeleteFunc(g.instances, func(x *instance) bool { return x == i })
 	for _, t := range slices.Clone(i.on) {
-		if t.service == nil {
+		switch {
+		case t.leaving:
+			p.quit(t)
+		case t.service == nil:
 			p.lost(t, interrupted)
 			p.end(t, "TerminationNotice")
 		}
@@ -289,6 +293,18 @@ func (p *Plant) Disconnect(n fleet.GroupName, share float64) error {
 	})
 }
 
+// SetUnhealthy makes a share of the instances in service fail their health
+// checks, the oldest, and all others pass them. Auto Scaling leaves them alone here,
+// as with its ReplaceUnhealthy process suspended.
+func (p *Plant) SetUnhealthy(n fleet.GroupName, share float64) error {
+	return p.change(n, func(g *group) {
+		sick := int(math.Ceil(share*float64(len(g.instances)) - 1e-9))
+		for k, i := range g.instances {
+			i.unhealthy = k < sick
+		}
+	})
+}
+
 // check tells whether an instance is overfull or breaks a rule of its tasks.
 func (i *instance) check() error {
 	used, ports, alone := fleet.Resources{}, map[fleet.Port]bool{}, map[*service]int{}
@@ -304,7 +320,7 @@ func (i *instance) check() error {
 		if t.service == nil {
 			continue
 		}
-		if i.draining && !t.running {
+		if i.draining && !t.running && !t.leaving {
 			errs = append(errs, fmt.Errorf("instance %s is draining and holds a pending task of service %s", i.id, t.service.cfg.Name))
 		}
 		if t.service.distinct() {

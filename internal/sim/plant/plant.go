@@ -306,6 +306,18 @@ func (p *Plant) Tally(n fleet.ServiceName) Tally {
 	return s.tally
 }
 
+// Killed counts the running tasks, of services and standalone ones, that were
+// lost with an instance that somebody ended.
+func (p *Plant) Killed() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.standalone.Killed
+	for _, s := range p.services {
+		n += s.tally.Killed
+	}
+	return n
+}
+
 // Check tells which of the plant's invariants is broken: counts within their
 // bounds, no task, instance or message lost, no instance overfull.
 func (p *Plant) Check() error {

@@ -250,11 +250,13 @@ func (p *Plant) run(t *task) {
 	p.settle(s)
 }
 
-// stop ends a task at once: scale-in frees what it used in the same second.
+// stop ends a task: for its service at once, on its instance after the time that
+// it takes to stop.
 func (p *Plant) stop(t *task) {
 	s := t.service
-	t.stopped = true
-	if t.running {
+	ran := t.running
+	t.stopped, t.running = true, false
+	if ran {
 		if s.queue != nil {
 			s.queue.abandon(s.running)
 		}
@@ -266,13 +268,26 @@ func (p *Plant) stop(t *task) {
 	s.tally.Stopped++
 	s.tasks = slices.DeleteFunc(s.tasks, func(x *task) bool { return x == t })
 	switch {
+	case t.host != nil && ran && s.cfg.Stop.High > 0 && !t.host.gone:
+		t.leaving = true
+		p.at(p.clock.Now().Add(s.cfg.Stop.Draw(s.stops)), func() { p.quit(t) })
 	case t.host != nil:
-		t.host.release(t)
-		p.emitTask(t, "ServiceSchedulerInitiated")
-		p.vacated(t.host)
+		t.leaving = true
+		p.quit(t)
 	case p.opt.FargateTasks > 0 && !t.waiting:
 		p.retryFargate()
 	}
+}
+
+// quit takes a stopped task off its instance.
+func (p *Plant) quit(t *task) {
+	if !t.leaving {
+		return
+	}
+	t.leaving = false
+	t.host.release(t)
+	p.emitTask(t, "ServiceSchedulerInitiated")
+	p.vacated(t.host)
 }
 
 func (s *service) check() error {

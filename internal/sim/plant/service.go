@@ -44,6 +44,10 @@ type Service struct {
 	// zero (Fargate, about AWS's 23 s between trigger and provisioned plus the
 	// image pull). On EC2 it begins once the task is placed.
 	Start sim.Spread
+	// Stop is the time from the order to stop a running task to its end, zero for at
+	// once: the load balancer's deregistration delay and the process's own. Meanwhile
+	// it serves nobody and holds what it reserved on its instance. EC2 only.
+	Stop sim.Spread
 	// Memory is the constant memory utilisation of every task in percent, 30 if zero.
 	Memory float64
 	// Min and Max are the bounds that Check holds the desired count to; a Max of 0 means none.
@@ -75,6 +79,7 @@ type service struct {
 	cfg   Service
 	rng   *rand.Rand
 	dice  *rand.Rand // of placement
+	stops *rand.Rand
 	group *group
 
 	desired  int
@@ -123,6 +128,7 @@ func (p *Plant) newService(c Service) *service {
 	s := &service{
 		cfg: c, desired: c.Desired, seen: p.second(), deployed: p.clock.Now(),
 		rng: sim.NewRand(p.opt.Seed, "tasks of "+string(c.Name)), dice: sim.NewRand(p.opt.Seed, "placement of "+string(c.Name)),
+		stops: sim.NewRand(p.opt.Seed, "stops of "+string(c.Name)),
 	}
 	key := fleet.ServiceKey{Cluster: p.opt.Cluster, Service: c.Name}
 	s.cpu = p.newMeter(serviceMetric(key, "CPUUtilization"), resolution(c.CPUSeconds), s.closeCPU)

@@ -20,6 +20,7 @@ type task struct {
 	waiting  bool
 	running  bool
 	stopped  bool
+	leaving  bool      // stopped for its service, and still on its instance
 	guarded  time.Time // scale-in protection ends, zero for none
 	created  time.Time
 	started  time.Time // zero before

@@ -155,9 +155,15 @@ func (v *view) deploying() fleet.ServiceName {
 	return ""
 }
 
-// sick counts the instances that are unhealthy or whose agent is not connected, of
-// all but those that drain.
+// sick counts the instances that are unhealthy, whose agent is not connected, or that
+// the group has in service and ECS does not list, of all but those that drain: half an
+// answer of ECS looks like half a fleet.
 func (v *view) sick() (sick, all int) {
+	for _, m := range v.in.Group.Members {
+		if m.InService() && !v.leaving[m.ID] && !slices.ContainsFunc(v.in.Instances, func(i fleet.Instance) bool { return i.ID == m.ID }) {
+			sick, all = sick+1, all+1
+		}
+	}
 	for _, i := range v.in.Instances {
 		if v.leaving[i.ID] || i.Draining {
 			continue

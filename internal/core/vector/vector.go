@@ -128,17 +128,30 @@ func run(p Problem) Plan {
 	return out
 }
 
-// better improves the best packing.
+// better improves the best packing, in rounds: what is cheap first, and nothing takes
+// all the work allowed from what comes after it.
 func (s *search) better() {
-	if !s.met() {
-		s.improve((*packing).emptyLeast, " and emptying the least full")
+	s.within(100, func() { s.improve((*packing).emptyLeast, " and emptying the least full") })
+	if len(s.p.Items) > fewKinds {
+		s.within(20, s.repack)
 	}
-	if !s.met() {
-		s.patterns()
+	s.within(80, s.patterns)
+	s.within(100, s.repack)
+}
+
+// fewKinds is up to how many kinds of item the bound over fillings comes first, as it
+// most often ends the search.
+const fewKinds = 30
+
+// within does something with so many percent of the budget, unless the best is met.
+func (s *search) within(percent int, do func()) {
+	if s.met() {
+		return
 	}
-	if !s.met() {
-		s.repack()
-	}
+	kept := s.budget / 100 * (100 - percent)
+	s.budget -= kept
+	do()
+	s.budget += kept
 }
 
 // less is the problem without so many of each item.

@@ -16,7 +16,7 @@ const (
 	maxVBPDimensions = 64
 	maxVBPLines      = 100_000
 	maxVBPItems      = 200_000
-	maxVBPSize       = 1 << 31 - 1
+	maxVBPSize       = 1<<31 - 1
 )
 
 // readVBP reads an instance of vector bin packing: the number of dimensions, the

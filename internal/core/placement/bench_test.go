@@ -2,7 +2,9 @@ package placement_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/placement"
@@ -82,6 +84,26 @@ func BenchmarkPack(b *testing.B) {
 				placement.Pack(items, bins, large())
 			}
 		})
+	}
+}
+
+// The bounds are for a machine that does other work as well; the benchmarks tell the time
+// that it takes, docs/benchmarks.md has it.
+func TestPackInTimeAndMemory(t *testing.T) {
+	items, bins := fleetOf(10_000, 1000)
+	items = ruled(items)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	placement.Place(items, bins)
+	placement.Pack(items, bins, large())
+	took := time.Since(start)
+	runtime.ReadMemStats(&after)
+	if took > time.Second {
+		t.Errorf("10,000 tasks on 1,000 instances took %v", took)
+	}
+	if all := after.TotalAlloc - before.TotalAlloc; all > 64<<20 {
+		t.Errorf("it took %d bytes, the limit is 64 MiB", all)
 	}
 }
 

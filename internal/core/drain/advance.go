@@ -82,7 +82,7 @@ func Advance(now time.Time, r Row, seen Seen) Step {
 	switch {
 	case departed(r, m, found):
 		return depart(now, r, seen, m, found)
-	case r.Hook != nil && leaving(m):
+	case leaving(m): // and our hook holds it
 		return hooked(now, r, seen)
 	case r.Cause == Lifecycle:
 		return notYet(now, r, seen, m)
@@ -200,7 +200,7 @@ func empty(now time.Time, r Row, seen Seen, m fleet.Member) Step {
 		return undo(now, r, seen.Recall)
 	case !i.Draining && late:
 		return undo(now, r, fmt.Sprintf("it did not become DRAINING until %s", clock(r.Deadline)))
-	case !i.Draining && i.Active && !now.Before(r.Ordered.Add(Again)):
+	case i.Active && !now.Before(r.Ordered.Add(Again)):
 		s := keep(r, "it is still ACTIVE: DRAINING is ordered again")
 		s.order(now, SetDraining)
 		return s
@@ -226,7 +226,7 @@ func empty(now time.Time, r Row, seen Seen, m fleet.Member) Step {
 	case !l.known:
 		return wait(r, "its time is over and its tasks are not known: it is not ended blindly")
 	}
-	return end(now, r, seen, m, fmt.Sprintf("it was not empty at %s, and onDrainTimeout is terminate: it ends with %s", clock(r.Deadline), l))
+	return end(now, r, seen, m, fmt.Sprintf("it was not empty at %s, and onDrainTimeout is terminate: it ends although %s", clock(r.Deadline), l))
 }
 
 // reclaimed waits for EC2 to take a Spot instance. Its tasks are ended by us only
@@ -239,7 +239,7 @@ func reclaimed(now time.Time, r Row, seen Seen, m fleet.Member, l leftover) Step
 	case now.Before(r.Deadline) || r.OnTimeout != spec.DrainTerminate || !l.known:
 		return wait(r, "EC2 takes it back: "+l.String())
 	}
-	return end(now, r, seen, m, fmt.Sprintf("its notice ended at %s, and onDrainTimeout is terminate: it ends with %s", clock(r.Deadline), l))
+	return end(now, r, seen, m, fmt.Sprintf("its notice ended at %s, and onDrainTimeout is terminate: it ends although %s", clock(r.Deadline), l))
 }
 
 // end orders the end of an instance, if the group allows it.

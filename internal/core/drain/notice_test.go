@@ -28,6 +28,7 @@ func TestNotice(t *testing.T) {
 		}},
 		{"Spot twice", rowIn(drain.Draining, because(drain.Spot)), drain.Spot, nil},
 		{"Spot while a hook waits", rowIn(drain.Draining, held), drain.Spot, nil},
+		{"Spot while a hook waits for a drain of ours", rowIn(drain.Draining, held, because(drain.Empty)), drain.Spot, nil},
 		{"Spot while its end is ordered", rowIn(drain.Terminating), drain.Spot, nil},
 		{"Spot after it was closed", rowIn(drain.Undone), drain.Spot, nil},
 		{"a hook begins to wait", rowIn(drain.Terminating), drain.Lifecycle, func(r *drain.Row) { r.Hook, r.Deadline = hook, deadline }},
@@ -53,5 +54,13 @@ func TestNotice(t *testing.T) {
 				t.Errorf("the same notice changes it again: %+v", again)
 			}
 		})
+	}
+}
+
+// TestNoticeWithoutHook holds that a lifecycle notice without its hook changes nothing.
+func TestNoticeWithoutHook(t *testing.T) {
+	t.Parallel()
+	if next, ok := drain.Notice(after(time.Minute), rowIn(drain.Draining), drain.Lifecycle, after(time.Hour), nil); ok {
+		t.Errorf("want no change, got %+v", next)
 	}
 }

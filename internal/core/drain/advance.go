@@ -40,7 +40,7 @@ type Seen struct {
 	// or too many unhealthy instances; empty for nothing.
 	Hold string
 	// Recall is why the instance is wanted again, such as a raise of its group; empty
-	// if it is not.
+	// if it is not. Only a removal that is Ours heeds it.
 	Recall string
 	// Others counts the other removals of the group that are open.
 	Others int
@@ -82,7 +82,7 @@ func Advance(now time.Time, r Row, seen Seen) Step {
 	switch {
 	case departed(r, m, found):
 		return depart(now, r, seen, m, found)
-	case r.Hook != nil && leaving(m):
+	case leaving(m): // and our hook holds it
 		return hooked(now, r, seen)
 	case r.Cause == Lifecycle:
 		return notYet(now, r, seen, m)
@@ -155,7 +155,7 @@ func choose(now time.Time, r Row, seen Seen) Step {
 		}
 		return drain(now, r, seen, forcedWords(r.Cause))
 	}
-	if seen.Recall != "" {
+	if seen.Recall != "" && r.Cause.Ours() {
 		return move(now, r, Undone, seen.Recall)
 	}
 	no := preflight(r, seen)
@@ -196,11 +196,11 @@ func empty(now time.Time, r Row, seen Seen, m fleet.Member) Step {
 	case i == nil:
 		return move(now, r, Gone, fmt.Sprintf("ECS does not list it any more, while it is %s in the group %s: "+
 			"it takes no tasks there; terminate it by hand if it is not wanted", m.State, r.Group))
-	case seen.Recall != "" && !r.Cause.Forced():
+	case seen.Recall != "" && r.Cause.Ours():
 		return undo(now, r, seen.Recall)
 	case !i.Draining && late:
 		return undo(now, r, fmt.Sprintf("it did not become DRAINING until %s", clock(r.Deadline)))
-	case !i.Draining && i.Active && !now.Before(r.Ordered.Add(Again)):
+	case i.Active && !now.Before(r.Ordered.Add(Again)):
 		s := keep(r, "it is still ACTIVE: DRAINING is ordered again")
 		s.order(now, SetDraining)
 		return s
@@ -226,7 +226,7 @@ func empty(now time.Time, r Row, seen Seen, m fleet.Member) Step {
 	case !l.known:
 		return wait(r, "its time is over and its tasks are not known: it is not ended blindly")
 	}
-	return end(now, r, seen, m, fmt.Sprintf("it was not empty at %s, and onDrainTimeout is terminate: it ends with %s", clock(r.Deadline), l))
+	return end(now, r, seen, m, fmt.Sprintf("it was not empty at %s, and onDrainTimeout is terminate: it ends although %s", clock(r.Deadline), l))
 }
 
 // reclaimed waits for EC2 to take a Spot instance. Its tasks are ended by us only
@@ -239,7 +239,7 @@ func reclaimed(now time.Time, r Row, seen Seen, m fleet.Member, l leftover) Step
 	case now.Before(r.Deadline) || r.OnTimeout != spec.DrainTerminate || !l.known:
 		return wait(r, "EC2 takes it back: "+l.String())
 	}
-	return end(now, r, seen, m, fmt.Sprintf("its notice ended at %s, and onDrainTimeout is terminate: it ends with %s", clock(r.Deadline), l))
+	return end(now, r, seen, m, fmt.Sprintf("its notice ended at %s, and onDrainTimeout is terminate: it ends although %s", clock(r.Deadline), l))
 }
 
 // end orders the end of an instance, if the group allows it.
@@ -285,7 +285,7 @@ func conclude(now time.Time, r Row, seen Seen, m fleet.Member) Step {
 	switch {
 	case !now.Before(r.Since.Add(EndWithin)):
 		return undo(now, r, fmt.Sprintf("it was not ended within %s", EndWithin))
-	case g.DesiredCapacity > r.Before:
+	case g.DesiredCapacity > r.Before && r.Cause.Ours():
 		return undo(now, r, fmt.Sprintf("its end was not carried out, and the group was raised from %d to %d meanwhile", r.Before, g.DesiredCapacity))
 	case seen.Instance != nil && !seen.Instance.Draining:
 		return undo(now, r, "its end was not carried out, and somebody made it ACTIVE again")

@@ -4,6 +4,15 @@
 //
 // The row is always written before its act: a row that says draining beside an
 // instance that is still ACTIVE means that the order is to be given (again).
+//
+//	candidate ── pre-flight ──> draining ── empty, or declared ──> terminating ──> terminated
+//	    │                          │                                    │
+//	    │ refused                  │ late, or wanted again              │ not carried out
+//	    v                          v                                    v
+//	  undone <──── ACTIVE ───── undoing <───────────────────────────────┘
+//
+// From every open state it is gone, or terminated once its end was ordered, when the
+// group has it no more.
 package drain
 
 import (
@@ -45,6 +54,11 @@ const (
 // Forced tells whether the instance goes whatever we decide: such a drain has no
 // pre-flight, and it is not undone unless the instance turns out to stay.
 func (c Cause) Forced() bool { return c == Spot || c == Lifecycle }
+
+// Ours tells whether the removal is a decision about capacity: only such a one is
+// overturned by new demand. A person's request and EC2's warning stand whatever the
+// group is raised to, the more so as it is raised to replace the instance.
+func (c Cause) Ours() bool { return c == Empty || c == Consolidation }
 
 // Row is what the ledger holds of one instance's removal.
 type Row struct {

@@ -58,6 +58,7 @@ type plot struct {
 	Policy  spec.Service
 	Queues  []plant.Queue
 	Group   *plant.Group
+	Hosts   spec.Group // the policy of the group
 	// Free lets the desired count pass the policy's bounds, as where others write it.
 	Free bool
 }
@@ -122,7 +123,8 @@ func play(t *testing.T, to tb, p plot) story {
 	st.must(w.Plant.AddService(p.Service))
 	d := document(p.Policy)
 	if p.Group != nil {
-		d.Groups = map[fleet.GroupName]spec.Group{p.Group.Name: {Mode: spec.Act}}
+		p.Hosts.Mode = cmp.Or(p.Hosts.Mode, spec.Act)
+		d.Groups = map[fleet.GroupName]spec.Group{p.Group.Name: p.Hosts}
 	}
 	st.must(w.Apply(t.Context(), d, "the story"))
 	return st

@@ -70,11 +70,15 @@ func TestDescribe(t *testing.T) {
 	if err != nil || !ok {
 		t.Fatalf("found %v, %v", ok, err)
 	}
-	want := fleet.Group{Name: "workers", ARN: "arn/workers", MinSize: 1, MaxSize: 6, DesiredCapacity: 3, InService: []fleet.InstanceID{"i-4", "i-1"},
+	want := fleet.Group{
+		Name: "workers", ARN: "arn/workers", MinSize: 1, MaxSize: 6, DesiredCapacity: 3, InService: []fleet.InstanceID{"i-4", "i-1"},
 		Members: []fleet.Member{
-			{ID: "i-1", State: "InService"}, {ID: "i-2", State: "Pending:Wait"}, {ID: "i-3", State: "Terminating:Wait"},
+			{ID: "i-1", State: "InService"},
+			{ID: "i-2", State: "Pending:Wait"},
+			{ID: "i-3", State: "Terminating:Wait"},
 			{ID: "i-4", State: "InService", Type: "m7g.large", Zone: "eu-west-1b", Protected: true, Unhealthy: true},
-		}}
+		},
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("group (-want +got):\n%s", diff)
 	}

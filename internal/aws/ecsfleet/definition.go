@@ -29,7 +29,7 @@ type shape struct {
 	size        fleet.Resources
 	ports       []fleet.Port
 	constraints []fleet.Constraint
-	containers  []types.ContainerDefinition // names, CPU and memory alone; a task may override these
+	containers  []types.ContainerDefinition // of what a task may override, with the names
 	fixed       struct{ cpu, memory bool }  // stated for the task, whatever its containers say
 }
 
@@ -85,9 +85,15 @@ func (d *definitions) shape(ctx context.Context, arn string) (shape, error) {
 func shapeOf(d types.TaskDefinition) (shape, error) {
 	s := shape{ports: hostPorts(d)}
 	for _, c := range d.ContainerDefinitions {
-		s.containers = append(s.containers, types.ContainerDefinition{Name: c.Name, Cpu: c.Cpu, Memory: c.Memory, MemoryReservation: c.MemoryReservation})
+		s.containers = append(s.containers, types.ContainerDefinition{
+			Name: c.Name, Cpu: c.Cpu, Memory: c.Memory, MemoryReservation: c.MemoryReservation, ResourceRequirements: c.ResourceRequirements,
+		})
 	}
-	s.size = sumOf(s.containers)
+	sum, err := sumOf(s.containers)
+	if err != nil {
+		return shape{}, err
+	}
+	s.size = sum
 	for _, level := range []struct {
 		field string
 		value *string
@@ -103,11 +109,6 @@ func shapeOf(d types.TaskDefinition) (shape, error) {
 		}
 		*level.into, *level.fixed = n, true
 	}
-	gpus, err := gpusOf(d)
-	if err != nil {
-		return shape{}, err
-	}
-	s.size.GPU = gpus
 	if d.NetworkMode == types.NetworkModeAwsvpc {
 		s.size.ENI = 1
 	}
@@ -124,7 +125,11 @@ func (s shape) sized(o *types.TaskOverride) (fleet.Resources, error) {
 	if o == nil {
 		return size, nil
 	}
-	sum := sumOf(overridden(s.containers, o.ContainerOverrides))
+	sum, err := sumOf(overridden(s.containers, o.ContainerOverrides))
+	if err != nil {
+		return fleet.Resources{}, err
+	}
+	size.GPU = sum.GPU
 	if !s.fixed.cpu {
 		size.CPU = sum.CPU
 	}
@@ -165,6 +170,9 @@ func overridden(containers []types.ContainerDefinition, overrides []types.Contai
 			if o.MemoryReservation != nil {
 				out[i].MemoryReservation = o.MemoryReservation
 			}
+			if o.ResourceRequirements != nil {
+				out[i].ResourceRequirements = o.ResourceRequirements
+			}
 		}
 	}
 	return out
@@ -173,7 +181,7 @@ func overridden(containers []types.ContainerDefinition, overrides []types.Contai
 // sumOf gives what ECS subtracts from an instance for containers of a task that
 // states nothing itself: of a container's memory the reservation counts if there
 // is one, else the hard limit.
-func sumOf(containers []types.ContainerDefinition) fleet.Resources {
+func sumOf(containers []types.ContainerDefinition) (fleet.Resources, error) {
 	var r fleet.Resources
 	for _, c := range containers {
 		r.CPU += int(c.Cpu)
@@ -182,25 +190,18 @@ func sumOf(containers []types.ContainerDefinition) fleet.Resources {
 		} else {
 			r.Memory += int(aws.ToInt32(c.Memory))
 		}
-	}
-	return r
-}
-
-func gpusOf(d types.TaskDefinition) (int, error) {
-	sum := 0
-	for _, c := range d.ContainerDefinitions {
-		for _, r := range c.ResourceRequirements {
-			if r.Type != types.ResourceTypeGpu {
+		for _, need := range c.ResourceRequirements {
+			if need.Type != types.ResourceTypeGpu {
 				continue
 			}
-			n, err := wholeNumber(aws.ToString(r.Value))
+			n, err := wholeNumber(aws.ToString(need.Value))
 			if err != nil {
-				return 0, fmt.Errorf("GPU of container %q: %w", aws.ToString(c.Name), err)
+				return fleet.Resources{}, fmt.Errorf("GPU of container %q: %w", aws.ToString(c.Name), err)
 			}
-			sum += n
+			r.GPU += n
 		}
 	}
-	return sum, nil
+	return r, nil
 }
 
 // hostPorts gives the static host ports of a task. In network mode host each

@@ -55,6 +55,11 @@ func NewHosts(client hostAPI) *Hosts {
 	return &Hosts{client: client, definitions: newDefinitions(client)}
 }
 
+// Hosts makes Hosts that share what Services knows of task definitions.
+func (s *Services) Hosts(client hostAPI) *Hosts {
+	return &Hosts{client: client, definitions: s.definitions}
+}
+
 // Tasks gives the tasks on the instances one by one, sorted by ARN. A task that
 // was told to stop and has not yet is given where its instance drains: until it
 // has, the instance is not empty. Elsewhere nobody asks for it, and its share of

@@ -275,6 +275,22 @@ func TestTasksProtection(t *testing.T) {
 	}
 }
 
+func TestHostsOfServicesShareTheTaskDefinitions(t *testing.T) {
+	t.Parallel()
+	f, is := crowd(1, 1)
+	s := ecsfleet.New(f)
+	if _, err := s.Describe(t.Context(), prod, []fleet.ServiceName{"web"}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Hosts(f).Tasks(t.Context(), prod, is)
+	if err != nil || len(got) != 1 {
+		t.Fatalf("tasks are %v, %v", got, err)
+	}
+	if diff := cmp.Diff([]string{"web:1"}, f.definitionsAsked); diff != "" {
+		t.Errorf("task definitions asked for (-want +got):\n%s", diff)
+	}
+}
+
 func TestTaskSizeWithOverrides(t *testing.T) {
 	t.Parallel()
 	app := func(o types.ContainerOverride) []types.ContainerOverride {
@@ -290,6 +306,9 @@ func TestTaskSizeWithOverrides(t *testing.T) {
 		{"none", false, nil, fleet.Resources{CPU: 110, Memory: 180}},
 		{"empty", false, &types.TaskOverride{}, fleet.Resources{CPU: 110, Memory: 180}},
 		{"of a container", false, &types.TaskOverride{ContainerOverrides: app(types.ContainerOverride{Cpu: aws.Int32(300), MemoryReservation: aws.Int32(500)})}, fleet.Resources{CPU: 310, Memory: 580}},
+		{"of GPUs", false, &types.TaskOverride{ContainerOverrides: app(types.ContainerOverride{
+			ResourceRequirements: []types.ResourceRequirement{{Type: types.ResourceTypeGpu, Value: aws.String("2")}},
+		})}, fleet.Resources{CPU: 110, Memory: 180, GPU: 2}},
 		{"of a hard limit under a reservation", false, &types.TaskOverride{ContainerOverrides: app(types.ContainerOverride{Memory: aws.Int32(900)})}, fleet.Resources{CPU: 110, Memory: 180}},
 		{"of the task", false, &types.TaskOverride{Cpu: aws.String("64"), Memory: aws.String("128"), ContainerOverrides: app(types.ContainerOverride{Cpu: aws.Int32(300)})}, fleet.Resources{CPU: 64, Memory: 128}},
 		{"of a container in a task of fixed size", true, &types.TaskOverride{ContainerOverrides: app(types.ContainerOverride{Cpu: aws.Int32(300)})}, fleet.Resources{CPU: 1024, Memory: 2048}},

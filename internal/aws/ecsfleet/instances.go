@@ -128,7 +128,7 @@ func attributesOf(i types.ContainerInstance) map[string]string {
 func portsTaken(i types.ContainerInstance) []fleet.Port {
 	var out []fleet.Port
 	for _, r := range slices.Concat(i.RegisteredResources, i.RemainingResources) {
-		protocol := ""
+		var protocol string
 		switch aws.ToString(r.Name) {
 		case "PORTS":
 			protocol = "tcp"

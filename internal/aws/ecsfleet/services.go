@@ -1,8 +1,9 @@
-// Package ecsfleet gives the ECS services and container instances behind
-// reconcile's Services port: what runs, and an absolute desired count for it.
+// Package ecsfleet gives the ECS services, container instances and tasks behind
+// reconcile's Services and Hosts ports: what runs, an absolute desired count for
+// it, and the draining of what it runs on.
 //
-// Reads are batched as ECS allows (ten services, a hundred instances a call)
-// and made one after the other, never side by side.
+// Reads are batched as ECS allows (ten services, a hundred instances or tasks a
+// call) and made one after the other, never side by side.
 package ecsfleet
 
 import (

@@ -1,6 +1,6 @@
 // Package porttest gives the conformance suites of reconcile's ports, which
-// every implementation must pass: the AWS hands against moto and the stand-in
-// for CloudWatch, the simulated ones as they are.
+// every implementation must pass: the AWS hands against moto and the stand-ins
+// for what moto lacks, the simulated ones as they are.
 //
 // A suite takes a function that opens a bed: one implementation in a world of
 // its own, with a few functions that arrange the world. It is called once for

@@ -64,36 +64,36 @@ type exitsWorld struct {
 
 func oneLeaves(w exitsWorld) {
 	ids := w.Create(w.T, "workers", 0, 6, 3)
-	leave(w, "workers", ids[1])
+	leave(w, ids[1])
 	wantStaying(w, "workers", ids[0], ids[2])
 }
 
 func manyLeave(w exitsWorld) {
 	ids := w.Create(w.T, "workers", 0, 200, 123)
 	others := w.Create(w.T, "workers-2", 0, 9, 2)
-	leave(w, "workers", ids[1:122]...)
+	leave(w, ids[1:122]...)
 	wantStaying(w, "workers", ids[0], ids[122])
 	wantStaying(w, "workers-2", others...)
 }
 
 func noneLeaves(w exitsWorld) {
 	ids := w.Create(w.T, "workers", 0, 6, 2)
-	leave(w, "workers")
+	leave(w)
 	wantStaying(w, "workers", ids...)
 }
 
 func leftBefore(w exitsWorld) {
 	ids := w.Create(w.T, "workers", 0, 6, 3)
 	for range 2 {
-		leave(w, "workers", ids[0])
+		leave(w, ids[0])
 		wantStaying(w, "workers", ids[1:]...)
 	}
 }
 
 func leftBeside(w exitsWorld) {
 	ids := w.Create(w.T, "workers", 0, 6, 4)
-	leave(w, "workers", ids[0])
-	leave(w, "workers", ids[0], ids[1], ids[2])
+	leave(w, ids[0])
+	leave(w, ids[0], ids[1], ids[2])
 	wantStaying(w, "workers", ids[3])
 }
 
@@ -104,7 +104,7 @@ func belowLeast(w exitsWorld) {
 	}
 	if !w.OneByOne {
 		wantStaying(w, "workers", ids...)
-		leave(w, "workers", ids[0])
+		leave(w, ids[0])
 	}
 	if err := w.Exits.Terminate(w.Context(), "workers", ids[1:2]); err == nil {
 		w.Error("the order of one was taken")
@@ -114,19 +114,19 @@ func belowLeast(w exitsWorld) {
 
 func protected(w exitsWorld) {
 	ids := w.Create(w.T, "workers", 0, 6, 3)
-	protect(w, "workers", true, ids[0], ids[2])
-	wantProtected(w, "workers", ids[0], ids[2])
-	protect(w, "workers", true, ids[0])
-	protect(w, "workers", false, ids[2], ids[1])
-	wantProtected(w, "workers", ids[0])
-	protect(w, "workers", false)
-	wantProtected(w, "workers", ids[0])
+	protect(w, true, ids[0], ids[2])
+	wantProtected(w, ids[0], ids[2])
+	protect(w, true, ids[0])
+	protect(w, false, ids[2], ids[1])
+	wantProtected(w, ids[0])
+	protect(w, false)
+	wantProtected(w, ids[0])
 }
 
 func manyProtected(w exitsWorld) {
 	ids := w.Create(w.T, "workers", 0, 200, 103)
-	protect(w, "workers", true, ids[1:]...)
-	wantProtected(w, "workers", ids[1:]...)
+	protect(w, true, ids[1:]...)
+	wantProtected(w, ids[1:]...)
 }
 
 func hookTimeout(w exitsWorld) {
@@ -147,23 +147,23 @@ func hookTimeout(w exitsWorld) {
 func hookWaits(w exitsWorld) {
 	ids := w.Create(w.T, "workers", 0, 6, 3)
 	w.AddHook(w.T, "workers", "drain", 10*time.Minute)
-	leave(w, "workers", ids[0], ids[1])
+	leave(w, ids[0], ids[1])
 	wantStaying(w, "workers", ids[2])
 	h := w.Waiting(w.T, "workers", ids[0])
 	if err := w.Exits.Heartbeat(w.Context(), "workers", ids[0], h); err != nil {
 		w.Fatal(err)
 	}
-	wantWaiting(w, "workers", ids[0], ids[1])
+	wantWaiting(w, ids[0], ids[1])
 	if err := w.Exits.Complete(w.Context(), "workers", ids[0], h); err != nil {
 		w.Fatal(err)
 	}
-	wantWaiting(w, "workers", ids[1])
+	wantWaiting(w, ids[1])
 }
 
 func hookOver(w exitsWorld) {
 	ids := w.Create(w.T, "workers", 0, 6, 2)
 	w.AddHook(w.T, "workers", "drain", 10*time.Minute)
-	leave(w, "workers", ids[0])
+	leave(w, ids[0])
 	h := w.Waiting(w.T, "workers", ids[0])
 	for range 2 {
 		if err := w.Exits.Complete(w.Context(), "workers", ids[0], h); err != nil {
@@ -176,16 +176,17 @@ func hookOver(w exitsWorld) {
 	wantStaying(w, "workers", ids[1])
 }
 
-func leave(w exitsWorld, g fleet.GroupName, ids ...fleet.InstanceID) {
+// leave orders that instances of "workers" end; the helpers below look at it as well.
+func leave(w exitsWorld, ids ...fleet.InstanceID) {
 	w.Helper()
-	if err := w.Exits.Terminate(w.Context(), g, ids); err != nil {
+	if err := w.Exits.Terminate(w.Context(), "workers", ids); err != nil {
 		w.Fatal(err)
 	}
 }
 
-func protect(w exitsWorld, g fleet.GroupName, on bool, ids ...fleet.InstanceID) {
+func protect(w exitsWorld, on bool, ids ...fleet.InstanceID) {
 	w.Helper()
-	if err := w.Exits.Protect(w.Context(), g, ids, on); err != nil {
+	if err := w.Exits.Protect(w.Context(), "workers", ids, on); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -202,29 +203,29 @@ func wantStaying(w exitsWorld, g fleet.GroupName, ids ...fleet.InstanceID) {
 	}
 }
 
-func wantProtected(w exitsWorld, g fleet.GroupName, ids ...fleet.InstanceID) {
+func wantProtected(w exitsWorld, ids ...fleet.InstanceID) {
 	w.Helper()
 	var got []fleet.InstanceID
-	for _, m := range exitsGroup(w, g).Members {
+	for _, m := range exitsGroup(w, "workers").Members {
 		if m.Protected {
 			got = append(got, m.ID)
 		}
 	}
 	if diff := cmp.Diff(sorted(ids), sorted(got)); diff != "" {
-		w.Errorf("protected instances of %s (-want +got):\n%s", g, diff)
+		w.Errorf("protected instances (-want +got):\n%s", diff)
 	}
 }
 
-func wantWaiting(w exitsWorld, g fleet.GroupName, ids ...fleet.InstanceID) {
+func wantWaiting(w exitsWorld, ids ...fleet.InstanceID) {
 	w.Helper()
 	var got []fleet.InstanceID
-	for _, m := range exitsGroup(w, g).Members {
+	for _, m := range exitsGroup(w, "workers").Members {
 		if m.State == "Terminating:Wait" {
 			got = append(got, m.ID)
 		}
 	}
 	if diff := cmp.Diff(sorted(ids), sorted(got)); diff != "" {
-		w.Errorf("waiting instances of %s (-want +got):\n%s", g, diff)
+		w.Errorf("waiting instances (-want +got):\n%s", diff)
 	}
 }
 

@@ -47,10 +47,13 @@ func (b *bed) onHosts(s plant.Service) {
 	b.must(b.AddService(s))
 }
 
+// instances gives those of the group named hosts as ECS shows them, oldest first.
 func (b *bed) instances() []fleet.Instance {
 	b.t.Helper()
 	is, err := b.Services().Instances(b.t.Context(), "demo")
 	b.must(err)
+	order := b.GroupView("hosts").Hosts
+	slices.SortFunc(is, func(x, y fleet.Instance) int { return slices.Index(order, x.ID) - slices.Index(order, y.ID) })
 	return is
 }
 

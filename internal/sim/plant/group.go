@@ -160,6 +160,12 @@ func (p *Plant) SetProtectsNew(n fleet.GroupName, protects bool) error {
 	return p.change(n, func(g *group) { g.cfg.ProtectsNew = protects })
 }
 
+// SetHook gives a group a lifecycle hook before termination, nil for none. Waits
+// under way go on.
+func (p *Plant) SetHook(n fleet.GroupName, h *Hook) error {
+	return p.change(n, func(g *group) { g.cfg.Hook = h })
+}
+
 // GroupView is what is true of a group now.
 type GroupView struct {
 	Desired    int
@@ -170,6 +176,7 @@ type GroupView struct {
 	Pooled     int // ready in the warm pool
 	Waiting    int // tasks that have no instance
 	Refreshing bool
+	Hosts      []fleet.InstanceID // registered with the cluster, oldest first
 	Activities []Activity
 }
 
@@ -183,6 +190,9 @@ func (p *Plant) GroupView(n fleet.GroupName) GroupView {
 	}
 	v := GroupView{Desired: g.desired, Refreshing: g.refresh != nil, Activities: slices.Clone(g.activities)}
 	for _, i := range g.instances {
+		if i.booted {
+			v.Hosts = append(v.Hosts, i.id)
+		}
 		v.InService += number(i.inService())
 		v.Leaving += number(i.leaving)
 		v.Draining += number(i.draining)

@@ -248,7 +248,7 @@ func (e exits) Hook(ctx context.Context, n fleet.GroupName, name string) (timeou
 // Heartbeat begins the timeout of a wait again, up to the longest wait there is.
 func (e exits) Heartbeat(ctx context.Context, n fleet.GroupName, id fleet.InstanceID, h drain.Hook) error {
 	return e.waiting(ctx, "RecordLifecycleActionHeartbeat", n, id, h, func(i *instance) {
-		until := e.clock.Now().Add(i.group.cfg.Hook.timeout())
+		until := e.clock.Now().Add(i.wait.hook.timeout())
 		if until.After(i.wait.last) {
 			until = i.wait.last
 		}
@@ -275,7 +275,7 @@ func (e exits) waiting(ctx context.Context, op string, n fleet.GroupName, id fle
 		if err != nil {
 			return err
 		}
-		if i := g.find(id); i != nil && i.wait != nil && i.wait.token == h.Token && g.cfg.Hook.Name == h.Name {
+		if i := g.find(id); i != nil && i.wait != nil && i.wait.token == h.Token && i.wait.hook.Name == h.Name {
 			e.sync()
 			do(i)
 		}

@@ -45,7 +45,7 @@ func (p *Plant) emitScaling(g *group, what string, s scaling) {
 
 func (p *Plant) emitHook(i *instance) {
 	p.announce("aws.autoscaling", "EC2 Instance-terminate Lifecycle Action", i.group.arn(), map[string]any{
-		"LifecycleActionToken": i.wait.token, "AutoScalingGroupName": i.group.cfg.Name, "LifecycleHookName": i.group.cfg.Hook.Name,
+		"LifecycleActionToken": i.wait.token, "AutoScalingGroupName": i.group.cfg.Name, "LifecycleHookName": i.wait.hook.Name,
 		"EC2InstanceId": i.id, "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING", "Origin": "AutoScalingGroup", "Destination": "EC2",
 	})
 }

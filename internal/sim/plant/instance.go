@@ -36,6 +36,7 @@ type instance struct {
 
 // wait is the wait of a lifecycle hook.
 type wait struct {
+	hook  Hook
 	token string
 	until time.Time // without a further heartbeat
 	last  time.Time // whatever the heartbeats
@@ -116,7 +117,7 @@ func (p *Plant) dismiss(i *instance) {
 		timeout := g.cfg.Hook.timeout()
 		// A wait ends after 100 timeouts or 48 hours, whatever the heartbeats (Auto
 		// Scaling's guide, lifecycle hooks).
-		i.wait = &wait{token: p.hosts.uuid(), until: now.Add(timeout), last: now.Add(min(100*timeout, 48*time.Hour))}
+		i.wait = &wait{hook: *g.cfg.Hook, token: p.hosts.uuid(), until: now.Add(timeout), last: now.Add(min(100*timeout, 48*time.Hour))}
 		p.emitHook(i)
 		p.watch(i)
 		return

@@ -152,10 +152,18 @@ func (p *Plant) Refresh(n fleet.GroupName, every time.Duration) error {
 	})
 }
 
+// CancelRefresh ends an instance refresh where it is.
+func (p *Plant) CancelRefresh(n fleet.GroupName) error {
+	return p.change(n, func(g *group) { g.refresh = nil })
+}
+
 // turn replaces the next instance of a refresh, once those before it have been
 // replaced by ones in service.
 func (p *Plant) turn(g *group, r *refresh) {
 	r.old = slices.DeleteFunc(r.old, func(i *instance) bool { return i.gone })
+	if g.refresh != r { // cancelled, or another has begun
+		return
+	}
 	if len(r.old) == 0 {
 		g.refresh = nil
 		return

@@ -1,6 +1,7 @@
 package plant
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -87,7 +88,7 @@ func (e ecs) Names(ctx context.Context, c fleet.ClusterName) ([]fleet.ServiceNam
 	return out, nil
 }
 
-// Instances shows the container instances, without their group, as ECS does.
+// Instances shows the container instances, sorted by id and without their group, as ECS does.
 func (e ecs) Instances(ctx context.Context, c fleet.ClusterName) ([]fleet.Instance, error) {
 	leave, err := e.enter(ctx)
 	if err != nil {
@@ -105,6 +106,7 @@ func (e ecs) Instances(ctx context.Context, c fleet.ClusterName) ([]fleet.Instan
 			}
 		}
 	}
+	slices.SortFunc(out, func(a, b fleet.Instance) int { return cmp.Compare(a.ID, b.ID) })
 	return out, nil
 }
 

@@ -106,6 +106,88 @@ func (p *Plant) RunTask(c Single) error {
 	return nil
 }
 
+// StartOn puts one more task on an instance of one's choice: of a service, which
+// wants one more then, or with an empty name a standalone one that runs on.
+func (p *Plant) StartOn(id fleet.InstanceID, n fleet.ServiceName, single Single) (arn string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sync()
+	now := p.clock.Now()
+	t := &task{single: &single, created: now, started: now, running: true}
+	if n != "" {
+		s, err := p.service(n)
+		if err != nil {
+			return "", fmt.Errorf("start task: %w", err)
+		}
+		t = &task{service: s, revision: s.revision, created: now}
+	}
+	i := p.instance(id)
+	if i == nil || !i.open() || lacking(t, i) != "" {
+		return "", fmt.Errorf("start task on instance %s: it cannot take one; choose an active instance with room", id)
+	}
+	p.put(t, i)
+	if n == "" {
+		p.standalone.Started++
+		return t.arn, nil
+	}
+	s := t.service
+	s.desired++
+	s.tasks = append(s.tasks, t)
+	s.tally.Started++
+	p.at(now.Add(s.cfg.Start.Draw(s.rng)), func() { p.run(t) })
+	return t.arn, nil
+}
+
+// task finds a task on an instance by its ARN.
+func (p *Plant) task(arn string) *task {
+	for _, g := range p.groups {
+		for _, i := range g.instances {
+			for _, t := range i.on {
+				if t.arn == arn && !t.leaving {
+					return t
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// StopTask stops one task on an instance for good: its service wants one less.
+func (p *Plant) StopTask(arn string) error {
+	return p.single(arn, func(t *task) {
+		if t.service == nil {
+			p.end(t, "UserInitiated")
+			return
+		}
+		t.service.desired--
+		p.stop(t)
+		p.settle(t.service)
+	})
+}
+
+// GuardTask sets task scale-in protection on one task of a service for a time, or
+// with none removes it.
+func (p *Plant) GuardTask(arn string, long time.Duration) error {
+	return p.single(arn, func(t *task) {
+		t.guarded = p.clock.Now().Add(long)
+		if s := t.service; s != nil {
+			p.at(t.guarded, func() { p.settle(s) })
+		}
+	})
+}
+
+func (p *Plant) single(arn string, do func(*task)) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.task(arn)
+	if t == nil {
+		return fmt.Errorf("task %s is on no instance", arn)
+	}
+	p.sync()
+	do(t)
+	return nil
+}
+
 // Standalone gives the running totals of the standalone tasks.
 func (p *Plant) Standalone() Tally {
 	p.mu.Lock()

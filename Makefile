@@ -44,7 +44,7 @@ demo: bin/trimtab ## Replay a recorded day against a simulated service; only Go 
 	@bin/trimtab demo $(ARGS)
 
 .PHONY: local
-local: bin/trimtab tools-python tools-node ## Start the local bed: DynamoDB Local, moto and the compiled function.
+local: bin/trimtab tools-python tools-node ## Start the local bed: DynamoDB Local, moto and the compiled functions.
 	@bin/trimtab local up $(ARGS)
 
 .PHONY: local-down

@@ -24,9 +24,12 @@ var iamPrefix = map[string]string{
 }
 
 // peoples are the files whose calls people make with their own rights, through the
-// commands; the function does not reach them. It does reach the rest of the
-// ledger's desk, where it writes the overrides of manual payloads.
+// commands; no function is allowed them. They do reach the rest of the ledger's desk,
+// where reconcile writes the overrides of manual payloads.
 var peoples = []string{"internal/aws/dynamoledger/remove.go"}
+
+// roles are the roles of template.yaml, each with the function that has it.
+var roles = map[string]string{"ReconcileRole": "functions/reconcile", "DrainRole": "functions/drain"}
 
 // uncalled are the actions that no call of ours names, each with who needs it.
 var uncalled = map[string]string{
@@ -34,38 +37,63 @@ var uncalled = map[string]string{
 	"ecs:ListTagsForResource": "ECS may ask for it where DescribeServices includes the tags",
 }
 
-// TestRoleMatchesCalls compares the actions that template.yaml grants with the
-// calls that internal/aws makes. A call without its action fails in production
+// TestRolesMatchCalls compares the actions that template.yaml grants each function
+// with the calls that it can reach. A call without its action fails in production
 // alone; an action without its call is authority that nobody needs.
-func TestRoleMatchesCalls(t *testing.T) {
+func TestRolesMatchCalls(t *testing.T) {
 	t.Parallel()
-	called := calledActions(t)
-	if len(called) == 0 {
-		t.Fatal("no call found in internal/aws: the test does not see them any more")
-	}
 	template, err := os.ReadFile(filepath.Join(root, "template.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	anywhere := calledActions(t)
+	if len(anywhere) == 0 {
+		t.Fatal("no call found in internal/aws: the test does not see them any more")
+	}
+	for role, function := range roles {
+		called := reachedActions(t, function)
+		granted := grantedActions(t, string(template), role)
+		for action, place := range called {
+			delete(anywhere, action)
+			if !granted[action] {
+				t.Errorf("%s calls %s, %s reaches it, and %s in template.yaml does not allow it", place, action, function, role)
+			}
+		}
+		for action := range uncalled {
+			if !granted[action] || called[action] != "" {
+				t.Errorf("%s is listed as needed without a call, and %s does not grant it or %s calls it: take it off the list", action, role, function)
+			}
+		}
+		for action := range granted {
+			if called[action] == "" && uncalled[action] == "" {
+				t.Errorf("%s in template.yaml allows %s, and nothing that %s reaches calls it", role, action, function)
+			}
+		}
+	}
+	// What no function reaches is dead, or the test has lost its way to it.
+	for action, file := range anywhere {
+		t.Errorf("%s calls %s, and no function reaches it", file, action)
+	}
+}
+
+// grantedActions gives the actions of one role of the template.
+func grantedActions(t *testing.T, template, role string) map[string]bool {
+	t.Helper()
+	_, block, ok := strings.Cut(template, "\n  "+role+":\n")
+	if !ok {
+		t.Fatalf("template.yaml has no %s", role)
+	}
 	granted := map[string]bool{}
-	for _, match := range roleAction.FindAllSubmatch(template, -1) {
-		granted[string(match[1])+":"+string(match[2])] = true
-	}
-	for action, file := range called {
-		if !granted[action] {
-			t.Errorf("%s calls %s, and ReconcileRole in template.yaml does not allow it", file, action)
+	for line := range strings.Lines(block) {
+		if strings.HasPrefix(line, "  ") && !strings.HasPrefix(line, "   ") && !strings.HasPrefix(line, "  #") {
+			break // the next resource
+		}
+		line, _, _ = strings.Cut(line, "#")
+		for _, match := range roleAction.FindAllStringSubmatch(line, -1) {
+			granted[match[1]+":"+match[2]] = true
 		}
 	}
-	for action := range uncalled {
-		if !granted[action] || called[action] != "" {
-			t.Errorf("%s is listed as needed without a call, and is not granted or is called: take it off the list", action)
-		}
-	}
-	for action := range granted {
-		if called[action] == "" && uncalled[action] == "" {
-			t.Errorf("ReconcileRole in template.yaml allows %s, and nothing in internal/aws calls it", action)
-		}
-	}
+	return granted
 }
 
 // calledActions gives the IAM actions of all calls in internal/aws, each with a

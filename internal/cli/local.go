@@ -20,7 +20,7 @@ import (
 
 // Bed starts, ends and finds the local bed.
 type Bed interface {
-	// Up builds the function, starts the bed in the background and says how to reach it.
+	// Up builds the functions, starts the bed in the background and says how to reach it.
 	Up(ctx context.Context, out io.Writer) error
 	// Down ends exactly what Up started.
 	Down(ctx context.Context, out io.Writer) error
@@ -76,14 +76,16 @@ func (superviseCmd) Run(ctx context.Context, s *session) error { return s.Bed.Su
 
 // What the local bed is seeded with: demand for 340/60 = 5.67, so 6 tasks.
 const (
-	localCluster  = "prod"
-	localService  = "checkout"
-	localTasks    = 4
-	localCPU      = 85 // percent
-	localMemory   = 40 // percent
-	localFunction = "reconcile"
-	localSample   = "events/aws.cloudwatch.alarm-action.high-cpu.json"
+	localCluster = "prod"
+	localService = "checkout"
+	localTasks   = 4
+	localCPU     = 85 // percent
+	localMemory  = 40 // percent
+	localSample  = "events/aws.cloudwatch.alarm-action.high-cpu.json"
 )
+
+// localFunctions are the functions of the bed, that of `trimtab invoke` first.
+var localFunctions = []string{"reconcile", "drain"}
 
 //go:embed local-policy.yaml
 var localPolicy []byte
@@ -103,8 +105,10 @@ func (b systemBed) dir() (string, error) {
 	return dir, nil
 }
 
-// bootstrap is the function compiled for this machine.
-func (systemBed) bootstrap(dir string) string { return filepath.Join(dir, localFunction, "bootstrap") }
+// bootstrap is a function compiled for this machine.
+func (systemBed) bootstrap(dir, function string) string {
+	return filepath.Join(dir, function, "bootstrap")
+}
 
 func (b systemBed) Up(ctx context.Context, out io.Writer) error {
 	dir, err := b.dir()
@@ -117,16 +121,19 @@ func (b systemBed) Up(ctx context.Context, out io.Writer) error {
 	}
 	root, err := local.ModuleRoot("")
 	if err != nil {
-		return fmt.Errorf("find the source of the function: %w", err)
+		return fmt.Errorf("find the source of the functions: %w", err)
 	}
-	// A bed that runs already holds its binary open, and keeps it.
+	// A bed that runs already holds its binaries open, and keeps them.
 	if _, err := local.ReadState(dir); errors.Is(err, local.ErrNotUp) {
-		_, _ = fmt.Fprintf(out, "Building functions/%s ...\n", localFunction)
-		if err := local.BuildFunction(ctx, root, "./functions/"+localFunction, b.bootstrap(dir)); err != nil {
-			return err
+		for _, f := range localFunctions {
+			_, _ = fmt.Fprintf(out, "Building functions/%s ...\n", f)
+			if err := local.BuildFunction(ctx, root, "./functions/"+f, b.bootstrap(dir, f)); err != nil {
+				return err
+			}
 		}
 	}
-	return local.Up(ctx, local.UpOptions{Dir: dir, Command: []string{near(self), "local", "supervise"}, Sample: localSample, Out: out})
+	samples := map[string]string{"reconcile": localSample, "drain": "events/aws.events.scheduled-event.minute.json"}
+	return local.Up(ctx, local.UpOptions{Dir: dir, Command: []string{near(self), "local", "supervise"}, Samples: samples, Out: out})
 }
 
 // near gives a program's path from the working directory where that is shorter.
@@ -158,9 +165,13 @@ func (b systemBed) Supervise(ctx context.Context, logs io.Writer) error {
 	if err != nil {
 		return err
 	}
+	functions := make([]local.Function, 0, len(localFunctions))
+	for _, f := range localFunctions {
+		functions = append(functions, local.Function{Name: f, Bootstrap: b.bootstrap(dir, f)})
+	}
 	return local.Supervise(ctx, dir, local.BedOptions{
 		Tools:     tools,
-		Functions: []local.Function{{Name: localFunction, Bootstrap: b.bootstrap(dir)}},
+		Functions: functions,
 		Cluster:   localCluster,
 		Services:  []local.ServiceSeed{{Name: localService, DesiredCount: localTasks}},
 		Metrics: []local.Metric{

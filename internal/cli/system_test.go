@@ -155,7 +155,7 @@ func TestLocalBed(t *testing.T) { // not parallel: it sets the environment
 			}
 		}
 	}
-	has(must(ExitOK, "local", "up"), "Building functions/reconcile", "The local bed is up.", "invoke "+localSample)
+	has(must(ExitOK, "local", "up"), "Building functions/reconcile", "Building functions/drain", "The local bed is up.", "invoke "+localSample)
 	has(must(ExitOK, "local", "up"), "The local bed is up already.")
 	has(must(ExitOK, "status", "--local"), "service checkout  act   2-20", "v1 by trimtab local up")
 
@@ -163,6 +163,8 @@ func TestLocalBed(t *testing.T) { // not parallel: it sets the environment
 	has(answer, `"done": "ordered"`, `"before": 4`, `"desired": 6`)
 	has(must(ExitOK, "invoke", "../../"+localSample), `"done": "held"`)
 	has(must(ExitOK, "status", "--local"), "4 -> 6, ")
+	has(must(ExitOK, "invoke", "../../events/aws.events.scheduled-event.minute.json", "--function", "drain"), `"event": "tick"`)
+	has(must(ExitFailed, "invoke", "../../events/trimtab.drain.act.json", "--function", "drain"), "no group of cluster prod with a policy has it")
 	has(must(ExitOK, "service", "explain", "checkout", "--local", "-n", "9"), "ordered", "scale out from 4 to 6 tasks", "desired count 6")
 	has(must(ExitFailed, "invoke", "../../events/bad/error.manual-kind-misspelled.json"), "function reconcile failed", "the known kinds are evaluate")
 

@@ -26,7 +26,8 @@ type UpOptions struct {
 	Dir string // state folder; see DefaultDir
 	// Command is the program and the arguments that call Supervise with the same folder; it is run detached.
 	Command []string
-	Sample  string // an event file for the example commands, for example events/x.json; may be ""
+	// Samples are event files for the example commands, by function, for example events/x.json; a function may have none.
+	Samples map[string]string
 	Out     io.Writer
 }
 
@@ -229,13 +230,19 @@ func printState(out io.Writer, opts UpOptions, s State) {
 	printf(out, "  . %s\n", filepath.Join(opts.Dir, envFile))
 	aws := awsCommand(opts.Dir)
 	for _, f := range s.Functions {
-		if opts.Sample != "" {
+		if sample := opts.Samples[f]; sample != "" {
 			printf(out, "  %s lambda invoke --endpoint-url %s --function-name %s --payload fileb://%s out.json && cat out.json\n",
-				aws, e.Invoke, f, opts.Sample)
+				aws, e.Invoke, f, sample)
 		}
 	}
-	if opts.Sample != "" {
-		printf(out, "  %s invoke %s\n", opts.Command[0], opts.Sample)
+	for i, f := range s.Functions {
+		flag := " --function " + f
+		if i == 0 {
+			flag = "" // it is the command's default
+		}
+		if sample := opts.Samples[f]; sample != "" {
+			printf(out, "  %s invoke %s%s\n", opts.Command[0], sample, flag)
+		}
 	}
 	for _, queue := range e.Queues {
 		printf(out, "  %s sqs send-message --endpoint-url %s --message-body work --queue-url $(%s sqs get-queue-url --endpoint-url %s --queue-name %s --query QueueUrl --output text)\n",

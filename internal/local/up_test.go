@@ -41,7 +41,7 @@ func newUpTest(t *testing.T) *upTest {
 func (u *upTest) up(t *testing.T) (string, error) {
 	t.Helper()
 	u.out.Reset()
-	err := local.Up(t.Context(), local.UpOptions{Dir: u.dir, Command: []string{os.Args[0]}, Sample: "events/x.json", Out: &u.out})
+	err := local.Up(t.Context(), local.UpOptions{Dir: u.dir, Command: []string{os.Args[0]}, Samples: map[string]string{"reconcile": "events/x.json"}, Out: &u.out})
 	return u.out.String(), err
 }
 

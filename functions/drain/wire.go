@@ -1,0 +1,61 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+
+	"github.com/trimtab-ecs/trimtab/internal/aws/asgfleet"
+	"github.com/trimtab-ecs/trimtab/internal/aws/dynamoledger"
+	"github.com/trimtab-ecs/trimtab/internal/aws/ebnotice"
+	"github.com/trimtab-ecs/trimtab/internal/aws/ecsfleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+	"github.com/trimtab-ecs/trimtab/internal/reconcile"
+)
+
+// wire gives the drainage its hands. The environment is TRIMTAB_TABLE (the
+// ledger), TRIMTAB_MODE (observe or act, the ceiling of every group's mode) and
+// TRIMTAB_EVENT_BUS (where removals are announced). Endpoints come from the
+// standard AWS_ENDPOINT_URL_* variables.
+func wire(cfg aws.Config, getenv func(string) string) (*reconcile.Drainage, error) {
+	table, bus, mode := getenv("TRIMTAB_TABLE"), getenv("TRIMTAB_EVENT_BUS"), spec.Mode(getenv("TRIMTAB_MODE"))
+	var errs []error
+	if table == "" {
+		errs = append(errs, errors.New("TRIMTAB_TABLE is empty: set it to the name of the ledger's DynamoDB table"))
+	}
+	if bus == "" {
+		errs = append(errs, errors.New("TRIMTAB_EVENT_BUS is empty: set it to the event bus for decisions, usually default"))
+	}
+	if mode != spec.Observe && mode != spec.Act {
+		errs = append(errs, fmt.Errorf("TRIMTAB_MODE is %q: set it to observe or act", mode))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	groups, services := autoscaling.NewFromConfig(cfg), ecs.NewFromConfig(cfg)
+	book := dynamoledger.New(dynamodb.NewFromConfig(cfg), table)
+	return &reconcile.Drainage{
+		Book:       book,
+		Drains:     book,
+		Services:   ecsfleet.New(services),
+		Hosts:      ecsfleet.NewHosts(services),
+		Groups:     asgfleet.New(groups),
+		Activities: asgfleet.NewActivities(groups),
+		Exits:      asgfleet.NewExits(groups),
+		Notices:    ebnotice.New(eventbridge.NewFromConfig(cfg), bus),
+		Log:        lambdacontext.NewLogger(),
+		Metrics:    os.Stdout,
+		Now:        time.Now,
+		NewID:      rand.Text,
+		Mode:       mode,
+	}, nil
+}

@@ -30,6 +30,15 @@ type Plan struct {
 	By     string // the heuristic that found it
 }
 
+// Instances gives how many new bins there are of all shapes.
+func (p Plan) Instances() int {
+	n := 0
+	for _, k := range p.New {
+		n += k
+	}
+	return n
+}
+
 // NewName is how a plan calls the nth new bin of a shape, from 1.
 func NewName(s Shape, n int) string {
 	name := s.Name

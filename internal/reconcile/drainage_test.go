@@ -408,9 +408,19 @@ func TestDrainIsHeldOrTakenBack(t *testing.T) {
 		}, drain.Draining},
 		{"its room is needed", func(t *testing.T, w *ward) {
 			t.Helper()
+			d := w.removal(t, 2)
+			d.Cause = drain.Consolidation
+			if err := w.book.WriteDrain(t.Context(), d); err != nil {
+				t.Fatal(err)
+			}
 			w.services[1].Desired += 12
 			w.run(t, event.Event{Kind: event.Tick})
 		}, drain.Undoing},
+		{"its room is needed, and a person wants it gone", func(t *testing.T, w *ward) {
+			t.Helper()
+			w.services[1].Desired += 12
+			w.run(t, event.Event{Kind: event.Tick})
+		}, drain.Draining},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

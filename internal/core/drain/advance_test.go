@@ -253,6 +253,8 @@ func TestWords(t *testing.T) {
 		{done, seenWith(state("Terminating"), desired(4)), "it is Terminating in its group"},
 		{done, seenWith(absent, desired(3)), "the group g does not have it any more"},
 		{done, seenWith(absent), "the group g does not have it any more; the desired capacity is 5, where ours would be 4: somebody changed it, and it is left so"},
+		{rowIn(drain.Terminating, held, func(r *drain.Row) { r.Before, r.After = 0, 0 }), seenWith(state("Terminated")), "it is Terminated in its group"},
+		{rowIn(drain.Draining, held, func(r *drain.Row) { r.Ordered = after(time.Minute) }), seenWith(state("Terminating:Wait"), emptied), "Auto Scaling waits: 0 tasks are left"},
 		{rowIn(drain.Draining), seenWith(absent), "the group g does not have it any more"},
 	} {
 		if got := drain.Advance(after(time.Minute), c.row, c.seen).Because; got != c.want {

@@ -62,7 +62,7 @@ func TestCandidate(t *testing.T) {
 		{"of a person is refused what does not pass", 0, rowIn(drain.Candidate, because(drain.Manual)), seenWith(minSize(5)), drain.Undone, nil, "minSize 5"},
 		{"of a person adopts a draining one", 0, rowIn(drain.Candidate, because(drain.Manual)), seenWith(draining), drain.Draining, nil, "passed"},
 		{"is recalled", 0, rowIn(drain.Candidate), seenWith(recalled), drain.Undone, nil, "raised"},
-		{"of a person is not recalled", 0, rowIn(drain.Candidate, because(drain.Manual)), seenWith(recalled), drain.Draining, acts(drain.SetDraining), ""},
+		{"of a person is recalled", 0, rowIn(drain.Candidate, because(drain.Manual)), seenWith(recalled), drain.Undone, nil, "raised"},
 		{"of Spot has no pre-flight", 0, rowIn(drain.Candidate, because(drain.Spot)), seenWith(deploying, minSize(5), recalled), drain.Draining, acts(drain.SetDraining), "EC2"},
 		{"of Spot that ECS does not list", 0, rowIn(drain.Candidate, because(drain.Spot)), seenWith(unlisted), drain.Gone, nil, "ECS does not list"},
 		{"of Spot that its agent drains itself", 0, rowIn(drain.Candidate, because(drain.Spot)), seenWith(draining), drain.Draining, nil, ""},
@@ -121,8 +121,7 @@ func TestDraining(t *testing.T) {
 		{"not protected", time.Minute, rowIn(drain.Draining, func(r *drain.Row) { r.Unprotect = true }), seenWith(draining, emptied), drain.Terminating, acts(drain.Terminate), ""},
 		{"recalled", time.Minute, row, seenWith(draining, recalled), drain.Undoing, acts(drain.SetActive), "raised"},
 		{"recalled while empty", time.Minute, row, seenWith(draining, emptied, recalled), drain.Undoing, acts(drain.SetActive), "raised"},
-		{"of a person, not recalled", time.Minute, rowIn(drain.Draining, because(drain.Manual)), seenWith(draining, recalled), "", nil, "left"},
-		{"of a warning, not recalled", time.Minute, rowIn(drain.Draining, because(drain.Rebalance)), seenWith(draining, recalled), "", nil, "left"},
+		{"of a person, recalled", time.Minute, rowIn(drain.Draining, because(drain.Manual)), seenWith(draining, recalled), drain.Undoing, acts(drain.SetActive), "raised"},
 		{"a moment before the deadline", late - 1, row, seenWith(draining), "", nil, "left"},
 		{"at the deadline: undo", late, row, seenWith(draining), drain.Undoing, acts(drain.SetActive), "onDrainTimeout is undo"},
 		{"at the deadline: undo unknown tasks", late, row, seenWith(draining, unread), drain.Undoing, acts(drain.SetActive), "not known"},
@@ -153,6 +152,8 @@ func TestSpot(t *testing.T) {
 		{"EC2 does not come", notice + drain.Grace - 1, row, seenWith(draining), "", nil, ""},
 		{"EC2 did not come", notice + drain.Grace, row, seenWith(draining), drain.Undoing, acts(drain.SetActive), "EC2 did not take it"},
 		{"EC2 did not come at minSize", notice + drain.Grace, row, seenWith(draining, emptied, minSize(5)), drain.Undoing, acts(drain.SetActive), "minSize"},
+		{"never DRAINING, and EC2 may come yet", notice + drain.Grace - 1, row, seenWith(), "", acts(drain.SetDraining), "ordered again"},
+		{"never DRAINING", notice + drain.Grace, row, seenWith(), drain.Undoing, acts(drain.SetActive), "did not become"},
 		{"EC2 came", time.Minute, row, seenWith(state("Terminating")), drain.Gone, nil, ""},
 	})
 }
@@ -172,6 +173,8 @@ func TestTerminating(t *testing.T) {
 		{"not done, lowered by another and under way", settled, row, seenWith(draining, emptied, desired(4)), "", nil, "from 5 to 4 and the group still has 5"},
 		{"not done, raised by another", settled, row, seenWith(draining, emptied, desired(6)), drain.Undoing, acts(drain.SetActive), "raised from 5 to 6"},
 		{"not done, raised to replace it", settled, rowIn(drain.Terminating, because(drain.Spot)), seenWith(draining, emptied, desired(6)), "", acts(drain.Terminate), ""},
+		{"not done, raised after a warning", settled, rowIn(drain.Terminating, because(drain.Rebalance)), seenWith(draining, emptied, desired(6)), "", acts(drain.Terminate), ""},
+		{"not done, raised after a person's word", settled, rowIn(drain.Terminating, because(drain.Manual)), seenWith(draining, emptied, desired(6)), drain.Undoing, acts(drain.SetActive), "raised"},
 		{"not done, and now at minSize", settled, row, seenWith(draining, emptied, minSize(5)), "", nil, "minSize"},
 		{"not done, made ACTIVE by another", settled, row, seenWith(emptied), drain.Undoing, acts(drain.SetActive), "ACTIVE again"},
 		{"not done, tasks came", settled, row, seenWith(draining), drain.Undoing, acts(drain.SetActive), "tasks are on it again"},
@@ -190,10 +193,20 @@ func TestTerminating(t *testing.T) {
 func TestUndoing(t *testing.T) {
 	t.Parallel()
 	row := rowIn(drain.Undoing)
+	// given is a row that an evaluation gave back, without an order.
+	given := rowIn(drain.Undoing, func(r *drain.Row) { r.Tries, r.Ordered = 0, time.Time{} })
+	noticed := rowIn(drain.Undoing, because(drain.Spot), func(r *drain.Row) { r.Deadline = after(2 * time.Minute) })
+	last := 2*time.Minute + drain.Grace
 	check(t, []stepCase{
 		{"a drain order may be on its way", drain.Again - 1, row, seenWith(), "", nil, "ACTIVE is ordered"},
 		{"done", drain.Again, row, seenWith(), drain.Undone, nil, "why"},
+		{"ordered and not shown yet", drain.Again - 1, row, seenWith(draining), "", nil, "ACTIVE is ordered"},
 		{"not done", drain.Again, row, seenWith(draining), "", acts(drain.SetActive), "again"},
+		{"given back by an evaluation", 0, given, seenWith(draining), "", acts(drain.SetActive), ""},
+		{"given back, and a drain order may be on its way", drain.Again - 1, given, seenWith(), "", nil, ""},
+		{"given back, done", drain.Again, given, seenWith(), drain.Undone, nil, "why"},
+		{"a Spot notice came meanwhile", last - 1, noticed, seenWith(), drain.Draining, acts(drain.SetDraining), "EC2"},
+		{"a Spot notice came and nobody else", last, noticed, seenWith(), drain.Undone, nil, "why"},
 		{"gone from ECS", time.Second, row, seenWith(unlisted), drain.Gone, nil, ""},
 		{"gone", time.Second, row, seenWith(absent), drain.Gone, nil, ""},
 		{"its end was ordered and done after all", time.Second, rowIn(drain.Undoing, func(r *drain.Row) { r.Before, r.After = 5, 4 }), seenWith(absent, desired(4)), drain.Terminated, nil, ""},
@@ -253,6 +266,8 @@ func TestWords(t *testing.T) {
 		{done, seenWith(state("Terminating"), desired(4)), "it is Terminating in its group"},
 		{done, seenWith(absent, desired(3)), "the group g does not have it any more"},
 		{done, seenWith(absent), "the group g does not have it any more; the desired capacity is 5, where ours would be 4: somebody changed it, and it is left so"},
+		{rowIn(drain.Terminating, held, func(r *drain.Row) { r.Before, r.After = 0, 0 }), seenWith(state("Terminated")), "it is Terminated in its group"},
+		{rowIn(drain.Draining, held, func(r *drain.Row) { r.Ordered = after(time.Minute) }), seenWith(state("Terminating:Wait"), emptied), "Auto Scaling waits: 0 tasks are left"},
 		{rowIn(drain.Draining), seenWith(absent), "the group g does not have it any more"},
 	} {
 		if got := drain.Advance(after(time.Minute), c.row, c.seen).Because; got != c.want {

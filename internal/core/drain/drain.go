@@ -55,10 +55,9 @@ const (
 // pre-flight, and it is not undone unless the instance turns out to stay.
 func (c Cause) Forced() bool { return c == Spot || c == Lifecycle }
 
-// Ours tells whether the removal is a decision about capacity: only such a one is
-// overturned by new demand. A person's request and EC2's warning stand whatever the
-// group is raised to, the more so as it is raised to replace the instance.
-func (c Cause) Ours() bool { return c == Empty || c == Consolidation }
+// Yields tells whether the removal gives way where somebody raised the group: not
+// where the instance may go by itself, for then the group is raised to replace it.
+func (c Cause) Yields() bool { return !c.Forced() && c != Rebalance }
 
 // Row is what the ledger holds of one instance's removal.
 type Row struct {

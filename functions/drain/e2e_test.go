@@ -4,11 +4,15 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	autoscalingtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/trimtab-ecs/trimtab/internal/aws/dynamoledger"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -16,6 +20,7 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 	"github.com/trimtab-ecs/trimtab/internal/local"
 	"github.com/trimtab-ecs/trimtab/internal/local/localtest"
+	"github.com/trimtab-ecs/trimtab/internal/reconcile"
 )
 
 // bed is a local bed with the compiled function and a policy of group prod-m7g.
@@ -88,5 +93,77 @@ func TestQueue(t *testing.T) {
 	}
 	if got := answer.BatchItemFailures; len(got) != 1 || got[0].ItemIdentifier != sent.Records[0].MessageId {
 		t.Errorf("answer %s, want the first of %d messages alone", res.Payload, len(sent.Records))
+	}
+}
+
+// A person's drain of an instance without tasks, from the payload to its end: a dry
+// run changes nothing; then DRAINING is ordered, the instance is terminated with its
+// group lowered by one, and its row is closed. moto does not know instance
+// refreshes, so the answer that there is none is ours.
+func TestDrainByHand(t *testing.T) {
+	t.Parallel()
+	b := bed(t)
+	b.AWS.Fail(local.Fault{
+		Op: "DescribeInstanceRefreshes", Count: 100, Status: 200,
+		Body: `<DescribeInstanceRefreshesResponse xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/"><DescribeInstanceRefreshesResult>` +
+			`<InstanceRefreshes/></DescribeInstanceRefreshesResult></DescribeInstanceRefreshesResponse>`,
+	})
+	e := b.Endpoints()
+	groups := autoscaling.NewFromConfig(e.Config(e.MotoDirect))
+	group := func() autoscalingtypes.AutoScalingGroup {
+		t.Helper()
+		out, err := groups.DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{"prod-m7g"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.AutoScalingGroups[0]
+	}
+	id := *group().Instances[0].InstanceId
+	drain := func(dryRun bool) reconcile.Report {
+		t.Helper()
+		payload := `{"kind":"drain","cluster":"prod","instance":"` + id + `","why":"its disk is failing","by":"ann","dryRun":` + strconv.FormatBool(dryRun) + `}`
+		res, err := b.Lambda.Invoke(t.Context(), "drain", []byte(payload))
+		var rep reconcile.Report
+		if err != nil || res.FunctionError != "" || json.Unmarshal(res.Payload, &rep) != nil || len(rep.Drains) == 0 {
+			t.Fatalf("%v, %s %s", err, res.FunctionError, res.Payload)
+		}
+		return rep
+	}
+	changes := func() (ops []string) {
+		for _, c := range b.AWS.Calls("") {
+			if c.Op == "UpdateContainerInstancesState" || c.Op == "TerminateInstanceInAutoScalingGroup" {
+				ops = append(ops, c.Op)
+			}
+		}
+		return ops
+	}
+
+	rep := drain(true)
+	if ops := changes(); ops != nil || *group().DesiredCapacity != 2 || rep.Drains[0].Acts[0] != "setDraining" {
+		t.Fatalf("a dry run called %v: %+v", ops, rep.Drains)
+	}
+	rep = drain(false)
+	if last := rep.Drains[len(rep.Drains)-1]; last.State != "terminated" || last.By != "ann" || last.ARN == "" {
+		t.Errorf("the drain ended as %+v, want it terminated", last)
+	}
+	if diff := cmp.Diff([]string{"UpdateContainerInstancesState", "TerminateInstanceInAutoScalingGroup"}, changes()); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	for op, wants := range map[string][]string{
+		"UpdateContainerInstancesState":       {`"status":"DRAINING"`, rep.Drains[0].ARN, `"cluster":"prod"`},
+		"TerminateInstanceInAutoScalingGroup": {id, "ShouldDecrementDesiredCapacity=true"},
+	} {
+		for _, want := range wants {
+			if body := b.AWS.Calls(op)[0].Body; !strings.Contains(body, want) {
+				t.Errorf("%s: %s, want %s in it", op, body, want)
+			}
+		}
+	}
+	if g := group(); *g.DesiredCapacity != 1 || len(g.Instances) != 1 || *g.Instances[0].InstanceId == id {
+		t.Errorf("the group has desired capacity %d and %d instances, want the other one alone", *g.DesiredCapacity, len(g.Instances))
+	}
+	rows, err := dynamoledger.New(local.NewDynamoDBClient(e.DynamoDBDirect), e.Table).Read(t.Context(), "prod")
+	if err != nil || len(rows.Drains) != 1 || string(rows.Drains[0].Instance) != id || !rows.Drains[0].State.Closed() {
+		t.Errorf("the ledger holds %+v (%v), want the closed drain", rows.Drains, err)
 	}
 }

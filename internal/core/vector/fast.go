@@ -171,6 +171,8 @@ type filler struct {
 	rate  score
 	power float64
 	order []int // the largest first, so that it decides between equal scores
+	rank  []int // of each item in the order
+	pool  []int // what is looked at, in the order; nil for all
 	sizes [][]float64
 	free  []float64
 	w     []float64
@@ -194,6 +196,10 @@ func newFiller(c *packing, rate score, power float64) *filler {
 		keys[i] = s.norm(i, nil, 1)
 	}
 	slices.SortStableFunc(f.order, func(a, b int) int { return compareFloat(keys[b], keys[a]) })
+	f.rank = make([]int, len(f.order))
+	for n, i := range f.order {
+		f.rank[i] = n
+	}
 	return f
 }
 
@@ -222,7 +228,12 @@ func (f *filler) weigh() {
 func (f *filler) fill(b *open) {
 	c, ref := f.c, f.c.s.ref
 	f.alive = f.alive[:0]
-	for _, i := range f.order {
+	from := f.order
+	if f.pool != nil {
+		from = f.pool
+	}
+	c.s.spend(len(from))
+	for _, i := range from {
 		if c.left[i] > 0 {
 			f.alive = append(f.alive, i)
 		}

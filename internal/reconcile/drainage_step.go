@@ -230,7 +230,7 @@ func equalRow(a, b drain.Row) bool {
 // seen is what the world shows of the instance of a row.
 func (w *ward) seen(r drain.Row) drain.Seen {
 	s := seenOf(w.in, r)
-	s.Hold, s.Recall, s.Others, s.Ending = w.hold, w.recall[r.Instance], len(w.open)-1, w.ended
+	s.Hold, s.Recall, s.Others, s.Ending = w.hold, w.recall[r.Instance], others(w.in.Drains, r.Instance), w.ended
 	return s
 }
 

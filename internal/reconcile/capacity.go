@@ -11,6 +11,7 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
 
@@ -173,8 +174,7 @@ func (s *Stair) drains(ctx context.Context, rows ledger.Cluster, claim ledger.Cl
 		if d.Generation == 0 || d.State.Closed() {
 			continue
 		}
-		d.State, d.Since, d.Tries, d.Ordered = drain.Undoing, at, 0, time.Time{}
-		d.Because = "its room is needed: " + ch.because
+		d.Row = GiveBack(at, d.Row, "its room is needed: "+ch.because)
 		errs = append(errs, s.Drains.WriteDrain(ctx, d))
 	}
 	for i, err := range errs {
@@ -192,12 +192,11 @@ func (s *Stair) drains(ctx context.Context, rows ledger.Cluster, claim ledger.Cl
 func opening(at time.Time, rows ledger.Cluster, ch change, r capacity.Removal) drain.Row {
 	row := drain.Row{
 		Cluster: ch.target.Cluster, Group: fleet.GroupName(ch.target.Name), Instance: r.Instance, ARN: r.ARN,
-		Cause: r.Cause, State: drain.Candidate, Opened: at, Since: at, Because: ch.because,
+		Cause: r.Cause, Because: ch.because,
 	}
+	var g spec.Group
 	if p := rows.Row(ch.target).Policy; p != nil && p.Group != nil {
-		in := p.Group.In()
-		row.Deadline = at.Add(in.DrainTimeout)
-		row.OnTimeout, row.Standalone, row.Unprotect = in.OnDrainTimeout, in.StandaloneTasks, in.ManageProtection
+		g = *p.Group
 	}
-	return row
+	return Begin(at, g, row)
 }

@@ -113,7 +113,7 @@ func (w *ward) enter(b bed, dryRun bool) error {
 		if i < 0 {
 			return fmt.Errorf("give instance %s back: it is not being drained", b.undo)
 		}
-		w.recall[b.undo] = "a person gives it back"
+		w.open[i].Row = GiveBack(w.now, w.open[i].Row, "a person gives it back")
 		return nil
 	}
 	if b.open == nil {
@@ -122,13 +122,7 @@ func (w *ward) enter(b bed, dryRun bool) error {
 	if !w.acting() && !dryRun {
 		return fmt.Errorf("drain instance %s: group %s is in observe mode: set mode act in its policy, in the file and in the function", b.open.Instance, b.group)
 	}
-	row := *b.open
-	row.State, row.Opened, row.Since = drain.Candidate, w.now, w.now
-	p := w.in.Group.Policy.In()
-	row.OnTimeout, row.Standalone, row.Unprotect = p.OnDrainTimeout, p.StandaloneTasks, p.ManageProtection || row.Cause != drain.Empty && row.Cause != drain.Consolidation
-	if row.Deadline.IsZero() {
-		row.Deadline = w.now.Add(p.DrainTimeout)
-	}
+	row := Begin(w.now, w.in.Group.Policy, *b.open)
 	old := w.rows.Drain(row.Instance)
 	if i := slices.IndexFunc(w.open, func(d ledger.Drain) bool { return d.Instance == row.Instance }); i >= 0 {
 		return w.join(i, row)
@@ -155,25 +149,10 @@ func (w *ward) join(i int, row drain.Row) error {
 
 // judge asks anew what spoke for the removals when they were chosen.
 func (w *ward) judge() {
-	halt := func(why string) {
-		if w.hold == "" {
-			w.hold = why
-		}
-	}
-	if w.in.Stop {
-		halt("the cluster's global stop is set " + w.in.StopWhy)
-	}
-	for _, o := range w.in.Group.Overrides {
-		if o.Live(w.now) && (o.Kind == spec.Pause || o.Kind == spec.SuspendIn) {
-			halt(fmt.Sprintf("%s by %s until %s (%s)", o.Kind, o.By, o.Until.UTC().Format(time.RFC3339), o.Why))
-		}
-	}
+	w.hold = holdOf(w.now, w.in)
 	in, ok := w.in.Standing(w.now)
 	if !ok {
 		return
-	}
-	if why := capacity.Halt(in); why != "" {
-		halt(why)
 	}
 	for _, id := range capacity.Decide(in).Undo {
 		w.recall[id] = "its room is needed for tasks without a place"
@@ -247,20 +226,8 @@ func equalRow(a, b drain.Row) bool {
 
 // seen is what the world shows of the instance of a row.
 func (w *ward) seen(r drain.Row) drain.Seen {
-	s := drain.Seen{
-		Group: w.in.Fleet.Group, TasksRead: w.in.Fleet.TasksRead, Services: w.in.Fleet.Services,
-		Hold: w.hold, Recall: w.recall[r.Instance], Others: len(w.open) - 1, Ending: w.ended,
-	}
-	for i, x := range w.in.Fleet.Instances {
-		if x.ID == r.Instance {
-			s.Instance = &w.in.Fleet.Instances[i]
-		}
-	}
-	for _, t := range w.in.Fleet.Tasks {
-		if t.Instance == r.Instance {
-			s.Tasks = append(s.Tasks, t)
-		}
-	}
+	s := seenOf(w.in, r)
+	s.Hold, s.Recall, s.Others, s.Ending = w.hold, w.recall[r.Instance], len(w.open)-1, w.ended
 	return s
 }
 

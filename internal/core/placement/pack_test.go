@@ -92,6 +92,10 @@ func TestPack(t *testing.T) {
 		{"company that nobody brings", []placement.Item{with(item("a", 1, 1, 2), member("task:group == service:a"))}, nil, usual, []int{0}, []string{
 			"2 a: on every instance memberOf does not hold: task:group == service:a",
 		}},
+		{
+			"many tasks that may be on one instance only come before those that may be anywhere",
+			[]placement.Item{item("a", 1024, 1024, 20), with(item("b", 256, 256, 20), member("ec2InstanceId == i-1"))}, []placement.Bin{bin("i-1", 5120, 5120)}, usual, []int{10}, nil,
+		},
 		{"at most two on each", []placement.Item{with(item("a", 1, 1, 5), member("runningTasksCount < 2"))}, nil, usual, []int{3}, nil},
 	}
 	for _, tt := range tests {

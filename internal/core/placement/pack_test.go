@@ -94,7 +94,11 @@ func TestPack(t *testing.T) {
 		}},
 		{
 			"many tasks that may be on one instance only come before those that may be anywhere",
-			[]placement.Item{item("a", 1024, 1024, 20), with(item("b", 256, 256, 20), member("ec2InstanceId == i-1"))}, []placement.Bin{bin("i-1", 5120, 5120)}, usual, []int{10}, nil,
+			[]placement.Item{item("a", 1024, 1024, 20), with(item("b", 256, 256, 20), member("ec2InstanceId == i-1"))},
+			[]placement.Bin{bin("i-1", 5120, 5120)},
+			usual,
+			[]int{10},
+			nil,
 		},
 		{"at most two on each", []placement.Item{with(item("a", 1, 1, 5), member("runningTasksCount < 2"))}, nil, usual, []int{3}, nil},
 	}

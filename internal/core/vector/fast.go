@@ -81,7 +81,7 @@ func (s *search) demand() []float64 {
 	w := make([]float64, len(s.ref))
 	for _, it := range s.p.Items {
 		for k, v := range it.Size {
-			w[k] += float64(it.Count) * float64(v)
+			w[k] += float64(float64(it.Count) * float64(v))
 		}
 	}
 	for k := range w {
@@ -107,7 +107,7 @@ func (s *search) norm(item int, weight []float64, power int) float64 {
 		if weight != nil {
 			x *= weight[k]
 		}
-		t += x
+		t += float64(x) // rounded, where a processor would fuse the two
 	}
 	return t
 }

@@ -120,6 +120,21 @@ func TestPack(t *testing.T) {
 	}
 }
 
+// One type in two zones are two shapes; their bins have names of their own.
+func TestNewBinsHaveNamesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	a, b := limited(shape(1024, 1024), "m7g.medium", 1), limited(shape(1024, 1024), "m7g.medium", 1)
+	again := a
+	a.Zone, b.Zone = "a", "b"
+	last := limited(shape(1024, 1024), "m7g.medium", 2)
+	last.Name = "m7g.medium"
+	plan := placement.Pack([]placement.Item{item("s", 1024, 1, 5)}, nil, []placement.Shape{a, b, again, last})
+	want := "s>m7g.medium 1:1 s>m7g.medium 2:1 s>m7g.medium 3:1 s>m7g.medium in a 1:1 s>m7g.medium in b 1:1 "
+	if got := spots(plan.Placed); got != want {
+		t.Errorf("placed %q, want %q", got, want)
+	}
+}
+
 func TestPackNamesWhatItPlaces(t *testing.T) {
 	t.Parallel()
 	s := limited(shape(1024, 1024), "m7g.medium", -1)

@@ -30,10 +30,13 @@ type Plan struct {
 	By     string // the heuristic that found it
 }
 
-// NewName is how a plan calls the nth new bin of a shape, from 1: by its name, as
-// "fleet-a 1", or its kind and zone, as "m7g.large in eu-west-1a 1". Shapes that are
-// called alike are numbered on, so that no two bins have one name.
-func NewName(s Shape, n int) string { return fmt.Sprintf("%s %d", s.called(), n) }
+// NewName is how a plan calls the nth new bin of a shape, from 1.
+// It goes by the shape's name, as "fleet-a 1", or its kind and zone, as "m7g.large in
+// eu-west-1a 1". Shapes that are called alike are numbered on, so that no two bins have
+// one name.
+func NewName(s Shape, n int) string {
+	return fmt.Sprintf("%s %d", s.called(), n)
+}
 
 func (s *Shape) called() string {
 	if s.Name != "" {

@@ -42,12 +42,12 @@ func wire(cfg aws.Config, getenv func(string) string) (*reconcile.Drainage, erro
 		return nil, err
 	}
 	groups, services := autoscaling.NewFromConfig(cfg), ecs.NewFromConfig(cfg)
-	book := dynamoledger.New(dynamodb.NewFromConfig(cfg), table)
+	book, eyes := dynamoledger.New(dynamodb.NewFromConfig(cfg), table), ecsfleet.New(services)
 	return &reconcile.Drainage{
 		Book:       book,
 		Drains:     book,
-		Services:   ecsfleet.New(services),
-		Hosts:      ecsfleet.NewHosts(services),
+		Services:   eyes,
+		Hosts:      eyes.Hosts(services),
 		Groups:     asgfleet.New(groups),
 		Activities: asgfleet.NewActivities(groups),
 		Exits:      asgfleet.NewExits(groups),

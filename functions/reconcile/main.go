@@ -40,6 +40,9 @@ func (h handler) Invoke(ctx context.Context, raw []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if ev.Kind == event.Batch {
+		return reconcile.Messages(ctx, h.stair.Log, ev, h.stair.Run)
+	}
 	rep, err := h.stair.Run(ctx, ev)
 	// A person who invokes by hand gets the whole report, the error in it: an
 	// order may have been given, or an override written, before something failed.

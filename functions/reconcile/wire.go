@@ -54,21 +54,24 @@ func wire(cfg aws.Config, getenv func(string) string) (*reconcile.Stair, error) 
 		return nil, err
 	}
 	groups, services := autoscaling.NewFromConfig(cfg), ecs.NewFromConfig(cfg)
-	book := dynamoledger.New(dynamodb.NewFromConfig(cfg), table)
+	book, eyes := dynamoledger.New(dynamodb.NewFromConfig(cfg), table), ecsfleet.New(services)
 	return &reconcile.Stair{
-		Book:     book,
-		Desk:     book,
-		Services: ecsfleet.New(services),
-		Groups:   asgfleet.New(groups),
-		Signals:  cwsignal.New(cloudwatch.NewFromConfig(cfg)),
-		Queues:   sqssignal.New(sqs.NewFromConfig(cfg)),
-		Owners:   nativescaling.New(services, groups, applicationautoscaling.NewFromConfig(cfg), time.Now),
-		Notices:  ebnotice.New(eventbridge.NewFromConfig(cfg), bus),
-		Log:      lambdacontext.NewLogger(),
-		Metrics:  os.Stdout,
-		Now:      time.Now,
-		NewID:    rand.Text,
-		Mode:     mode,
+		Book:       book,
+		Desk:       book,
+		Services:   eyes,
+		Groups:     asgfleet.New(groups),
+		Signals:    cwsignal.New(cloudwatch.NewFromConfig(cfg)),
+		Queues:     sqssignal.New(sqs.NewFromConfig(cfg)),
+		Owners:     nativescaling.New(services, groups, applicationautoscaling.NewFromConfig(cfg), time.Now),
+		Activities: asgfleet.NewActivities(groups),
+		Hosts:      eyes.Hosts(services),
+		Drains:     book,
+		Notices:    ebnotice.New(eventbridge.NewFromConfig(cfg), bus),
+		Log:        lambdacontext.NewLogger(),
+		Metrics:    os.Stdout,
+		Now:        time.Now,
+		NewID:      rand.Text,
+		Mode:       mode,
 
 		SpendPerHour: spend,
 	}, nil

@@ -35,7 +35,7 @@ func TestWireReadsTheSpendCap(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]float64{"": 0, "0": 0, "12.5": 12.5, "1e3": 1000, "1000000000": 1e9} {
 		stair, err := wire(aws.Config{Region: "eu-west-1"}, environment(text))
-		if err != nil || stair.SpendPerHour != want || stair.Queues == nil {
+		if err != nil || stair.SpendPerHour != want || stair.Queues == nil || stair.Activities == nil || stair.Hosts == nil || stair.Drains == nil {
 			t.Errorf("%q: %v, want a stair with %g dollars an hour", text, err, want)
 		}
 	}

@@ -89,6 +89,7 @@ type root struct {
 	Start    startCmd    `cmd:"" help:"Lift the global stop of a cluster."`
 	Policy   policyCmd   `cmd:"" help:"Check and apply scaling policies."`
 	Decide   decideCmd   `cmd:"" help:"Run the decision on a JSON input and print it; touches nothing."`
+	Bench    benchCmd    `cmd:"" help:"Measure parts of trimtab on this machine."`
 	Invoke   invokeCmd   `cmd:"" help:"Send an event to the function of the local bed and print its answer."`
 	Local    localCmd    `cmd:"" help:"Start and end the local bed: function, DynamoDB, ECS and CloudWatch on this machine."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

@@ -113,7 +113,7 @@ func (w *ward) enter(b bed, dryRun bool) error {
 		if i < 0 {
 			return fmt.Errorf("give instance %s back: it is not being drained", b.undo)
 		}
-		w.recall[b.undo] = "a person gives it back"
+		w.open[i].Row = GiveBack(w.now, w.open[i].Row, "a person gives it back")
 		return nil
 	}
 	if b.open == nil {

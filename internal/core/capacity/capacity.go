@@ -96,6 +96,9 @@ func Decide(in Input) Result {
 	default:
 		s.To(in.Base, history.AlreadyAtDesiredCapacity, fmt.Sprintf("%s on %s and %d on the way",
 			fits(r.Waiting), plural(len(v.ready), "instance"), v.onTheWay))
+		if v.onTheWay > 0 && in.Now.Before(v.memory.RetryAt) {
+			s.To(in.Base, history.LaunchBackoff, plural(v.onTheWay, "instance")+" on the way may not come: "+v.backoffWords())
+		}
 	}
 	if v.known {
 		v.keepHeadroom(s, bins)

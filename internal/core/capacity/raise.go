@@ -28,7 +28,7 @@ func (v *view) undo(s *history.Steps, r *Result, rest []placement.Rest, after []
 		if len(rest) == 0 {
 			break
 		}
-		if d.Cause.Forced() || d.Cause == drain.Rebalance || d.State != drain.Candidate && d.State != drain.Draining {
+		if !d.Cause.Ours() || d.State != drain.Candidate && d.State != drain.Draining {
 			continue
 		}
 		k := slices.IndexFunc(v.in.Instances, func(i fleet.Instance) bool { return i.ID == d.Instance && i.Connected })
@@ -36,7 +36,7 @@ func (v *view) undo(s *history.Steps, r *Result, rest []placement.Rest, after []
 			continue
 		}
 		// Its own tasks count among those that need a place, so it offers all that it has.
-		b := bin(v.in, v.in.Instances[k])
+		b := v.bin(v.in.Instances[k])
 		b.Free, b.Tasks, b.Ports = b.Whole, nil, reserved(v.in.Instances[k])
 		_, left, late := placement.Place(items(rest), []placement.Bin{b})
 		if count(items(left)) == count(items(rest)) {
@@ -69,11 +69,7 @@ const maxRaise = 5000
 func (v *view) raise(s *history.Steps, rest []placement.Rest, after []placement.Bin) []placement.Bin {
 	waiting := items(rest)
 	plan := placement.Pack(waiting, nil, []placement.Shape{{Bin: v.shape, Limit: -1}})
-	n := 0
-	for _, k := range plan.New {
-		n += k
-	}
-	never := count(items(plan.Rest))
+	n, never := plan.Instances(), count(items(plan.Rest))
 	late := v.fresh("new", min(n, maxRaise))
 	for n > 0 && n < maxRaise {
 		_, left, placed := placement.Place(waiting, late)
@@ -81,7 +77,7 @@ func (v *view) raise(s *history.Steps, rest []placement.Rest, after []placement.
 			late = placed
 			break
 		}
-		n++
+		n += max(1, placement.Pack(items(left), nil, []placement.Shape{{Bin: v.shape, Limit: -1}}).Instances())
 		late = v.fresh("new", n)
 	}
 	why := make([]string, 0, len(rest))
@@ -113,9 +109,7 @@ func (v *view) keepHeadroom(s *history.Steps, bins []placement.Bin) {
 	n := 0
 	if len(rest) > 0 {
 		plan := placement.Pack(items(rest), nil, []placement.Shape{{Bin: v.shape, Limit: -1}})
-		for _, k := range plan.New {
-			n += k
-		}
+		n += plan.Instances()
 		late := v.fresh("headroom", min(n, maxRaise))
 		_, _, late = placement.Place(items(rest), late)
 		after = append(after, late...)

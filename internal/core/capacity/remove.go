@@ -3,13 +3,13 @@ package capacity
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
-	"github.com/trimtab-ecs/trimtab/internal/core/placement"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
@@ -32,7 +32,7 @@ func (v *view) remove(s *history.Steps, r *Result) {
 		}
 		return
 	}
-	found, _ := v.candidates()
+	found, _ := v.candidates(maxSearch)
 	ids := make([]fleet.InstanceID, 0, len(found))
 	for _, c := range found {
 		ids = append(ids, c.Instance)
@@ -155,9 +155,15 @@ func (v *view) deploying() fleet.ServiceName {
 	return ""
 }
 
-// sick counts the instances that are unhealthy or whose agent is not connected, of
-// all but those that drain.
+// sick counts the instances that are unhealthy, whose agent is not connected, or that
+// the group has in service and ECS does not list, of all but those that drain: half an
+// answer of ECS looks like half a fleet.
 func (v *view) sick() (sick, all int) {
+	for _, m := range v.in.Group.Members {
+		if m.InService() && !v.leaving[m.ID] && !slices.ContainsFunc(v.in.Instances, func(i fleet.Instance) bool { return i.ID == m.ID }) {
+			sick, all = sick+1, all+1
+		}
+	}
 	for _, i := range v.in.Instances {
 		if v.leaving[i.ID] || i.Draining {
 			continue
@@ -171,68 +177,6 @@ func (v *view) sick() (sick, all int) {
 	return sick, all
 }
 
-// pass is one search for instances that may go together: where each task goes is
-// remembered, so that the room is not promised twice.
-type pass struct {
-	v     *view
-	bins  []placement.Bin // what stays, as it will be
-	spare []placement.Item
-	took  map[string]bool // instances that were promised tasks
-	tasks int             // of the group, daemons apart
-	moved []placement.Placed
-}
-
-func (v *view) pass() *pass {
-	p := &pass{v: v, bins: slices.Clone(v.ready), spare: v.spare(), took: map[string]bool{}}
-	for _, t := range v.in.Tasks {
-		if !t.Daemon {
-			p.tasks++
-		}
-	}
-	return p
-}
-
-// take removes an instance from those that stay if all its tasks fit on the others and
-// the headroom with them; else it says why not and changes nothing.
-func (p *pass) take(i fleet.Instance) string {
-	if p.took[string(i.ID)] {
-		return "it takes the tasks of another that goes"
-	}
-	var movable []placement.Item
-	for _, s := range p.v.in.Services {
-		if n := p.v.on(i.ID, s.Name); n > 0 && !s.Daemon {
-			movable = append(movable, item(s, n))
-		}
-	}
-	others := slices.DeleteFunc(slices.Clone(p.bins), func(b placement.Bin) bool { return b.Name == string(i.ID) })
-	placed, rest, after := placement.Place(movable, others)
-	if len(rest) > 0 {
-		return fmt.Sprintf("%d of %s would have no other place: %s", rest[0].Count, rest[0].Name, rest[0].Because)
-	}
-	if _, rest, _ := placement.Place(p.spare, after); len(rest) > 0 {
-		return fmt.Sprintf("the headroom would have no place: %d of %s", rest[0].Count, rest[0].Name)
-	}
-	if _, what := p.v.shortOf(after); what != "" {
-		return "the headroom would be short: " + what
-	}
-	p.bins, p.moved = after, placed
-	for _, x := range placed {
-		p.took[x.Bin] = true
-	}
-	return ""
-}
-
-// on counts the tasks of a service on an instance.
-func (v *view) on(id fleet.InstanceID, s fleet.ServiceName) int {
-	n := 0
-	for _, t := range v.in.Tasks {
-		if t.Instance == id && t.Service == s && !t.Leaving {
-			n++
-		}
-	}
-	return n
-}
-
 // Stay is an instance that cannot go, and why.
 type Stay struct {
 	Instance fleet.InstanceID `json:"instance"`
@@ -244,7 +188,7 @@ type Stay struct {
 func Look(in Input) (go_ []Removal, stay []Stay) {
 	v := look(in)
 	rule, because, closed := v.stays()
-	go_, stay = v.candidates()
+	go_, stay = v.candidates(math.MaxInt)
 	if closed {
 		for _, c := range go_ {
 			stay = append(stay, Stay{c.Instance, because + " (" + rule + ")"})
@@ -255,9 +199,14 @@ func Look(in Input) (go_ []Removal, stay []Stay) {
 	return go_, stay
 }
 
+// maxSearch is how many instances with tasks a decision tries to empty: enough for any
+// budget, and bounded work where none fits.
+const maxSearch = 250
+
 // candidates gives the instances that may go together, the empty ones first and then
-// by how few tasks they move, and why the others may not.
-func (v *view) candidates() (found []Removal, stay []Stay) {
+// by how few tasks they move, and why the others may not; of those with tasks it tries
+// so many.
+func (v *view) candidates(tries int) (found []Removal, stay []Stay) {
 	p, in := v.pass(), v.in.Policy.In()
 	var order []fleet.Instance
 	for _, i := range v.in.Instances {
@@ -288,7 +237,12 @@ func (v *view) candidates() (found []Removal, stay []Stay) {
 			because = fmt.Sprintf("it has %s, and scaleIn.consolidate is false", plural(n, "task"))
 		case n > 0 && c.Score < in.MinSavings:
 			because = fmt.Sprintf("moving %s is not worth it: the score %.2f is below scaleIn.minSavings %.2f", plural(n, "task"), c.Score, in.MinSavings)
+		case n > 0 && tries <= 0:
+			because = "others are tried first"
 		default:
+			if n > 0 {
+				tries--
+			}
 			because = p.take(i)
 		}
 		if because != "" {
@@ -304,8 +258,8 @@ func (v *view) candidates() (found []Removal, stay []Stay) {
 // load counts the tasks of an instance that would move or hold it, daemons apart.
 func (v *view) load(id fleet.InstanceID) int {
 	n := 0
-	for _, t := range v.in.Tasks {
-		if t.Instance == id && !t.Daemon {
+	for _, t := range v.on[id] {
+		if !t.Daemon {
 			n++
 		}
 	}
@@ -347,22 +301,23 @@ func (v *view) keeps(i fleet.Instance) string {
 		return "it is protected from scale-in: remove the protection, or set scaleIn.manageProtection"
 	}
 	standalone := v.in.Policy.In().StandaloneTasks
-	for _, t := range v.in.Tasks {
+	for _, t := range v.on[i.ID] {
 		switch {
-		case t.Instance != i.ID || t.Daemon:
+		case t.Daemon:
 		case t.Guarded:
 			return "task " + t.ARN[strings.LastIndexByte(t.ARN, '/')+1:] + " of " + string(t.Service) + " is protected from scale-in"
 		case t.Service == "" && standalone == spec.StandaloneLeave:
 			return "a standalone task runs on it: scaleIn.standaloneTasks wait would drain it and wait for its end"
 		}
 	}
-	for _, s := range v.in.Services {
-		if !s.Daemon && v.on(i.ID, s.Name) > 0 && !s.Replaces() {
+	for _, s := range v.of(i.ID) {
+		if !s.service.Replaces() {
+			s := s.service
 			return fmt.Sprintf("ECS cannot replace a task of %s: with %d desired its minimumHealthyPercent and maximumPercent leave no room; raise maximumPercent or lower minimumHealthyPercent", s.Name, s.Desired)
 		}
 	}
-	for _, t := range v.in.Tasks {
-		if t.Instance == i.ID && t.Service != "" && !t.Daemon && !slices.ContainsFunc(v.in.Services, func(s fleet.Service) bool { return s.Name == t.Service }) {
+	for _, t := range v.on[i.ID] {
+		if t.Service != "" && !t.Daemon && !slices.ContainsFunc(v.in.Services, func(s fleet.Service) bool { return s.Name == t.Service }) {
 			return fmt.Sprintf("a task of %s runs on it, which does not belong to the group's cell", t.Service)
 		}
 	}

@@ -282,3 +282,34 @@ func TestShadowOfRemovals(t *testing.T) {
 		t.Errorf("all are needed: desired %d (%s)", back.Desired, back.Because)
 	}
 }
+
+// 1,000 instances with 10,000 tasks of 20 services, a third of them to spare.
+func BenchmarkDecideRemovals(b *testing.B) {
+	in := running()
+	in.Services = nil
+	for s := range 20 {
+		in.Services = append(in.Services, fleet.Service{
+			Name: fleet.ServiceName(fmt.Sprintf("s%02d", s)), Compute: fleet.EC2, Active: true, Desired: 500, Running: 500,
+			TaskSize: fleet.Resources{CPU: 64 + 16*(s%5), Memory: 256 + 64*(s%7)},
+		})
+	}
+	in.Base, in.Group.DesiredCapacity, in.Group.MaxSize = 1000, 1000, 2000
+	k := 0
+	for i := range 1000 {
+		id := fleet.InstanceID(fmt.Sprintf("i-%04d", i))
+		v := instance(string(id), shape())
+		for range 10 {
+			s := in.Services[k%20]
+			in.Tasks = append(in.Tasks, fleet.Task{ARN: fmt.Sprintf("arn/%d", k), Instance: id, Service: s.Name, Size: s.TaskSize, Running: true})
+			v.Remaining = v.Remaining.Minus(s.TaskSize)
+			k++
+		}
+		v.Tasks = 10
+		in.Instances = append(in.Instances, v)
+		in.Group.Members = append(in.Group.Members, fleet.Member{ID: id, State: "InService"})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		capacity.Decide(in)
+	}
+}

@@ -28,17 +28,22 @@ type view struct {
 	known bool
 	// leaving are the instances that are on their way out.
 	leaving map[fleet.InstanceID]bool
+	// on are the tasks by instance, where they were read.
+	on map[fleet.InstanceID][]fleet.Task
 }
 
 func look(in Input) *view {
-	v := &view{in: in, leaving: leaving(in), memory: remember(in)}
+	v := &view{in: in, leaving: leaving(in), memory: remember(in), on: map[fleet.InstanceID][]fleet.Task{}}
+	for _, t := range in.Tasks {
+		v.on[t.Instance] = append(v.on[t.Instance], t)
+	}
 	present := 0
 	for _, i := range in.Instances {
 		if stands(in, i) {
 			present++
 		}
 		if i.Active && i.Connected && !v.leaving[i.ID] {
-			v.ready = append(v.ready, bin(in, i))
+			v.ready = append(v.ready, v.bin(i))
 		}
 	}
 	v.onTheWay = max(0, in.Base-present)
@@ -84,20 +89,17 @@ func Leaving(g fleet.Group, drains []drain.Row, doomed []fleet.InstanceID) map[f
 }
 
 // bin gives the room of an instance.
-func bin(in Input, i fleet.Instance) placement.Bin {
+func (v *view) bin(i fleet.Instance) placement.Bin {
 	b := placement.Bin{
 		Name: string(i.ID), Kind: i.Type, Zone: i.Zone, Attributes: i.Attributes,
-		Whole: i.Registered.Minus(in.Daemons), Free: i.Remaining, Ports: i.Ports,
+		Whole: i.Registered.Minus(v.in.Daemons), Free: i.Remaining, Ports: i.Ports,
 	}
-	if !in.TasksRead {
+	if !v.in.TasksRead {
 		return b
 	}
 	b.Tasks = map[string]int{}
 	enis := 0
-	for _, t := range in.Tasks {
-		if t.Instance != i.ID {
-			continue
-		}
+	for _, t := range v.on[i.ID] {
 		enis += t.Size.ENI
 		if t.Service != "" {
 			b.Tasks[string(t.Service)]++

@@ -39,8 +39,9 @@ type Seen struct {
 	// Hold is why nothing of the group is to be removed now, such as tasks that wait
 	// or too many unhealthy instances; empty for nothing.
 	Hold string
-	// Recall is why the instance is wanted again, such as a raise of its group; empty
-	// if it is not.
+	// Recall is why the instance is to stay after all, such as tasks that need its room
+	// or a person's word; empty if it is not. Whom it is said of is for the caller to
+	// judge: only a forced removal does not heed it.
 	Recall string
 	// Others counts the other removals of the group that are open.
 	Others int
@@ -82,7 +83,7 @@ func Advance(now time.Time, r Row, seen Seen) Step {
 	switch {
 	case departed(r, m, found):
 		return depart(now, r, seen, m, found)
-	case r.Hook != nil && leaving(m):
+	case leaving(m): // and our hook holds it
 		return hooked(now, r, seen)
 	case r.Cause == Lifecycle:
 		return notYet(now, r, seen, m)
@@ -155,7 +156,7 @@ func choose(now time.Time, r Row, seen Seen) Step {
 		}
 		return drain(now, r, seen, forcedWords(r.Cause))
 	}
-	if seen.Recall != "" {
+	if seen.Recall != "" && !r.Cause.Forced() {
 		return move(now, r, Undone, seen.Recall)
 	}
 	no := preflight(r, seen)
@@ -191,7 +192,7 @@ func drain(now time.Time, r Row, seen Seen, because string) Step {
 
 // empty waits until the tasks have left the draining instance.
 func empty(now time.Time, r Row, seen Seen, m fleet.Member) Step {
-	i, late := seen.Instance, !now.Before(r.Deadline)
+	i, late := seen.Instance, !now.Before(lastly(r))
 	switch {
 	case i == nil:
 		return move(now, r, Gone, fmt.Sprintf("ECS does not list it any more, while it is %s in the group %s: "+
@@ -199,8 +200,8 @@ func empty(now time.Time, r Row, seen Seen, m fleet.Member) Step {
 	case seen.Recall != "" && !r.Cause.Forced():
 		return undo(now, r, seen.Recall)
 	case !i.Draining && late:
-		return undo(now, r, fmt.Sprintf("it did not become DRAINING until %s", clock(r.Deadline)))
-	case !i.Draining && i.Active && !now.Before(r.Ordered.Add(Again)):
+		return undo(now, r, fmt.Sprintf("it did not become DRAINING until %s", clock(lastly(r))))
+	case i.Active && !now.Before(r.Ordered.Add(Again)):
 		s := keep(r, "it is still ACTIVE: DRAINING is ordered again")
 		s.order(now, SetDraining)
 		return s
@@ -226,7 +227,16 @@ func empty(now time.Time, r Row, seen Seen, m fleet.Member) Step {
 	case !l.known:
 		return wait(r, "its time is over and its tasks are not known: it is not ended blindly")
 	}
-	return end(now, r, seen, m, fmt.Sprintf("it was not empty at %s, and onDrainTimeout is terminate: it ends with %s", clock(r.Deadline), l))
+	return end(now, r, seen, m, fmt.Sprintf("it was not empty at %s, and onDrainTimeout is terminate: it ends although %s", clock(r.Deadline), l))
+}
+
+// lastly is when a drain is given up: at its deadline, and some time after it where
+// the instance was said to go by itself then.
+func lastly(r Row) time.Time {
+	if r.Cause.Forced() {
+		return r.Deadline.Add(Grace)
+	}
+	return r.Deadline
 }
 
 // reclaimed waits for EC2 to take a Spot instance. Its tasks are ended by us only
@@ -234,12 +244,12 @@ func empty(now time.Time, r Row, seen Seen, m fleet.Member) Step {
 // and one that is true needs no help.
 func reclaimed(now time.Time, r Row, seen Seen, m fleet.Member, l leftover) Step {
 	switch {
-	case !now.Before(r.Deadline.Add(Grace)):
-		return undo(now, r, fmt.Sprintf("EC2 did not take it by %s", clock(r.Deadline.Add(Grace))))
+	case !now.Before(lastly(r)):
+		return undo(now, r, fmt.Sprintf("EC2 did not take it by %s", clock(lastly(r))))
 	case now.Before(r.Deadline) || r.OnTimeout != spec.DrainTerminate || !l.known:
 		return wait(r, "EC2 takes it back: "+l.String())
 	}
-	return end(now, r, seen, m, fmt.Sprintf("its notice ended at %s, and onDrainTimeout is terminate: it ends with %s", clock(r.Deadline), l))
+	return end(now, r, seen, m, fmt.Sprintf("its notice ended at %s, and onDrainTimeout is terminate: it ends although %s", clock(r.Deadline), l))
 }
 
 // end orders the end of an instance, if the group allows it.
@@ -247,12 +257,10 @@ func end(now time.Time, r Row, seen Seen, m fleet.Member, because string) Step {
 	no := endable(r, seen, m)
 	switch {
 	case no.because == "":
-	case r.Cause.Forced() && now.Before(r.Deadline.Add(Grace)):
-		return wait(r, "EC2 takes it back by itself; "+no.String())
-	case now.Before(r.Deadline):
-		return wait(r, because+"; "+no.String())
+	case now.Before(lastly(r)):
+		return wait(r, words(r.Cause.Forced(), "EC2 takes it back by itself", because)+"; "+no.String())
 	default:
-		return undo(now, r, "it could not be ended by "+clock(r.Deadline)+": "+no.String())
+		return undo(now, r, "it could not be ended by "+clock(lastly(r))+": "+no.String())
 	}
 	s := move(now, r, Terminating, because)
 	s.terminate(now, r, seen, m)
@@ -285,7 +293,7 @@ func conclude(now time.Time, r Row, seen Seen, m fleet.Member) Step {
 	switch {
 	case !now.Before(r.Since.Add(EndWithin)):
 		return undo(now, r, fmt.Sprintf("it was not ended within %s", EndWithin))
-	case g.DesiredCapacity > r.Before:
+	case g.DesiredCapacity > r.Before && r.Cause.Yields():
 		return undo(now, r, fmt.Sprintf("its end was not carried out, and the group was raised from %d to %d meanwhile", r.Before, g.DesiredCapacity))
 	case seen.Instance != nil && !seen.Instance.Draining:
 		return undo(now, r, "its end was not carried out, and somebody made it ACTIVE again")
@@ -324,14 +332,18 @@ func undo(now time.Time, r Row, because string) Step {
 	return s
 }
 
-// giveBack waits until the instance is ACTIVE again.
+// giveBack waits until the instance is ACTIVE again, and any order to drain it has
+// arrived.
 func giveBack(now time.Time, r Row, seen Seen) Step {
+	i := seen.Instance
 	switch {
-	case seen.Instance == nil:
+	case i == nil:
 		return move(now, r, Gone, "ECS does not list it any more")
-	case now.Before(r.Ordered.Add(Again)):
+	case r.Cause == Spot && now.Before(lastly(r)):
+		return drain(now, r, seen, forcedWords(Spot)) // the notice came meanwhile
+	case now.Before(r.Ordered.Add(Again)), i.Active && now.Before(r.Since.Add(Again)):
 		return wait(r, "ACTIVE is ordered")
-	case seen.Instance.Active:
+	case i.Active:
 		return move(now, r, Undone, r.Because)
 	}
 	s := keep(r, "it is not ACTIVE yet: that is ordered again")

@@ -4,6 +4,15 @@
 //
 // The row is always written before its act: a row that says draining beside an
 // instance that is still ACTIVE means that the order is to be given (again).
+//
+//	candidate ── pre-flight ──> draining ── empty, or declared ──> terminating ──> terminated
+//	    │                          │                                    │
+//	    │ refused                  │ late, or wanted again              │ not carried out
+//	    v                          v                                    v
+//	  undone <──── ACTIVE ───── undoing <───────────────────────────────┘
+//
+// From every open state it is gone, or terminated once its end was ordered, when the
+// group has it no more.
 package drain
 
 import (
@@ -45,6 +54,10 @@ const (
 // Forced tells whether the instance goes whatever we decide: such a drain has no
 // pre-flight, and it is not undone unless the instance turns out to stay.
 func (c Cause) Forced() bool { return c == Spot || c == Lifecycle }
+
+// Yields tells whether the removal gives way where somebody raised the group: not
+// where the instance may go by itself, for then the group is raised to replace it.
+func (c Cause) Yields() bool { return !c.Forced() && c != Rebalance }
 
 // Row is what the ledger holds of one instance's removal.
 type Row struct {

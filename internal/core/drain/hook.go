@@ -59,9 +59,9 @@ func hooked(now time.Time, r Row, seen Seen) Step {
 	case i.Draining && l.none():
 		return complete(now, r, "no task is left on it")
 	case !now.Before(r.Deadline):
-		return complete(now, r, fmt.Sprintf("it was not empty at %s: it ends with %s", clock(r.Deadline), l))
+		return complete(now, r, fmt.Sprintf("it was not empty at %s: it ends although %s", clock(r.Deadline), l))
 	case !now.Before(r.Hook.End()):
-		return complete(now, r, fmt.Sprintf("the hook waits no longer than until %s: it ends with %s", clock(r.Hook.End()), l))
+		return complete(now, r, fmt.Sprintf("the hook waits no longer than until %s: it ends although %s", clock(r.Hook.End()), l))
 	}
 	s := wait(r, "Auto Scaling waits: "+l.String())
 	if i.Active && !now.Before(r.Ordered.Add(Again)) {

@@ -268,7 +268,7 @@ func (l *life) judge(r drain.Row, seen drain.Seen, s drain.Step) {
 		g := seen.Group
 		m, _ := g.Member(victim)
 		stuck := late && (seen.Hold != "" || g.Refreshing || g.SuspendedTerminate || g.DesiredCapacity-1 < g.MinSize || !m.InService() || m.Protected && !r.Unprotect)
-		if seen.Recall == "" && seen.Instance.Draining && !stuck {
+		if (seen.Recall == "" || r.Cause.Forced()) && seen.Instance.Draining && !stuck {
 			l.Fatalf("an empty instance that could go is given back: %s", s.Because)
 		}
 	}

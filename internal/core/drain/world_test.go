@@ -102,3 +102,10 @@ func minSize(n int) func(*drain.Seen) { return func(s *drain.Seen) { s.Group.Min
 func shielded(s *drain.Seen) { s.Group.Members[0].Protected = true }
 
 func recalled(s *drain.Seen) { s.Recall = "the group is raised" }
+
+// extra adds a member beyond the desired capacity.
+func extra(in string) func(*drain.Seen) {
+	return func(s *drain.Seen) {
+		s.Group.Members = append(s.Group.Members, fleet.Member{ID: "i-6", State: in})
+	}
+}

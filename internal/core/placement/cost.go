@@ -42,22 +42,9 @@ func CostFloor(demand fleet.Resources, types []Priced) (perHour float64, mix []S
 	slices.SortStableFunc(sorted, func(a, b Priced) int {
 		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.PerHour, b.PerHour), compareSizes(a.Whole, b.Whole))
 	})
-	t := tableau{}
-	for _, x := range sorted {
-		offers := []int{x.Whole.CPU, x.Whole.Memory, x.Whole.GPU, x.Whole.ENI}
-		var row []float64
-		for k, w := range wants {
-			if w > 0 {
-				row = append(row, float64(max(0, offers[k]))/float64(w))
-			}
-		}
-		t.rows = append(t.rows, row)
-		t.limit = append(t.limit, x.PerHour)
-	}
-	for _, w := range wants {
-		if w > 0 {
-			t.gain = append(t.gain, 1)
-		}
+	t, unit, ok := newTableau(sorted, wants)
+	if !ok {
+		return math.Inf(1), nil
 	}
 	counts, ok := t.solve()
 	if !ok {
@@ -65,15 +52,51 @@ func CostFloor(demand fleet.Resources, types []Priced) (perHour float64, mix []S
 	}
 	for j, n := range counts {
 		if n > tiny {
-			perHour += float64(n * sorted[j].PerHour)
-			mix = append(mix, Share{Type: sorted[j].Type, Count: n})
+			perHour += float64(n * unit * sorted[j].PerHour)
+			mix = append(mix, Share{Type: sorted[j].Type, Count: n * unit})
 		}
 	}
 	return perHour, mix
 }
 
+// newTableau writes the problem in numbers up to 1: what a type offers against the most
+// that any offers, and counts in units of the most that is needed of the best type for
+// a dimension. ok is false where no type offers what is wanted.
+func newTableau(types []Priced, wants []int) (t tableau, unit float64, ok bool) {
+	t.rows = make([][]float64, len(types))
+	for j, x := range types {
+		t.limit = append(t.limit, x.PerHour)
+		t.rows[j] = []float64{}
+	}
+	for k, w := range wants {
+		if w <= 0 {
+			continue
+		}
+		most := 0
+		offers := func(j int) int {
+			x := types[j].Whole
+			return max(0, []int{x.CPU, x.Memory, x.GPU, x.ENI}[k])
+		}
+		for j := range types {
+			most = max(most, offers(j))
+		}
+		if most == 0 {
+			return t, 0, false
+		}
+		for j := range types {
+			t.rows[j] = append(t.rows[j], float64(offers(j))/float64(most))
+		}
+		t.gain = append(t.gain, float64(w)/float64(most))
+		unit = max(unit, float64(w)/float64(most))
+	}
+	for k := range t.gain {
+		t.gain[k] /= unit
+	}
+	return t, unit, true
+}
+
 // tiny is what counts as nothing.
-const tiny = 1e-9
+const tiny = 1e-11
 
 // tableau is a dictionary of the simplex method: maximize gain times the columns such
 // that each row times them is at most its limit.

@@ -30,6 +30,15 @@ type Plan struct {
 	By     string // the heuristic that found it
 }
 
+// Instances gives how many new bins there are of all shapes.
+func (p Plan) Instances() int {
+	n := 0
+	for _, k := range p.New {
+		n += k
+	}
+	return n
+}
+
 // NewName is how a plan calls the nth new bin of a shape, from 1.
 func NewName(s Shape, n int) string {
 	name := s.Name
@@ -347,7 +356,7 @@ func (p *planner) why(it Item) Rest {
 	}
 	r := restOf(it, all, all)
 	if len(p.bins) == 0 && len(p.shapes) == 1 && unknown(it) == nil {
-		if offers := p.shapes[0].Free; room(it.Size, offers, 1) == 0 {
+		if offers := p.shapes[0].Free; p.shapes[0].Limit != 0 && room(it.Size, offers, 1) == 0 {
 			r.Because = fmt.Sprintf("a task of %s needs %s, an empty instance offers %s", it.Name, words(it.Size), words(offers))
 		}
 	}
@@ -376,7 +385,7 @@ func (p *planner) plan(found vector.Plan) Plan {
 			out.Placed = append(out.Placed, Placed{Item: p.items[l.Item].Name, Bin: after[at].Name, Count: l.Count})
 		}
 	}
-	sortPlaced(out.Placed)
+	out.Placed = sumPlaced(out.Placed)
 	for i, n := range found.Left {
 		if n > 0 {
 			it := p.items[i]

@@ -29,17 +29,30 @@ func Place(items []Item, bins []Bin) (placed []Placed, rest []Rest, after []Bin)
 		before[i] = bins[from]
 		sorted[i] = bins[from].clone()
 	}
-	for _, it := range merged(items) {
-		s, err := newScheduler(it, sorted)
-		if err == nil {
+	waiting := merged(items)
+	for again := true; again; {
+		again = false
+		for i := range waiting {
+			it := &waiting[i]
+			if it.Count == 0 {
+				continue
+			}
+			s, err := newScheduler(*it, sorted)
+			if err != nil {
+				continue // restOf tells it
+			}
 			placed = append(placed, s.run()...)
+			it.Count -= s.done
+			// Whom a task wants for company may have come after it.
+			again = again || s.done > 0 && slices.ContainsFunc(waiting, wantsCompany)
 		}
-		if left := it.Count - s.done; left > 0 {
-			it.Count = left
+	}
+	for _, it := range waiting {
+		if it.Count > 0 {
 			rest = append(rest, restOf(it, before, sorted))
 		}
 	}
-	sortPlaced(placed)
+	placed = sumPlaced(placed)
 	after = make([]Bin, len(bins))
 	for i, from := range order {
 		after[from] = sorted[i]
@@ -47,11 +60,26 @@ func Place(items []Item, bins []Bin) (placed []Placed, rest []Rest, after []Bin)
 	return placed, rest, after
 }
 
-// sortPlaced sorts by item, then bin.
-func sortPlaced(placed []Placed) {
+// wantsCompany tells whether tasks wait whose constraints look at the tasks of a bin.
+func wantsCompany(it Item) bool {
+	asks, err := members(it.Rules)
+	return it.Count > 0 && err == nil && slices.ContainsFunc(asks, query.company)
+}
+
+// sumPlaced sorts by item, then bin, and adds up what is on the same.
+func sumPlaced(placed []Placed) []Placed {
 	slices.SortStableFunc(placed, func(a, b Placed) int {
 		return cmp.Or(strings.Compare(a.Item, b.Item), strings.Compare(a.Bin, b.Bin))
 	})
+	out := placed[:0]
+	for _, p := range placed {
+		if n := len(out); n > 0 && out[n-1].Item == p.Item && out[n-1].Bin == p.Bin {
+			out[n-1].Count += p.Count
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
 }
 
 // scheduler places the tasks of one item.

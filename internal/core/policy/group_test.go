@@ -1,15 +1,18 @@
 package policy_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
@@ -234,5 +237,101 @@ func TestGroupNotFound(t *testing.T) {
 	}
 	if s := one(t, in); s.Desired != 12 {
 		t.Errorf("the service is held as well, at %d (%s)", s.Desired, s.Because)
+	}
+}
+
+// idle is the cell of group with a third instance that is empty and has been removable
+// for long, its tasks read.
+func idle() policy.Input {
+	in := group(60)
+	in.Fleet.Instances = append(in.Fleet.Instances, fleet.Instance{ID: "i-3", ARN: "arn/i-3", Group: "m7g", Active: true, Connected: true, Registered: shape(), Remaining: shape()})
+	in.Fleet.Group.DesiredCapacity, in.Fleet.Group.InService = 3, append(in.Fleet.Group.InService, "i-3")
+	for k := range 8 {
+		id := fleet.InstanceID(fmt.Sprintf("i-%d", 1+k/4))
+		in.Fleet.Tasks = append(in.Fleet.Tasks, fleet.Task{ARN: fmt.Sprintf("arn/%d", k), Instance: id, Service: "checkout", Size: quarter(), Running: true})
+	}
+	in.Fleet.TasksRead = true
+	in.Group.History.Capacity = &history.Capacity{Shape: shape(), Removable: []history.Removable{{Instance: "i-3", Since: noon.Add(-time.Hour)}}}
+	return in
+}
+
+// A drain charges the budget when it begins and leaves the desired capacity to its end.
+func TestDrainIsChargedWhenItBegins(t *testing.T) {
+	t.Parallel()
+	g := ofGroup(t, idle())
+	if len(g.Drains) != 1 || g.Drains[0].Instance != "i-3" || g.Desired != 3 || g.Direction != history.In || g.Reason != history.EmptyInstances {
+		t.Fatalf("got %+v", g)
+	}
+	if o, _ := g.Next.Last(); o != (history.Order{At: noon, From: 3, To: 2}) || g.Next.Capacity == nil {
+		t.Errorf("next %+v", g.Next)
+	}
+}
+
+func TestGroupGatesStopDrains(t *testing.T) {
+	t.Parallel()
+	override := func(k spec.OverrideKind) func(*policy.Input) {
+		return func(in *policy.Input) {
+			in.Group.Overrides = []spec.Override{{Kind: k, Until: noon.Add(time.Hour), Why: "sale", By: "ann"}}
+		}
+	}
+	tests := []struct {
+		name   string
+		edit   func(*policy.Input)
+		drains int
+		reason string
+	}{
+		{"the global stop", func(in *policy.Input) { in.Stop = true }, 0, history.GlobalStop},
+		{"an order in flight", func(in *policy.Input) { in.Lease = &policy.Lease{By: "x", Until: noon.Add(time.Minute)} }, 0, history.OrderInFlight},
+		{"a pause", override(spec.Pause), 0, history.Paused},
+		{"suspendIn", override(spec.SuspendIn), 0, history.ScaleInSuspended},
+		{"suspendOut stops only raises", override(spec.SuspendOut), 1, history.EmptyInstances},
+		{"another owner", func(in *policy.Input) { in.Group.Owner = policy.Owner{Kind: "ManagedScaling", Detail: "of prod"} }, 0, history.OwnedByAnother},
+		{"a faulty policy", func(in *policy.Input) { in.Group.Policy.ScaleIn.MaxDraining = -1 }, 0, history.InvalidPolicy},
+		{"a service that grows", func(in *policy.Input) { in.Signals = signal.Set{cpu("checkout", 8, repeat(90, 15)...)} }, 0, history.ServicesGrowing},
+		{"a service that only observes and would grow stops nothing", func(in *policy.Input) {
+			in.Signals = signal.Set{cpu("checkout", 8, repeat(90, 15)...)}
+			in.Services[0].Policy.Mode = spec.Observe
+		}, 1, history.EmptyInstances},
+		{"an open drain of it already", func(in *policy.Input) {
+			in.Drains = []drain.Row{{Group: "m7g", Instance: "i-3", Cause: drain.Empty, State: drain.Draining}}
+		}, 0, history.AlreadyAtDesiredCapacity},
+	}
+	for _, tt := range tests {
+		in := idle()
+		tt.edit(&in)
+		if g := ofGroup(t, in); len(g.Drains) != tt.drains || g.Reason != tt.reason {
+			t.Errorf("%s: %d drains for %s (%s), want %d for %s", tt.name, len(g.Drains), g.Reason, g.Because, tt.drains, tt.reason)
+		}
+	}
+}
+
+// The tasks of an instance that leaves need another place, before they lose it.
+func TestTasksOfLeavingInstancesNeedAPlace(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		edit    func(*policy.Input)
+		waiting int
+		desired int
+	}{
+		{"EC2 takes an instance", func(in *policy.Input) { in.Doomed = []fleet.InstanceID{"i-1"} }, 4, 3},
+		{"and there is no other", func(in *policy.Input) {
+			in.Doomed = []fleet.InstanceID{"i-1"}
+			in.Fleet.Instances = in.Fleet.Instances[:2]
+			in.Fleet.Group.DesiredCapacity = 2
+		}, 4, 3},
+		{"a person drains one", func(in *policy.Input) {
+			in.Drains = []drain.Row{{Group: "m7g", Instance: "i-1", Cause: drain.Manual, State: drain.Candidate}}
+		}, 4, 3},
+		{"what is on its way out of it already", func(in *policy.Input) {
+			in.Doomed = []fleet.InstanceID{"i-1"}
+			in.Fleet.Tasks[0].Leaving = true
+		}, 3, 3},
+	} {
+		in := idle()
+		tt.edit(&in)
+		if g := ofGroup(t, in); g.Waiting != tt.waiting || g.Desired != tt.desired || len(g.Drains) != 0 {
+			t.Errorf("%s: %d waiting, desired %d, drains %v (%s); want %d and %d", tt.name, g.Waiting, g.Desired, g.Drains, g.Because, tt.waiting, tt.desired)
+		}
 	}
 }

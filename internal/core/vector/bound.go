@@ -23,8 +23,11 @@ func (s *search) lower(count []int) int {
 // sum in any bin is a consequence of what holds in each dimension.
 const blend = 1 << 20
 
-// blends gives the factors: each dimension alone, all by equal parts, by demand, each
-// pair, and each against the others.
+// mostPaired is how many dimensions are blended in pairs, those most in demand.
+const mostPaired = 6
+
+// blends gives the factors: each dimension alone, all by equal parts, all by demand,
+// and pairs.
 func (s *search) blends() [][]int {
 	d := len(s.ref)
 	unit := make([]int, d)
@@ -34,38 +37,37 @@ func (s *search) blends() [][]int {
 		}
 	}
 	var out [][]int
-	add := func(parts map[int]int) {
+	add := func(parts []int) {
 		a := make([]int, d)
 		for k := range d {
 			a[k] = unit[k] * parts[k]
 		}
 		out = append(out, a)
 	}
-	all := map[int]int{}
 	for k := range d {
 		one := make([]int, d)
 		one[k] = 1
 		out = append(out, one)
-		all[k] = 1
 	}
 	if d == 1 {
 		return out
 	}
-	add(all)
-	demand := s.demand()
-	top := slices.Max(demand)
-	if top > 0 {
-		parts := map[int]int{}
-		for k := range d {
-			parts[k] = int(8 * demand[k] / top)
-		}
-		add(parts)
-	}
+	add(slices.Repeat([]int{1}, d))
+	demand, order, parts := s.demand(), make([]int, d), make([]int, d)
 	for k := range d {
-		for l := range k {
-			add(map[int]int{k: 1, l: 1})
-			add(map[int]int{k: 2, l: 1})
-			add(map[int]int{k: 1, l: 2})
+		order[k] = k
+		parts[k] = int(8 * demand[k] / max(1e-9, slices.Max(demand)))
+	}
+	add(parts)
+	slices.SortStableFunc(order, func(a, b int) int { return compareFloat(demand[b], demand[a]) })
+	order = order[:min(d, mostPaired)]
+	for x, k := range order {
+		for _, l := range order[:x] {
+			for _, ratio := range [][2]int{{1, 1}, {2, 1}, {1, 2}} {
+				pair := make([]int, d)
+				pair[k], pair[l] = ratio[0], ratio[1]
+				add(pair)
+			}
 		}
 	}
 	return out
@@ -76,6 +78,7 @@ type line struct {
 	size, count []int
 	full        int   // the largest new bin
 	stands      []int // room that stands already
+	standing    []int // how many bins of each
 }
 
 func (s *search) lowerLine(factor, count []int) int {
@@ -108,13 +111,21 @@ func (s *search) lowerLine(factor, count []int) int {
 		}
 		l.size, l.count = append(l.size, x.size), append(l.count, x.count)
 	}
+	var rooms []int
 	for _, b := range s.p.Bins {
 		if n := dot(b.Free); n > 0 {
-			l.stands = append(l.stands, n)
+			rooms = append(rooms, n)
 		}
 	}
-	slices.Sort(l.stands)
-	s.spend(len(l.size)*(len(l.size)+20) + len(l.stands)*20)
+	slices.Sort(rooms)
+	for _, n := range rooms {
+		if k := len(l.stands); k > 0 && l.stands[k-1] == n {
+			l.standing[k-1]++
+			continue
+		}
+		l.stands, l.standing = append(l.stands, n), append(l.standing, 1)
+	}
+	s.spend((len(l.size) + len(l.stands)) * (min(len(l.size), mostThresholds) + 12) * 4)
 	return l.lower()
 }
 
@@ -126,8 +137,8 @@ func (l line) lower() int {
 	for i, x := range l.size {
 		total += l.count[i] * x
 	}
-	for _, room := range l.stands {
-		total -= room
+	for i, room := range l.stands {
+		total -= l.standing[i] * room
 	}
 	best := max(0, (total+l.full-1)/l.full)
 	steps := 0
@@ -158,7 +169,7 @@ func (l line) lower() int {
 }
 
 // mostThresholds bounds the thresholds tried.
-const mostThresholds = 100
+const mostThresholds = 60
 
 // by gives the bound of one dual-feasible function, of which a full bin's value is
 // full. Such a function is superadditive: things that fit in a room are together worth
@@ -169,11 +180,11 @@ func (l line) by(u func(int) int, full int) int {
 	for i, x := range l.size {
 		worth += l.count[i] * u(min(x, l.full))
 	}
-	for _, room := range l.stands {
+	for i, room := range l.stands {
 		if room <= l.full {
-			worth -= u(room)
+			worth -= l.standing[i] * u(room)
 		} else {
-			worth -= full * (2*(room/l.full) + 1)
+			worth -= l.standing[i] * full * (2*(room/l.full) + 1)
 		}
 	}
 	return max(0, (worth+full-1)/full)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"testing"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/vector"
 )
@@ -84,6 +83,14 @@ func clouds() []draw {
 	}
 }
 
+// services are at most 20 shapes of tasks, as a cluster of that many services has.
+func services(f draw) draw {
+	return draw{f.name + ", services", f.d, func(r *rand.Rand, n int) ([][]int, []int) {
+		kinds, room := f.make(r, between(r, 3, 20))
+		return sized(r, n, func(r *rand.Rand) []int { return kinds[min(r.IntN(len(kinds)), r.IntN(len(kinds)))] }), room
+	}}
+}
+
 // capraraToth are the ten classes of two dimensions, and their like in more.
 func capraraToth(class, d int) draw {
 	limits := [][2]int{{100, 400}, {1, 1000}, {200, 800}, {50, 200}, {25, 100}, {20, 100}}
@@ -160,6 +167,7 @@ func perfect(d, pieces int) draw {
 			}
 			sizes = append(sizes, cut...)
 		}
+		r.Shuffle(len(sizes), func(i, j int) { sizes[i], sizes[j] = sizes[j], sizes[i] })
 		return sizes, slices.Repeat([]int{1000}, d)
 	}}
 }
@@ -236,21 +244,4 @@ func peers(sizes [][]int, room []int) (ff, karpenter, clusterAutoscaler int) {
 		return t
 	}
 	return firstFit(sizes, room), firstFit(lexicographic, room), firstFit(decreasing(sizes, total), room)
-}
-
-func TestReport(t *testing.T) {
-	for _, n := range []int{30, 200} {
-		for _, f := range clouds() {
-			report(t, f, n, 30)
-		}
-	}
-	for _, d := range []int{2, 5} {
-		for class := 1; class <= 9; class++ {
-			report(t, capraraToth(class, d), 200, 5)
-		}
-	}
-	for _, d := range []int{3, 5, 10} {
-		report(t, perfect(d, 4), 500, 5)
-		report(t, perfect(d, 10), 500, 5)
-	}
 }

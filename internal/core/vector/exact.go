@@ -2,72 +2,93 @@ package vector
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 )
 
-// mostExact is up to how many things everything is tried.
-const mostExact = 16
+// The bounds of the search that looks at everything: how many things there may be, and
+// the states it looks at, each of so many steps.
+const (
+	mostExact  = 16
+	mostStates = 30_000
+	stateSteps = 150
+)
 
 // exact looks at every packing of a few things, leaving out those that cannot be
 // better and those that differ from one seen only in the names of new bins. Where it
 // ends within its share of the work, the best packing is the best there is.
 func (s *search) exact() {
 	total := 0
-	for _, it := range s.p.Items {
-		total += it.Count
+	var order []int
+	for i, it := range s.p.Items {
+		if total += it.Count; it.Count > 0 {
+			order = append(order, i)
+		}
 	}
 	if total > mostExact {
 		return
 	}
-	e := &exhaust{s: s, seen: map[string]bool{}, nodes: 150_000}
-	for i := range s.p.Items {
-		e.order = append(e.order, i)
-	}
+	e := &exhaust{s: s, c: newPacking(s), order: order, seen: map[string]bool{}, states: min(mostStates, s.budget/stateSteps)}
 	slices.SortStableFunc(e.order, func(a, b int) int { return compareFloat(s.norm(b, nil, 1), s.norm(a, nil, 1)) })
-	e.c = newPacking(s)
-	e.walk()
-	s.spend(200_000)
-	s.whole = e.nodes > 0
+	e.walk(0, 0)
+	s.spend(len(e.seen) * stateSteps)
+	s.whole = e.states > 0
 }
 
 type exhaust struct {
-	s     *search
-	c     *packing
-	order []int
-	seen  map[string]bool
-	nodes int
+	s      *search
+	c      *packing
+	order  []int
+	seen   map[string]bool
+	states int
 }
 
-// walk places one thing in every way and goes on from there.
-func (e *exhaust) walk() {
-	if e.nodes--; e.nodes <= 0 || e.s.best.leftover() == 0 && e.s.best.opened() <= e.s.bound {
+// walk places one thing in every way and goes on from there. As the order of placing
+// does not matter, the items come one after the other, and from n in the order on they
+// are still to be placed; left out is what was given up before. Where it does matter,
+// any may come next, and none is given up for good.
+func (e *exhaust) walk(n, leftOut int) {
+	best := e.s.best
+	if e.states <= 0 || best.leftover() == 0 && best.opened() <= e.s.bound {
 		return
 	}
-	if key := e.key(); e.seen[key] {
+	if leftOut > best.leftover() || leftOut == best.leftover() && e.c.opened() >= best.opened() {
 		return
-	} else {
-		e.seen[key] = true
 	}
-	if e.c.betterThan(e.s.best) {
+	key := fmt.Sprint(n, e.key())
+	if e.seen[key] {
+		return
+	}
+	e.seen[key] = true
+	e.states--
+	if e.c.betterThan(best) {
 		e.s.offer(e.c.clone(), "trying everything")
 	}
-	if e.c.leftover() == 0 || e.s.best.leftover() == 0 && e.c.opened() >= e.s.best.opened() {
+	if e.s.p.May != nil {
+		for _, i := range e.order {
+			e.place(i, func() { e.walk(0, 0) })
+		}
 		return
 	}
-	for _, i := range e.order {
-		if e.c.left[i] > 0 {
-			e.place(i)
-		}
+	if n == len(e.order) {
+		return
 	}
+	i := e.order[n]
+	e.place(i, func() { e.walk(n, leftOut) })
+	e.walk(n+1, leftOut+e.c.left[i])
 }
 
-// place puts one of an item on every bin, and on a new one of every shape.
-func (e *exhaust) place(item int) {
+// place puts one of an item on every bin, and on a new one of every shape, and goes on
+// from each.
+func (e *exhaust) place(item int, next func()) {
 	c := e.c
+	if c.left[item] == 0 {
+		return
+	}
 	for b := range c.bins {
 		if c.takes(&c.bins[b], item, 1) > 0 {
 			c.put(&c.bins[b], item, 1)
-			e.walk()
+			next()
 			c.put(&c.bins[b], item, -1)
 		}
 	}
@@ -82,7 +103,7 @@ func (e *exhaust) place(item int) {
 		c.used[j]++
 		c.bins = append(c.bins, b)
 		c.put(&c.bins[len(c.bins)-1], item, 1)
-		e.walk()
+		next()
 		c.put(&c.bins[len(c.bins)-1], item, -1)
 		c.close(len(c.bins) - 1)
 	}

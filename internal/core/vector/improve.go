@@ -33,23 +33,18 @@ func (c *packing) emptyOne() bool {
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return compareFloat(key[b], key[a]) })
 	for _, from := range order[:min(len(order), 8)] {
-		saved := c.snapshot()
+		c.journal, c.moves = true, c.moves[:0]
 		if c.moveAll(from) {
+			c.journal = false
 			c.close(from)
 			return true
 		}
-		c.restore(saved)
+		c.undo()
 		if c.s.budget <= 0 {
 			return false
 		}
 	}
 	return false
-}
-
-// snapshot and restore undo moves.
-func (c *packing) snapshot() *packing { return c.clone() }
-func (c *packing) restore(saved *packing) {
-	c.bins, c.left, c.used = saved.bins, saved.left, saved.used
 }
 
 // moveAll takes everything off a bin, the largest first.

@@ -17,6 +17,15 @@ type packing struct {
 	bins []open
 	left []int
 	used []int // opened bins of each shape
+	// moves are what was put since the journal began, nil for no journal.
+	moves   []move
+	journal bool
+}
+
+// move is a put that can be undone.
+type move struct {
+	bin     *open
+	item, n int
 }
 
 func newPacking(s *search) *packing {
@@ -48,15 +57,6 @@ func (c *packing) clone() *packing {
 func (c *packing) opened() int   { return sum(c.used) }
 func (c *packing) leftover() int { return sum(c.left) }
 
-// placed gives how many of each item are on a bin.
-func (c *packing) placed() []int {
-	out := make([]int, len(c.left))
-	for i, it := range c.s.p.Items {
-		out[i] = it.Count - c.left[i]
-	}
-	return out
-}
-
 // betterThan compares what is left, then the new bins.
 func (c *packing) betterThan(o *packing) bool {
 	if a, b := c.leftover(), o.leftover(); a != b {
@@ -87,6 +87,9 @@ func fit(size, room []int, most int) int {
 
 // put places n of an item on a bin, which must have the room; n below 0 takes them off.
 func (c *packing) put(b *open, item, n int) {
+	if c.journal {
+		c.moves = append(c.moves, move{b, item, n})
+	}
 	for k, s := range c.s.p.Items[item].Size {
 		b.free[k] -= n * s
 	}
@@ -99,6 +102,15 @@ func (c *packing) put(b *open, item, n int) {
 	if b.on[i].Count += n; b.on[i].Count == 0 {
 		b.on = slices.Delete(b.on, i, i+1)
 	}
+}
+
+// undo takes back what the journal has.
+func (c *packing) undo() {
+	c.journal = false
+	for _, m := range slices.Backward(c.moves) {
+		c.put(m.bin, m.item, -m.n)
+	}
+	c.moves = c.moves[:0]
 }
 
 // takes gives how many of an item a bin would take, at most so many, and at most one

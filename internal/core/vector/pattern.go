@@ -7,7 +7,7 @@ import (
 
 // mostKinds is up to how many kinds of item the bound over fillings is computed, which
 // is the strongest: as services are few, it is nearly always what a plan meets.
-const mostKinds = 40
+const mostKinds = 80
 
 // unit is the value of a bin in whole numbers, so that no bound depends on a float.
 const unit = 1 << 24

@@ -77,7 +77,7 @@ type Plan struct {
 func (p Plan) Opened() int { return sum(p.New) }
 
 // defaultBudget is some 30 ms on a core of 2026.
-const defaultBudget = 24_000_000
+const defaultBudget = 10_000_000
 
 // Pack gives the best of several heuristics, improved while the budget lasts and the
 // lower bound is not met. Limits of shapes are looked at only where a packing without
@@ -106,18 +106,61 @@ func run(p Problem) Plan {
 	s := newSearch(p)
 	s.heuristics()
 	if !s.met() {
-		s.improve((*packing).emptyLeast, " and emptying the least full")
-	}
-	if !s.met() {
-		s.patterns()
-	}
-	if !s.met() {
 		s.exact()
 	}
-	if !s.met() {
-		s.repack()
+	if s.best.leftover() == 0 {
+		s.better()
+		return s.plan()
 	}
-	return s.plan()
+	if s.whole {
+		return s.plan()
+	}
+	// What is left stays left: the new bins are fewer if it is no longer looked at.
+	rest := newSearch(p.less(s.best.left))
+	rest.budget, rest.by = s.budget, s.by
+	rest.best = s.best.clone()
+	rest.best.s = rest
+	clear(rest.best.left)
+	rest.bound = rest.lower(rest.counts())
+	rest.better()
+	out := rest.plan()
+	out.Left, out.Proved = s.best.left, false
+	return out
+}
+
+// better improves the best packing, in rounds: what is cheap first, and nothing takes
+// all the work allowed from what comes after it.
+func (s *search) better() {
+	s.within(100, func() { s.improve((*packing).emptyLeast, " and emptying the least full") })
+	if len(s.p.Items) > fewKinds {
+		s.within(20, s.repack)
+	}
+	s.within(80, s.patterns)
+	s.within(100, s.repack)
+}
+
+// fewKinds is up to how many kinds of item the bound over fillings comes first, as it
+// most often ends the search.
+const fewKinds = 30
+
+// within does something with so many percent of the budget, unless the best is met.
+func (s *search) within(percent int, do func()) {
+	if s.met() {
+		return
+	}
+	kept := s.budget / 100 * (100 - percent)
+	s.budget -= kept
+	do()
+	s.budget += kept
+}
+
+// less is the problem without so many of each item.
+func (p Problem) less(left []int) Problem {
+	p.Items = slices.Clone(p.Items)
+	for i, n := range left {
+		p.Items[i].Count -= n
+	}
+	return p
 }
 
 // search is the state of one Pack: the best packing so far and the best bound.
@@ -249,11 +292,8 @@ func (s *search) plan() Plan {
 		}
 		out.Bins = append(out.Bins, f)
 	}
-	switch {
-	case s.whole:
+	if s.whole {
 		out.Bound = out.Opened()
-	case c.leftover() > 0: // the bound was that of all things
-		out.Bound = s.lower(c.placed())
 	}
 	out.Proved = s.proved()
 	return out

@@ -81,8 +81,8 @@ func hostResources(r fleet.Resources) []hostResource {
 }
 
 // emitHost sends the state of a container instance. ECS sends it with every task
-// that starts or stops as well; the plant sends what the template's rule passes,
-// changes of status and of the agent.
+// that starts or stops; of an ACTIVE one the plant sends changes of status and of
+// the agent alone, since the template's rule passes nothing else.
 func (p *Plant) emitHost(i *instance) {
 	type attribute struct {
 		Name  string `json:"name"`
@@ -103,10 +103,14 @@ func (p *Plant) emitHost(i *instance) {
 }
 
 func (i *instance) status() string {
-	if i.draining {
+	switch {
+	case i.gone:
+		return "INACTIVE"
+	case i.draining:
 		return "DRAINING"
+	default:
+		return "ACTIVE"
 	}
-	return "ACTIVE"
 }
 
 func (i *instance) counts() (running, pending int) {

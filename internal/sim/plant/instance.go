@@ -174,6 +174,9 @@ func (p *Plant) finish(i *instance, interrupted bool) {
 	}
 	p.emitState(i, "shutting-down")
 	p.emitState(i, "terminated")
+	if i.booted {
+		p.emitHost(i)
+	}
 	p.emitScaling(g, "Terminate Successful", scaling{Instance: i.id, Code: "InProgress", Zone: i.zone, Origin: "AutoScalingGroup", Destination: "EC2"})
 	p.fill(g)
 }

@@ -122,19 +122,6 @@ func (l *Ledger) Change(ctx context.Context, c ledger.Change) error {
 	return l.try(ctx, "Change", func() error { return l.book.Change(ctx, c) })
 }
 
-// Drains puts the ledger's fault before the keeper of the removals of instances.
-func (l *Ledger) Drains(rows ledger.Drains) ledger.Drains { return drains{l, rows} }
-
-type drains struct {
-	*Ledger
-	rows ledger.Drains
-}
-
-// WriteDrain stores a row.
-func (d drains) WriteDrain(ctx context.Context, row ledger.Drain) error {
-	return d.try(ctx, "WriteDrain", func() error { return d.rows.WriteDrain(ctx, row) })
-}
-
 // Records gives the records of a target.
 func (l *Ledger) Records(ctx context.Context, t fleet.Target, before time.Time, limit int) ([]ledger.Record, error) {
 	var out []ledger.Record

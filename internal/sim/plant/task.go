@@ -216,6 +216,9 @@ func (p *Plant) vacated(i *instance) {
 	if i.gone {
 		return
 	}
+	if i.draining {
+		p.emitHost(i)
+	}
 	p.endDaemons(i)
 	p.vacate(i)
 }

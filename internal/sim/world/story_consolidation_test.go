@@ -95,7 +95,7 @@ func TestFrom26InstancesTo2(t *testing.T) {
 		name   string
 		in     spec.GroupScaleIn
 		within time.Duration
-	}{{"by the default budgets", spec.GroupScaleIn{}, 2 * time.Hour}, {"by a quick one", quick(), 25 * time.Minute}} {
+	}{{"by the default budgets", spec.GroupScaleIn{}, 2 * time.Hour}, {"by a quick one", quick(), 30 * time.Minute}} {
 		p := begin(steady(8, 26))
 		p.Hosts.ScaleIn = tc.in
 		ours := play(t, t, p)
@@ -147,6 +147,7 @@ func TestOneLongTaskOnEveryHost(t *testing.T) {
 	t.Parallel()
 	for _, what := range []string{spec.StandaloneLeave, spec.StandaloneWait} {
 		p := steady(4, 10)
+		p.Service.Rules.Strategies = []fleet.Strategy{{Type: fleet.Spread, Field: "instanceId"}}
 		p.Hosts.ScaleIn = quick()
 		p.Hosts.ScaleIn.StandaloneTasks = what
 		p.Hosts.ScaleIn.DrainTimeout = new(spec.Duration(6 * time.Hour))

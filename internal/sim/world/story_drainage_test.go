@@ -1,63 +1,41 @@
 package world_test
 
 import (
-	"context"
-	"errors"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
-	"github.com/trimtab-ecs/trimtab/internal/ledger"
 	"github.com/trimtab-ecs/trimtab/internal/sim/plant"
 	"github.com/trimtab-ecs/trimtab/internal/sim/world"
 )
 
-// unwritten is a keeper of drains that must not be asked: nothing is drained.
-type unwritten struct{}
-
-func (unwritten) WriteDrain(context.Context, ledger.Drain) error {
-	return errors.New("nothing should be drained")
-}
-
-// The drainage beside it changes nothing of what the stair does, and each of the
-// two hears what its rules pass: both of an interruption.
-func TestDrainageHasItsOwnEvents(t *testing.T) {
+// Each of the two functions hears what its rules pass: both of an interruption.
+// With the drainage the tasks of the instance are replaced within the notice, as
+// far as there is room, and without it they are lost with it.
+func TestDrainageWithinTheNotice(t *testing.T) {
 	t.Parallel()
 	run := func(o world.Options) story {
-		p := hosted(5, 2, between(3600, 86400, 30, 60))
-		p.Options = o
+		p := hosted(5, 3, constant(30))
+		p.Options, p.Group.Min = o, 3 // or one of them would be empty, and go
 		s := play(t, t, p)
 		s.highAlarm()
 		s.to(t, 30*time.Minute)
-		g, _, err := s.Plant.Groups().Describe(t.Context(), "hosts")
-		s.must(err)
-		s.must(s.Plant.Interrupt(g.InService[0]))
+		s.must(s.Plant.Interrupt(s.Plant.GroupView("hosts").Hosts[0]))
 		s.to(t, 2*time.Hour)
+		s.calm()
 		return s
 	}
-	without := run(world.Options{})
-	with := run(world.Options{Drainage: true, Drains: unwritten{}})
-	if d := cmp.Diff(without.Plant.Activities("web"), with.Plant.Activities("web")); d != "" {
-		t.Errorf("with the drainage the stair did something else (-without +with):\n%s", d)
+	without, with := run(world.Options{}), run(world.Options{Drainage: true})
+	if a, b := without.Plant.Tally("web"), with.Plant.Tally("web"); a.Interrupted == 0 || b.Interrupted != 0 || a.Killed+b.Killed != 0 {
+		t.Errorf("without the drainage %+v, with it %+v; want tasks lost only without", a, b)
 	}
-	if a, b := without.Count(), with.Count(); a.Invocations != b.Invocations || a.Drains != 0 {
-		t.Errorf("invoked %+v without and %+v with the drainage", a, b)
+	// 121 ticks; the warning, what is drained off the instance, and its end.
+	if n := with.Count().Drains; n < 121+5 || n > 121+40 || without.Count().Drains != 0 {
+		t.Errorf("the drainage was invoked %d times in two hours, and %d where there is none", n, without.Count().Drains)
 	}
-	// 121 ticks; a warning, the end of the instance, its four tasks, the start of another.
-	if n := with.Count().Drains; n < 121+5 || n > 121+40 {
-		t.Errorf("the drainage was invoked %d times in two hours", n)
-	}
-}
-
-// A world without a keeper of drains says so.
-func TestDrainageNeedsALedger(t *testing.T) {
-	t.Parallel()
-	_, kept := any(ledger.NewMemory()).(ledger.Drains)
-	_, err := world.New(world.Options{Start: begin(), Drainage: true})
-	if (err == nil) != kept {
-		t.Errorf("with a ledger that keeps drains %t: %v", kept, err)
+	// 121 ticks and the warning, at the least.
+	if n := with.Count().Invocations; n < 122 {
+		t.Errorf("the stair was invoked %d times in two hours", n)
 	}
 }
 

@@ -47,8 +47,6 @@ type Options struct {
 	Reported func(reconcile.Report)
 	// Drainage deploys the second function, which walks the removals of instances.
 	Drainage bool
-	// Drains takes the rows of those removals, nil for the world's ledger.
-	Drains ledger.Drains
 	// Kill, where set, is asked before each call that a function makes of AWS or the
 	// ledger: which function, its how many-eth call, and the call. True ends the
 	// invocation there, as a function dies. Every step of a run has one before it, so
@@ -127,8 +125,7 @@ func New(o Options) (*World, error) {
 		return nil, fmt.Errorf("make world: %w", err)
 	}
 	w.Plant = p
-	memory := ledger.NewMemory()
-	w.Ledger = plant.NewLedger(memory, o.Ledger, w.Clock.Now)
+	w.Ledger = plant.NewLedger(ledger.NewMemory(), o.Ledger, w.Clock.Now)
 	claims, ticks := sim.NewRand(o.Seed, "claims"), sim.NewRand(o.Seed, "ticks")
 	now := w.Clock.Now
 	if o.Skew != nil {
@@ -136,13 +133,11 @@ func New(o Options) (*World, error) {
 	}
 	w.stair = &reconcile.Stair{
 		Book: w.Ledger, Desk: w.Ledger, Services: p.Services(), Groups: p.Groups(), Signals: p.Signals(), Queues: p.Queues(),
-		Owners: p.Owners(), Notices: p.Notices(), Mode: o.Mode,
+		Owners: p.Owners(), Activities: p.ScalingActivities(), Hosts: p.Hosts(), Drains: w.Ledger, Notices: p.Notices(), Mode: o.Mode,
 		Log: o.Log, Now: now, NewID: func() string { return fmt.Sprintf("sim-%016x", claims.Uint64()) },
 	}
 	if o.Drainage {
-		if err := w.deployDrainage(memory, now); err != nil {
-			return nil, fmt.Errorf("make world: %w", err)
-		}
+		w.deployDrainage(now)
 	}
 	if !o.NoTick {
 		w.Clock.Every(o.Start, time.Minute, sim.Events, func() {

@@ -1,0 +1,145 @@
+package capacity
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/placement"
+)
+
+// pass is one search for instances that may go together: where each task goes is
+// remembered, so that the room is not promised twice.
+type pass struct {
+	v     *view
+	bins  []placement.Bin // what stays, as it will be
+	spare []placement.Item
+	took  map[string]bool // instances that were promised tasks
+	tasks int             // of the group, daemons apart
+	moved []placement.Placed
+}
+
+func (v *view) pass() *pass {
+	p := &pass{v: v, bins: slices.Clone(v.ready), spare: v.spare(), took: map[string]bool{}}
+	for _, t := range v.in.Tasks {
+		if !t.Daemon {
+			p.tasks++
+		}
+	}
+	return p
+}
+
+// part is how many tasks of a service are on an instance.
+type part struct {
+	service fleet.Service
+	tasks   int
+}
+
+// of counts the tasks on an instance by their services of the cell, daemons apart.
+func (v *view) of(id fleet.InstanceID) []part {
+	n := map[fleet.ServiceName]int{}
+	for _, t := range v.on[id] {
+		if !t.Leaving && !t.Daemon {
+			n[t.Service]++
+		}
+	}
+	var out []part
+	for _, s := range v.in.Services {
+		if n[s.Name] > 0 && !s.Daemon {
+			out = append(out, part{s, n[s.Name]})
+		}
+	}
+	return out
+}
+
+// take removes an instance from those that stay if all its tasks fit on the others and
+// the headroom with them; else it says why not and changes nothing.
+func (p *pass) take(i fleet.Instance) string {
+	if p.took[string(i.ID)] {
+		return "it takes the tasks of another that goes"
+	}
+	others := slices.DeleteFunc(slices.Clone(p.bins), func(b placement.Bin) bool { return b.Name == string(i.ID) })
+	placed, after, because := p.move(p.v.of(i.ID), others)
+	if because != "" {
+		return because
+	}
+	if len(p.spare) > 0 {
+		if _, rest, _ := placement.Place(p.spare, after); len(rest) > 0 {
+			return fmt.Sprintf("the headroom would have no place: %d of %s", rest[0].Count, rest[0].Name)
+		}
+	}
+	if _, what := p.v.shortOf(after); what != "" {
+		return "the headroom would be short: " + what
+	}
+	p.bins, p.moved = after, placed
+	for _, x := range placed {
+		p.took[x.Bin] = true
+	}
+	return ""
+}
+
+// move places the tasks of an instance on the others. What fits on the few with most
+// room fits on all; only where it does not are all of them tried.
+func (p *pass) move(tasks []part, others []placement.Bin) (placed []placement.Placed, after []placement.Bin, because string) {
+	if len(tasks) == 0 {
+		return nil, others, ""
+	}
+	movable, n := make([]placement.Item, 0, len(tasks)), 0
+	for _, t := range tasks {
+		if room := roomFor(t.service.TaskSize, others); room < t.tasks {
+			return nil, nil, fmt.Sprintf("%d of %s would have no other place: the others have room for %d", t.tasks-room, t.service.Name, room)
+		}
+		movable, n = append(movable, item(t.service, t.tasks)), n+t.tasks
+	}
+	few := roomiest(others, 16+n)
+	near := make([]placement.Bin, 0, len(few))
+	for _, k := range few {
+		near = append(near, others[k])
+	}
+	placed, rest, late := placement.Place(movable, near)
+	if len(rest) == 0 {
+		for i, k := range few {
+			others[k] = late[i]
+		}
+		return placed, others, ""
+	}
+	if len(near) < len(others) {
+		placed, rest, after = placement.Place(movable, others)
+	}
+	if len(rest) > 0 {
+		return nil, nil, fmt.Sprintf("%d of %s would have no other place: %s", rest[0].Count, rest[0].Name, rest[0].Because)
+	}
+	return placed, after, ""
+}
+
+// roomFor counts the tasks of a size that the bins could take of it alone.
+func roomFor(size fleet.Resources, bins []placement.Bin) int {
+	n := 0
+	for _, b := range bins {
+		each := maxFit
+		for _, d := range [][2]int{{size.CPU, b.Free.CPU}, {size.Memory, b.Free.Memory}, {size.GPU, b.Free.GPU}, {size.ENI, b.Free.ENI}} {
+			if d[0] > 0 {
+				each = min(each, max(0, d[1])/d[0])
+			}
+		}
+		n += each
+	}
+	return n
+}
+
+// roomiest gives the places of the bins with most room, at most so many.
+func roomiest(bins []placement.Bin, most int) []int {
+	out := make([]int, len(bins))
+	for i := range out {
+		out[i] = i
+	}
+	if len(bins) <= most {
+		return out
+	}
+	slices.SortFunc(out, func(a, b int) int {
+		x, y := bins[a].Free, bins[b].Free
+		return cmp.Or(cmp.Compare(min(y.CPU*4, y.Memory), min(x.CPU*4, x.Memory)), cmp.Compare(bins[a].Name, bins[b].Name))
+	})
+	return out[:most]
+}

@@ -1,0 +1,35 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+
+	"github.com/trimtab-ecs/trimtab/internal/event"
+)
+
+// Messages runs the events of a batch one by one and answers the queue with the
+// messages that are to be delivered again. Such an invocation succeeds whatever
+// fails in it, so the log alone tells why.
+func Messages(ctx context.Context, log *slog.Logger, ev event.Event, run func(context.Context, event.Event) (Report, error)) ([]byte, error) {
+	tell := func(said, id, why string) {
+		log.LogAttrs(ctx, slog.LevelError, said, slog.String("messageId", id), slog.String("because", why))
+	}
+	for _, one := range ev.Batch {
+		if one.Refused() {
+			tell("message refused", one.MessageID, one.Reason)
+		}
+	}
+	out, err := json.Marshal(ev.EachMessage(func(one event.Event) error {
+		_, err := run(ctx, one)
+		if err != nil {
+			tell("message failed", one.MessageID, err.Error())
+		}
+		return err
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("encode the answer to a queue: %w", err)
+	}
+	return out, nil
+}

@@ -28,7 +28,7 @@ func (v *view) undo(s *history.Steps, r *Result, rest []placement.Rest, after []
 		if len(rest) == 0 {
 			break
 		}
-		if !d.Cause.Ours() || d.State != drain.Candidate && d.State != drain.Draining {
+		if !d.Cause.Yields() || d.State != drain.Candidate && d.State != drain.Draining {
 			continue
 		}
 		k := slices.IndexFunc(v.in.Instances, func(i fleet.Instance) bool { return i.ID == d.Instance && i.Connected })

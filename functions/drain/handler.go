@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 
 	"github.com/trimtab-ecs/trimtab/internal/event"
@@ -24,6 +25,9 @@ func (h handler) Invoke(ctx context.Context, raw []byte) ([]byte, error) {
 	}
 	if ev.Kind == event.Batch {
 		return reconcile.Messages(ctx, h.log, ev, h.run)
+	}
+	if ev.Via == event.ViaInvoke && ev.Kind != event.Drain && ev.Kind != event.TickAll {
+		return nil, fmt.Errorf("this function drains instances and takes the payloads drain and tick: send %s to the reconcile function", ev.Kind)
 	}
 	rep, err := h.run(ctx, ev)
 	if err != nil && (ev.Via != event.ViaInvoke || !rep.Told()) {

@@ -62,6 +62,8 @@ func TestInvoke(t *testing.T) {
 		"a drain":             {sample: "trimtab.drain.act", ran: event.Drain, answer: `"event":"drain"`},
 		"a drain that fails":  {sample: "trimtab.drain.act", ran: event.Drain, fail: event.Drain, err: "no"},
 		"a drain half done":   {sample: "trimtab.drain.act", ran: event.Drain, fail: event.Drain, told: true, answer: `"error":"no"`},
+		"a tick by hand":      {sample: "trimtab.tick", ran: event.TickAll, answer: `"event":"tickAll"`},
+		"a pause":             {sample: "trimtab.pause", err: "send override to the reconcile function"},
 		"what is no document": {sample: "bad/error.truncated", err: "decode event"},
 	} {
 		b := &book{fail: c.fail, told: c.told}

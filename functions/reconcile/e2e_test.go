@@ -369,11 +369,14 @@ func TestHangingECSHolds(t *testing.T) {
 }
 
 // Every sample goes through the compiled function: good ones without an error,
-// bad ones with one clear message.
+// bad ones, and those for the drain function, with one clear message.
 func TestEverySample(t *testing.T) {
 	t.Parallel()
-	e := start(t, checkoutPolicy(), local.BedOptions{})
+	e := start(t, checkoutPolicy(), local.BedOptions{Group: &local.GroupSeed{Name: "prod-m7g", DesiredCapacity: 1}})
 	e.cpu(t, 50, 4, 1)
+	e.apply(t, ledger.Edit{
+		Target: fleet.GroupOf("prod", "prod-m7g"), Policy: &ledger.Policy{Group: &spec.Group{}, Version: 1, Author: "e2e", At: time.Now()},
+	})
 	files, err := filepath.Glob(events + "*.json")
 	bad, err2 := filepath.Glob(events + "bad/*.json")
 	if err != nil || err2 != nil || len(files) < 10 || len(bad) < 10 {
@@ -385,7 +388,7 @@ func TestEverySample(t *testing.T) {
 			t.Fatal(err)
 		}
 		res, err := e.Lambda.Invoke(t.Context(), "reconcile", raw)
-		wantError := strings.HasPrefix(filepath.Base(f), "error.")
+		wantError := strings.HasPrefix(filepath.Base(f), "error.") || strings.HasPrefix(filepath.Base(f), "trimtab.drain.")
 		if err != nil || (res.FunctionError != "") != wantError {
 			t.Errorf("%s: function error %q, want one: %t (%v) %s", filepath.Base(f), res.FunctionError, wantError, err, res.Payload)
 		}

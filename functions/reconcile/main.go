@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	_ "time/tzdata" // provided.al2023 came without time zone files, and scheduled windows are told in local time
@@ -42,6 +43,9 @@ func (h handler) Invoke(ctx context.Context, raw []byte) ([]byte, error) {
 	}
 	if ev.Kind == event.Batch {
 		return reconcile.Messages(ctx, h.stair.Log, ev, h.stair.Run)
+	}
+	if ev.Kind == event.Drain {
+		return nil, errors.New("this function drains nothing: send the payload to the drain function")
 	}
 	rep, err := h.stair.Run(ctx, ev)
 	// A person who invokes by hand gets the whole report, the error in it: an

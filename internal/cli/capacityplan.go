@@ -197,7 +197,7 @@ func planGroup(now time.Time, in policy.Input, p prices) groupPlanned {
 	tasks := tasksOf(in, d)
 	shape, known := capacity.Usual(asked)
 	if known {
-		out.Packing = packAnew(in.Fleet, tasks, shape)
+		out.Packing = packedOn(in.Fleet, tasks, shape)
 	}
 	if p != nil {
 		out.Cost = new(costOf(in, asked, out, tasks, shape, p))
@@ -243,8 +243,8 @@ func tasksOf(in policy.Input, d policy.Decision) []placement.Item {
 	return append(out, others...)
 }
 
-// packAnew packs the tasks on empty instances of one shape.
-func packAnew(f fleet.Snapshot, tasks []placement.Item, shape placement.Bin) *packingShown {
+// packedOn packs the tasks on empty instances of one shape.
+func packedOn(f fleet.Snapshot, tasks []placement.Item, shape placement.Bin) *packingShown {
 	plan := placement.Pack(tasks, nil, []placement.Shape{{Bin: shape, Limit: -1}})
 	out := &packingShown{Kind: shape.Kind, Offers: shape.Whole, Bound: plan.Bound, Proved: plan.Proved, By: plan.By, Rest: []restShown{}}
 	for _, it := range tasks {

@@ -183,8 +183,11 @@ func TestDrainFields(t *testing.T) {
 		"of a group":         {at + `,"why":"w","by":"ann","group":"prod-m7g"`, event.Event{}, `field "group" is unknown`},
 		"no instance":        {`"kind":"drain","cluster":"prod","why":"w","by":"ann"`, event.Event{}, `field "instance" is missing`},
 		"no cluster":         {`"kind":"drain","instance":"` + ourInstance + `","why":"w","by":"ann"`, event.Event{}, `field "cluster" is missing`},
-		"instance misspelled": {`"kind":"drain","cluster":"prod","Instance":"` + ourInstance + `","why":"w","by":"ann"`, event.Event{},
-			`field "Instance" is unknown (did you mean "instance"?)`},
+		"instance misspelled": {
+			`"kind":"drain","cluster":"prod","Instance":"` + ourInstance + `","why":"w","by":"ann"`,
+			event.Event{},
+			`field "Instance" is unknown (did you mean "instance"?)`,
+		},
 		"undo of a stop": {`"kind":"stop","cluster":"prod","undo":true,"why":"w","by":"ann"`, event.Event{}, `field "undo" is unknown; the fields of stop are`},
 	} {
 		ev, err := event.Decode([]byte("{" + c.doc + "}"))

@@ -34,7 +34,7 @@ func fromQueue(raw json.RawMessage) (Event, *Error) {
 		}
 		one, err := fromMessage(r)
 		if err != nil {
-			one = Event{Kind: Unknown, Failed: true, Reason: fmt.Sprintf("Records[%d].body: %s", i, err)}
+			one = Event{Kind: Unknown, Failed: true, Reason: fmt.Sprintf("Records[%d]: %s", i, err)}
 		}
 		one.MessageID = r.MessageID
 		one.Via, one.Source = Via(firstOf(string(one.Via), string(ViaSQS))), firstOf(one.Source, sourceSQS)
@@ -61,23 +61,24 @@ func (r sqsRecord) date(ev *Event) {
 func fromMessage(r sqsRecord) (Event, error) {
 	doc, err := object([]byte(r.Body))
 	if err != nil {
-		return Event{}, err
+		return Event{}, fmt.Errorf("body: %w", err)
 	}
 	if !isNotification(doc) {
-		return fromBody(doc, r.Body)
+		ev, err := fromBody(doc, r.Body)
+		if err != nil {
+			return Event{}, fmt.Errorf("body: %w", err)
+		}
+		return ev, nil
 	}
 	var n notification
 	if err := json.Unmarshal([]byte(r.Body), &n); err != nil {
-		return Event{}, explain("", err)
+		return Event{}, explain("body", err)
 	}
-	doc, err = object([]byte(n.Message))
-	if err != nil {
-		// People publish anything to a topic, see readSNSAlarm.
-		return Event{Kind: Unknown, Via: ViaSNS, ID: n.MessageID, Time: n.Timestamp.utc(), Source: sourceSNS}, nil
-	}
-	ev, err := fromBody(doc, n.Message)
-	if err != nil {
-		return Event{}, fmt.Errorf("Message: %w", err)
+	ev := Event{Kind: Unknown}
+	if said, noObject := object([]byte(n.Message)); noObject == nil { // else people publish anything, see readSNSAlarm
+		if ev, err = fromBody(said, n.Message); err != nil {
+			return Event{}, fmt.Errorf("body.Message: %w", err)
+		}
 	}
 	if ev.Via == "" {
 		ev.Via, ev.ID, ev.Source = ViaSNS, n.MessageID, sourceSNS
@@ -165,12 +166,12 @@ type BatchFailure struct {
 }
 
 // Refused tells whether the event is a record of a batch that could not be decoded.
-func (ev Event) Refused() bool { return ev.Kind == Unknown && ev.Failed }
+func (ev *Event) Refused() bool { return ev.Kind == Unknown && ev.Failed }
 
 // EachMessage runs the events of a batch one by one and answers with the
 // messages that failed. One that was refused when it was decoded fails without a
 // run, so that the queue's dead letters get it in the end.
-func (ev Event) EachMessage(run func(Event) error) BatchAnswer {
+func (ev *Event) EachMessage(run func(Event) error) BatchAnswer {
 	answer := BatchAnswer{Failures: []BatchFailure{}}
 	for _, one := range ev.Batch {
 		if one.Refused() || run(one) != nil {

@@ -51,7 +51,7 @@ func TestBatches(t *testing.T) {
 		"aws.sqs.batch.through-sns":    {spot, throughSNS(alarm), throughSNS(hook), inQueue(event.Unknown, event.ViaSNS, "aws:sns")},
 		"aws.sqs.batch.raw-alarm":      {alarm},
 		"aws.sqs.batch.one-refused": {with(inQueue(event.Unknown, event.ViaSQS, "aws:sqs"), func(ev *event.Event) {
-			ev.Failed, ev.Reason = true, "Records[0].body: the document is not valid JSON: unexpected end of JSON input"
+			ev.Failed, ev.Reason = true, "Records[0]: body: the document is not valid JSON: unexpected end of JSON input"
 		}), spot},
 	}
 	for name := range readDir(t, samplesDir) {
@@ -85,30 +85,30 @@ func TestBatches(t *testing.T) {
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	refused := func(reason string) event.Event {
-		return event.Event{Kind: event.Unknown, Failed: true, Via: event.ViaSQS, Source: "aws:sqs", Reason: "Records[0].body: " + reason}
+		return event.Event{Kind: event.Unknown, Failed: true, Via: event.ViaSQS, Source: "aws:sqs", Reason: "Records[0]: " + reason}
 	}
 	harmless := event.Event{Kind: event.Unknown, Via: event.ViaSQS, Source: "aws:sqs"}
 	noted := event.Event{Kind: event.Unknown, Via: event.ViaSNS, Source: "aws:sns", ID: "n"}
 	const note = `{"Type":"Notification","TopicArn":"t","MessageId":"n","Message":`
 	for body, want := range map[string]event.Event{
-		``:                 refused("the document is not valid JSON: unexpected end of JSON input"),
-		`hello`:            refused("the document is not valid JSON: invalid character 'h' looking for beginning of value"),
-		`[]`:               refused("the document is a JSON array; it must be an object"),
-		`null`:             refused("the document is null; it must be an object"),
-		`{}`:               refused("this is no AWS event (no source, detail-type, AlarmName or LifecycleTransition)"),
-		`{"kind":"tick"}`:  refused("a manual payload is not obeyed from a queue; invoke the function with it"),
-		`{"kind":"drain"}`: refused("a manual payload is not obeyed from a queue; invoke the function with it"),
+		``:                 refused("body: the document is not valid JSON: unexpected end of JSON input"),
+		`hello`:            refused("body: the document is not valid JSON: invalid character 'h' looking for beginning of value"),
+		`[]`:               refused("body: the document is a JSON array; it must be an object"),
+		`null`:             refused("body: the document is null; it must be an object"),
+		`{}`:               refused("body: this is no AWS event (no source, detail-type, AlarmName or LifecycleTransition)"),
+		`{"kind":"tick"}`:  refused("body: a manual payload is not obeyed from a queue; invoke the function with it"),
+		`{"kind":"drain"}`: refused("body: a manual payload is not obeyed from a queue; invoke the function with it"),
 		`{"source":"aws.ec2","detail-type":"EC2 Instance Rebalance Recommendation","id":"e","detail":{}}`: refused(
-			`decode event "aws.ec2 EC2 Instance Rebalance Recommendation" with id "e": detail.instance-id is "", no id of an EC2 instance; it must be i- and 17 hexadecimal digits (8 for the oldest)`),
-		`{"AlarmName":"","NewStateValue":"OK"}`: refused("AlarmName is missing; it must name the alarm"),
-		`{"LifecycleTransition":7}`:             refused("LifecycleTransition is a JSON number; it must be a string"),
+			`body: decode event "aws.ec2 EC2 Instance Rebalance Recommendation" with id "e": detail.instance-id is "", no id of an EC2 instance; it must be i- and 17 hexadecimal digits (8 for the oldest)`),
+		`{"AlarmName":"","NewStateValue":"OK"}`: refused("body: AlarmName is missing; it must name the alarm"),
+		`{"LifecycleTransition":7}`:             refused("body: LifecycleTransition is a JSON number; it must be a string"),
 		`{"LifecycleTransition":"autoscaling:EC2_INSTANCE_TERMINATING","EC2InstanceId":"i-1"}`: refused(
-			`EC2InstanceId is "i-1", no id of an EC2 instance; it must be i- and 17 hexadecimal digits (8 for the oldest)`),
-		strings.Repeat("[", 100) + strings.Repeat("]", 100): refused("the document nests 100 levels deep; the limit is 64"),
-		note + `7}`:                     refused("Message is a JSON number; it must be a string"),
-		note + `"{\"kind\":\"tick\"}"}`: refused("Message: a manual payload is not obeyed from a queue; invoke the function with it"),
+			`body: EC2InstanceId is "i-1", no id of an EC2 instance; it must be i- and 17 hexadecimal digits (8 for the oldest)`),
+		strings.Repeat("[", 100) + strings.Repeat("]", 100): refused("body: the document nests 100 levels deep; the limit is 64"),
+		note + `7}`:                     refused("body.Message is a JSON number; it must be a string"),
+		note + `"{\"kind\":\"tick\"}"}`: refused("body.Message: a manual payload is not obeyed from a queue; invoke the function with it"),
 		note + `"{\"Type\":\"Notification\",\"TopicArn\":\"t\",\"Message\":\"x\"}"}`: refused(
-			"Message: this is no AWS event (no source, detail-type, AlarmName or LifecycleTransition)"),
+			"body.Message: this is no AWS event (no source, detail-type, AlarmName or LifecycleTransition)"),
 		note + `"disk full"}`: noted,
 		note + `"7"}`:         noted,
 
@@ -135,8 +135,11 @@ func TestBodies(t *testing.T) {
 func TestEachMessage(t *testing.T) {
 	t.Parallel()
 	batch := event.Event{Kind: event.Batch, Batch: []event.Event{
-		{Kind: event.Spot, MessageID: "a"}, {Kind: event.Unknown, Failed: true, MessageID: "b"}, {Kind: event.Launch, Failed: true, MessageID: "c"},
-		{Kind: event.Unknown, MessageID: "d"}, {Kind: event.TaskChange, MessageID: "e"},
+		{Kind: event.Spot, MessageID: "a"},
+		{Kind: event.Unknown, Failed: true, MessageID: "b"},
+		{Kind: event.Launch, Failed: true, MessageID: "c"},
+		{Kind: event.Unknown, MessageID: "d"},
+		{Kind: event.TaskChange, MessageID: "e"},
 	}}
 	var ran []string
 	run := func(failing string) func(event.Event) error {
@@ -160,7 +163,8 @@ func TestEachMessage(t *testing.T) {
 			t.Errorf("failing %q: ran %q, want acde", failing, got)
 		}
 	}
-	if got := string(mustJSON(t, event.Event{}.EachMessage(run("")))); got != `{"batchItemFailures":[]}` {
+	none := event.Event{}
+	if got := string(mustJSON(t, none.EachMessage(run("")))); got != `{"batchItemFailures":[]}` {
 		t.Errorf("no batch answers %s", got)
 	}
 }

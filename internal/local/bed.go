@@ -32,6 +32,7 @@ type BedOptions struct {
 	Cluster    string        // "" means prod
 	Services   []ServiceSeed // nil means one Fargate service, checkout, with 4 tasks
 	Group      *GroupSeed    // nil means no Auto Scaling group
+	EC2        *EC2Seed      // nil means no services on instances
 	Queues     []string      // names of empty SQS queues; nil means one, checkout-jobs
 	Metrics    []Metric      // what CloudWatch holds at the start
 	Logs       io.Writer     // of the functions and of the outside servers; nil discards
@@ -61,7 +62,8 @@ type Endpoints struct {
 
 // Bed is one composed local bed.
 type Bed struct {
-	AWS        *Recorder // in front of moto
+	AWS        *Recorder // in front of the stand-in
+	Standin    *Standin  // in front of moto
 	DynamoDB   *Recorder // in front of DynamoDB Local
 	CloudWatch *CloudWatch
 	Lambda     *Runtime
@@ -168,7 +170,11 @@ func (b *Bed) startServers(ctx context.Context, opts BedOptions) error {
 // startProxies serves the recorders and CloudWatch.
 func (b *Bed) startProxies(ctx context.Context, opts BedOptions) error {
 	var err error
-	if b.AWS, err = StartRecorder(ctx, b.endpoints.MotoDirect); err != nil {
+	if b.Standin, err = startStandin(ctx, b.endpoints.MotoDirect, opts.Region); err != nil {
+		return err
+	}
+	b.closers = append(b.closers, b.Standin.server.close)
+	if b.AWS, err = StartRecorder(ctx, b.Standin.server.url); err != nil {
 		return err
 	}
 	b.closers = append(b.closers, b.AWS.Close)

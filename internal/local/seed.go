@@ -40,6 +40,28 @@ type GroupSeed struct {
 	ManagedScaling   bool // ECS managed scaling owns the group
 }
 
+// EC2Seed is a cluster whose services run on the instances of a group, task by task: the bed does what the agents and the
+// scheduler do. Without it moto knows the count of a service and none of its tasks.
+type EC2Seed struct {
+	Cluster  string // "" means that of the bed; another one is created
+	Group    GroupSeed
+	Services []ServiceSeed // all of them on EC2
+}
+
+// withDefaults fills in the size of a task.
+func (s ServiceSeed) withDefaults() ServiceSeed {
+	if s.CPU == 0 {
+		s.CPU = 256
+	}
+	if s.Memory == 0 {
+		s.Memory = 512
+	}
+	return s
+}
+
+// family is that of the service's task definition.
+func (s ServiceSeed) family(cluster string) string { return cluster + "-" + s.Name }
+
 // seed creates the ledger table and the seeded resources, then lets the caller add its own.
 func (b *Bed) seed(ctx context.Context, opts BedOptions) error {
 	if err := b.createTable(ctx); err != nil {
@@ -63,6 +85,11 @@ func (b *Bed) seed(ctx context.Context, opts BedOptions) error {
 			return err
 		}
 	}
+	if opts.EC2 != nil {
+		if err := b.seedEC2(ctx, s, *opts.EC2, opts.Cluster); err != nil {
+			return err
+		}
+	}
 	if err := s.queues(ctx, opts.Queues); err != nil {
 		return err
 	}
@@ -72,6 +99,28 @@ func (b *Bed) seed(ctx context.Context, opts BedOptions) error {
 		}
 	}
 	return nil
+}
+
+// seedEC2 creates the group and its services, and has the stand-in attend to their tasks from then on.
+func (b *Bed) seedEC2(ctx context.Context, s seeder, cell EC2Seed, cluster string) error {
+	if cell.Cluster == "" {
+		cell.Cluster = cluster
+	}
+	if cell.Cluster != cluster {
+		if err := s.cluster(ctx, cell.Cluster); err != nil {
+			return err
+		}
+	}
+	if err := s.group(ctx, cell.Cluster, cell.Group); err != nil {
+		return err
+	}
+	for _, svc := range cell.Services {
+		svc.EC2 = true
+		if err := s.service(ctx, cell.Cluster, svc); err != nil {
+			return err
+		}
+	}
+	return b.Standin.attend(ctx, cell)
 }
 
 // createTable creates the ledger table, or keeps the one that a shared DynamoDB Local has.
@@ -140,17 +189,12 @@ func (s seeder) cluster(ctx context.Context, name string) error {
 // service creates a service in steady state. moto gives a new service a fixed running count and calls its deployment
 // complete only when it was created with that desired count, so it is created with that and then set to its own.
 func (s seeder) service(ctx context.Context, cluster string, svc ServiceSeed) error {
-	if svc.CPU == 0 {
-		svc.CPU = 256
-	}
-	if svc.Memory == 0 {
-		svc.Memory = 512
-	}
+	svc = svc.withDefaults()
 	launch, mode := ecstypes.LaunchTypeFargate, ecstypes.NetworkModeAwsvpc
 	if svc.EC2 {
 		launch, mode = ecstypes.LaunchTypeEc2, ecstypes.NetworkModeBridge
 	}
-	family := cluster + "-" + svc.Name
+	family := svc.family(cluster)
 	_, err := s.ecs.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
 		Family:                  &family,
 		Cpu:                     aws.String(strconv.Itoa(int(svc.CPU))),

@@ -80,7 +80,30 @@ func StartMoto(ctx context.Context, tools Tools, running int32, logs io.Writer) 
 		return nil, err
 	}
 	s.running = running
+	if err := keepTasks(ctx, s.URL()); err != nil {
+		s.Close()
+		return nil, err
+	}
 	return s, nil
+}
+
+// keepTasks has moto leave tasks running: it stops them step by step with every look at them.
+func keepTasks(ctx context.Context, moto string) error {
+	const never = `{"model_name":"ecs::task","transition":{"progression":"manual","times":1000000000}}`
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, moto+"/moto-api/state-manager/set-transition", strings.NewReader(never))
+	if err != nil {
+		return fmt.Errorf("build the request that keeps tasks running: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("have moto keep tasks running: %w", err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		return fmt.Errorf("have moto keep tasks running: it answered %s", resp.Status)
+	}
+	return nil
 }
 
 // ready says what a server answers to a GET once it can be used.

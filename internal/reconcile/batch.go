@@ -13,18 +13,17 @@ import (
 // messages that are to be delivered again. Such an invocation succeeds whatever
 // fails in it, so the log alone tells why.
 func Messages(ctx context.Context, log *slog.Logger, ev event.Event, run func(context.Context, event.Event) (Report, error)) ([]byte, error) {
-	tell := func(said, id, why string) {
-		log.LogAttrs(ctx, slog.LevelError, said, slog.String("messageId", id), slog.String("because", why))
-	}
 	for _, one := range ev.Batch {
 		if one.Refused() {
-			tell("message refused", one.MessageID, one.Reason)
+			log.LogAttrs(ctx, slog.LevelError, "message refused",
+				slog.String("messageId", one.MessageID), slog.String("because", one.Reason))
 		}
 	}
 	out, err := json.Marshal(ev.EachMessage(func(one event.Event) error {
 		_, err := run(ctx, one)
 		if err != nil {
-			tell("message failed", one.MessageID, err.Error())
+			log.LogAttrs(ctx, slog.LevelError, "message failed",
+				slog.String("messageId", one.MessageID), slog.String("error", err.Error()))
 		}
 		return err
 	}))

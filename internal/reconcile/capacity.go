@@ -152,6 +152,14 @@ func opened(rows ledger.Cluster, i ledger.Intent) bool {
 	return true
 }
 
+// begun tells whether any drain of an intent is in the ledger.
+func begun(rows ledger.Cluster, i ledger.Intent) bool {
+	return slices.ContainsFunc(i.Drains, func(id fleet.InstanceID) bool {
+		d := rows.Drain(id)
+		return d.Generation > 0 && !d.Opened.Before(i.At)
+	})
+}
+
 // drains writes the rows of the removals that a change opens or gives back. The drain
 // function does the rest: it alone may touch instances.
 func (s *Stair) drains(ctx context.Context, rows ledger.Cluster, claim ledger.Claim, ch change) error {

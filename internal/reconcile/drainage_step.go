@@ -139,6 +139,9 @@ func (w *ward) join(i int, row drain.Row) error {
 	switch {
 	case row.Cause == drain.Lifecycle && (open.Hook == nil || open.Hook.Token != row.Hook.Token):
 		open.Hook = row.Hook
+		if row.Deadline.After(open.Deadline) {
+			open.Deadline = row.Deadline
+		}
 	case row.Cause == drain.Spot && !open.Cause.Forced():
 		open.Cause, open.Deadline, open.Because = row.Cause, row.Deadline, row.Because
 	case row.Cause == drain.Manual:

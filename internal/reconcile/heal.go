@@ -91,6 +91,9 @@ func mend(now time.Time, r ledger.Row, w *world, rows ledger.Cluster) (ledger.Cl
 		rec.Outcome = fmt.Sprintf("the order of %s was left open and the count is %d: dropped, to be decided anew", i.At.UTC().Format(time.RFC3339), live)
 	}
 	rec.Kind = ledger.Dropped
+	if begun(rows, i) {
+		return entry, &rec // what has begun stays charged to the budget, all of it rather than too little
+	}
 	h := r.History.Without(i.At)
 	h.Marks = i.Marks
 	entry.History = &h

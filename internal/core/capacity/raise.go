@@ -28,7 +28,8 @@ func (v *view) undo(s *history.Steps, r *Result, rest []placement.Rest, after []
 		if len(rest) == 0 {
 			break
 		}
-		if !d.Cause.Yields() || d.State != drain.Candidate && d.State != drain.Draining {
+		// What a person or EC2 wants gone goes, whatever its room is needed for.
+		if d.Cause != drain.Empty && d.Cause != drain.Consolidation || d.State != drain.Candidate && d.State != drain.Draining {
 			continue
 		}
 		k := slices.IndexFunc(v.in.Instances, func(i fleet.Instance) bool { return i.ID == d.Instance && i.Connected })

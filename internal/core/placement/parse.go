@@ -260,10 +260,10 @@ func (p *parser) argument(ends string) (string, error) {
 	}
 	depth := 0
 	a := p.run(func(b byte) bool {
-		switch {
-		case b == '(':
+		switch b {
+		case '(':
 			depth++
-		case b == ')':
+		case ')':
 			depth--
 		}
 		return depth >= 0 && strings.IndexByte(" \t\r\n"+ends, b) < 0

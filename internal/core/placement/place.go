@@ -227,6 +227,14 @@ func (s *scheduler) run() []Placed {
 	return out
 }
 
+// value is what a step wants least of: tasks in the part of a bin, or room.
+func (st *step) value(i int, b *Bin) int {
+	if st.spread {
+		return st.tasks[st.part[i]]
+	}
+	return st.amount(b.Free)
+}
+
 // pick narrows the open bins by one strategy after the other and gives the first of
 // those that are left, -1 for none.
 func (s *scheduler) pick() int {
@@ -245,12 +253,7 @@ func (s *scheduler) pick() int {
 		least := math.MaxInt
 		next := s.next[:0]
 		for _, i := range from {
-			v := 0
-			if st.spread {
-				v = st.tasks[st.part[i]]
-			} else {
-				v = st.amount(s.bins[i].Free)
-			}
+			v := st.value(i, &s.bins[i])
 			if v < least {
 				least, next = v, next[:0]
 			}

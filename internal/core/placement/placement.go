@@ -65,12 +65,13 @@ type Why struct {
 const maxTasks = 1000
 
 // clone copies what placing changes.
-func (b Bin) clone() Bin {
-	b.Ports, b.Tasks = slices.Clone(b.Ports), maps.Clone(b.Tasks)
-	if b.Tasks == nil {
-		b.Tasks = map[string]int{}
+func (b *Bin) clone() Bin {
+	o := *b
+	o.Ports, o.Tasks = slices.Clone(b.Ports), maps.Clone(b.Tasks)
+	if o.Tasks == nil {
+		o.Tasks = map[string]int{}
 	}
-	return b
+	return o
 }
 
 // put places n tasks.

@@ -80,7 +80,7 @@ func (q query) company() bool {
 	return q.not != nil && q.not.company() || slices.ContainsFunc(q.all, query.company) || slices.ContainsFunc(q.any, query.company)
 }
 
-func (c comparison) holds(b *Bin, but string) (bool, error) {
+func (c *comparison) holds(b *Bin, but string) (bool, error) {
 	var (
 		ok  bool
 		err error
@@ -129,7 +129,7 @@ func (b *Bin) running(but string) int {
 }
 
 // ofText compares one text that there may be.
-func (c comparison) ofText(value string, there bool, compare func(a, b string) int) bool {
+func (c *comparison) ofText(value string, there bool, compare func(a, b string) int) bool {
 	if c.op.word == "exists" {
 		return there
 	}
@@ -157,7 +157,7 @@ func ordered(word string, sign int) bool {
 	return sign <= 0
 }
 
-func (c comparison) ofTime(b *Bin) (bool, error) {
+func (c *comparison) ofTime(b *Bin) (bool, error) {
 	if b.RegisteredAt.IsZero() {
 		return false, fmt.Errorf("registeredAt of %s is not known", b.called())
 	}
@@ -182,7 +182,7 @@ func readTime(text string) (time.Time, error) {
 }
 
 // ofGroups tells whether a task of such a group is on the bin.
-func (c comparison) ofGroups(b *Bin, but string) bool {
+func (c *comparison) ofGroups(b *Bin, but string) bool {
 	for name, n := range b.Tasks { // any order: it asks for one
 		if name == but {
 			n--

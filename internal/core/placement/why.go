@@ -201,13 +201,13 @@ func kinds(it Item, bins []Bin) []Why {
 	slices.Sort(names)
 	var out []Why
 	for _, k := range names {
-		words := ""
+		why := Why{Kind: k}
 		if err != nil {
-			words = err.Error()
+			why.Because = err.Error()
 		} else {
-			words = kindBecause(it, of[k], asks)
+			why.Because = kindBecause(it, of[k], asks)
 		}
-		out = append(out, Why{Kind: k, Because: words})
+		out = append(out, why)
 	}
 	return out
 }

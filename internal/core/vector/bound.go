@@ -197,51 +197,55 @@ const mostApart = 1200
 // lowerApart finds things of which no two share a bin, greedily from the largest: so
 // many bins are needed, less the standing ones that could take one of them.
 func (s *search) lowerApart(count []int) int {
-	p := s.p
-	if len(p.Items) > mostApart || len(p.Shapes) == 0 {
+	if len(s.p.Items) > mostApart {
 		return 0
-	}
-	apart := func(a, b int) bool {
-		return !slices.ContainsFunc(p.Shapes, func(f Shape) bool { return together(p.Items[a].Size, p.Items[b].Size, f.Free) }) &&
-			!slices.ContainsFunc(p.Bins, func(f Bin) bool { return together(p.Items[a].Size, p.Items[b].Size, f.Free) })
 	}
 	best := 0
 	for _, key := range []func(int) float64{s.largest, func(i int) float64 { return s.norm(i, nil, 1) }} {
+		keys := make([]float64, len(s.p.Items))
 		var order []int
-		for i := range p.Items {
-			if count[i] > 0 {
+		for i := range s.p.Items {
+			if keys[i] = key(i); count[i] > 0 {
 				order = append(order, i)
 			}
 		}
-		keys := make([]float64, len(p.Items))
-		for i := range keys {
-			keys[i] = key(i)
-		}
 		slices.SortStableFunc(order, func(a, b int) int { return compareFloat(keys[b], keys[a]) })
-		var clique []int
-		n := 0
-		for _, i := range order {
-			if !s.spend(len(clique) * 4 * (len(p.Shapes) + len(p.Bins))) {
-				return best
-			}
-			if slices.ContainsFunc(clique, func(j int) bool { return !apart(i, j) }) {
-				continue
-			}
-			clique = append(clique, i)
-			if apart(i, i) {
-				n += count[i]
-			} else {
-				n++
-			}
-		}
-		for _, b := range p.Bins {
-			if slices.ContainsFunc(clique, func(i int) bool { return fit(p.Items[i].Size, b.Free, 1) > 0 }) {
-				n--
-			}
-		}
-		best = max(best, n)
+		best = max(best, s.apartFrom(order, count))
 	}
 	return best
+}
+
+// apartFrom takes each thing in the order that shares no bin with those taken before.
+func (s *search) apartFrom(order, count []int) int {
+	p, n := s.p, 0
+	var taken []int
+	for _, i := range order {
+		if !s.spend(len(taken) * 4 * (len(p.Shapes) + len(p.Bins))) {
+			break
+		}
+		if slices.ContainsFunc(taken, func(j int) bool { return p.share(i, j) }) {
+			continue
+		}
+		taken = append(taken, i)
+		if p.share(i, i) {
+			n++
+		} else {
+			n += count[i]
+		}
+	}
+	for _, b := range p.Bins {
+		if slices.ContainsFunc(taken, func(i int) bool { return fit(p.Items[i].Size, b.Free, 1) > 0 }) {
+			n--
+		}
+	}
+	return n
+}
+
+// share tells whether some bin has room for one of each of two items.
+func (p *Problem) share(a, b int) bool {
+	one, two := p.Items[a].Size, p.Items[b].Size
+	return slices.ContainsFunc(p.Shapes, func(f Shape) bool { return together(one, two, f.Free) }) ||
+		slices.ContainsFunc(p.Bins, func(f Bin) bool { return together(one, two, f.Free) })
 }
 
 // together tells whether two things share a room.

@@ -124,7 +124,7 @@ func (e *exhaust) key() string {
 					n = l.Count
 				}
 			}
-			counts = binary.AppendUvarint(counts, uint64(n)) //nolint:gosec // a count
+			counts = binary.AppendUvarint(counts, uint64(n))
 		}
 		parts = append(parts, string(counts))
 	}

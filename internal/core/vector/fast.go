@@ -15,7 +15,7 @@ type heuristic struct {
 // fast lists the heuristics, the usual winners first. Measured on thousands of
 // instances, the dot product is the best single one, and no other is best everywhere.
 func (s *search) fast() []heuristic {
-	byFirst := func(item int) float64 { return 0 }
+	byFirst := func(int) float64 { return 0 }
 	weight := s.demand()
 	out := []heuristic{
 		{"first fit decreasing by sum", true, s.decreasing(func(i int) float64 { return s.norm(i, nil, 1) })},
@@ -171,6 +171,8 @@ type filler struct {
 	rate  score
 	power float64
 	order []int // the largest first, so that it decides between equal scores
+	rank  []int // of each item in the order
+	pool  []int // what is looked at, in the order; nil for all
 	sizes [][]float64
 	free  []float64
 	w     []float64
@@ -194,6 +196,10 @@ func newFiller(c *packing, rate score, power float64) *filler {
 		keys[i] = s.norm(i, nil, 1)
 	}
 	slices.SortStableFunc(f.order, func(a, b int) int { return compareFloat(keys[b], keys[a]) })
+	f.rank = make([]int, len(f.order))
+	for n, i := range f.order {
+		f.rank[i] = n
+	}
 	return f
 }
 
@@ -222,7 +228,12 @@ func (f *filler) weigh() {
 func (f *filler) fill(b *open) {
 	c, ref := f.c, f.c.s.ref
 	f.alive = f.alive[:0]
-	for _, i := range f.order {
+	from := f.order
+	if f.pool != nil {
+		from = f.pool
+	}
+	c.s.spend(len(from))
+	for _, i := range from {
 		if c.left[i] > 0 {
 			f.alive = append(f.alive, i)
 		}
@@ -237,27 +248,36 @@ func (f *filler) fill(b *open) {
 			}
 		}
 		c.s.spend(len(candidates) * (len(ref) + 2))
-		best, most, keep := -1, 0.0, candidates[:0]
-		for _, i := range candidates {
-			if c.takes(b, i, 1) == 0 {
-				// Without May what does not fit now never will.
-				if c.s.p.May != nil && fit(c.s.p.Items[i].Size, b.free, 1) > 0 {
-					keep = append(keep, i)
-				}
-				continue
-			}
-			keep = append(keep, i)
-			if r := f.rate(f.w, f.free, f.sizes[i]); best < 0 || r > most {
-				best, most = i, r
-			}
-		}
+		best, left := f.best(b, candidates)
 		if best < 0 {
 			return
 		}
 		c.put(b, best, 1)
-		candidates = keep
+		candidates = left
 		if c.left[best] == 0 {
 			candidates = slices.DeleteFunc(candidates, func(i int) bool { return i == best })
 		}
 	}
+}
+
+// best gives the item that scores best of those that the bin takes, -1 for none, and
+// the candidates without those that never will: what does not fit now will not later,
+// but company may come.
+func (f *filler) best(b *open, candidates []int) (best int, left []int) {
+	c := f.c
+	best, left = -1, candidates[:0]
+	most := 0.0
+	for _, i := range candidates {
+		if c.takes(b, i, 1) == 0 {
+			if c.s.p.May != nil && fit(c.s.p.Items[i].Size, b.free, 1) > 0 {
+				left = append(left, i)
+			}
+			continue
+		}
+		left = append(left, i)
+		if r := f.rate(f.w, f.free, f.sizes[i]); best < 0 || r > most {
+			best, most = i, r
+		}
+	}
+	return best, left
 }

@@ -141,9 +141,9 @@ func (s *search) repack() {
 	c := s.best.clone()
 	d := dice(88172645463325252)
 	f := newFiller(c, dotProduct, 1)
-	f.scale = make([]float64, len(s.ref))
-	for s.budget > 0 && !s.proved() {
-		s.spend(500)
+	f.scale, f.pool = make([]float64, len(s.ref)), []int{}
+	for tries := 0; s.budget > 0 && !s.proved(); tries++ {
+		s.spend(500 + 2*len(c.bins)*len(s.ref))
 		var fresh []int
 		for i := range c.bins {
 			if c.bins[i].shape >= 0 {
@@ -164,16 +164,18 @@ func (s *search) repack() {
 		if !c.refill(f, chosen(c, fresh, &d)) {
 			continue
 		}
-		s.spend(len(c.bins) * 20)
-		n := c.clone()
-		n.emptyLeast()
-		if s.offer(n, s.by) {
-			s.by = repacked(s.by)
-			c = n.clone()
-			f.c = c
+		if tries > betweenEmptying {
+			tries = 0
+			c.emptyLeast()
+		}
+		if c.betterThan(s.best) {
+			s.offer(c.clone(), repacked(s.by))
 		}
 	}
 }
+
+// betweenEmptying is after how many tries the least full bin is looked at again.
+const betweenEmptying = 20
 
 func repacked(by string) string {
 	const words = " and repacking"
@@ -203,14 +205,21 @@ func chosen(c *packing, fresh []int, d *dice) []int {
 func (c *packing) refill(f *filler, which []int) bool {
 	saved := make([]open, 0, len(which))
 	before := 0.0
+	f.pool = f.pool[:0]
 	for _, i := range which {
 		b := &c.bins[i]
 		saved = append(saved, open{free: slices.Clone(b.free), on: slices.Clone(b.on)})
 		before += c.squeeze(b)
+		for _, l := range b.on {
+			if !slices.Contains(f.pool, l.Item) {
+				f.pool = append(f.pool, l.Item)
+			}
+		}
 		for len(b.on) > 0 {
 			c.put(b, b.on[0].Item, -b.on[0].Count)
 		}
 	}
+	slices.SortFunc(f.pool, func(a, b int) int { return f.rank[a] - f.rank[b] })
 	// The least full, which is first, is filled last.
 	for _, i := range slices.Backward(which) {
 		f.fill(&c.bins[i])

@@ -131,17 +131,14 @@ func (c *packing) takes(b *open, item, most int) int {
 }
 
 // fill puts as many of what is left of an item on a bin as it takes.
-func (c *packing) fill(b *open, item int) int {
-	placed := 0
+func (c *packing) fill(b *open, item int) {
 	for c.left[item] > 0 {
 		n := c.takes(b, item, c.left[item])
 		if n == 0 {
 			break
 		}
 		c.put(b, item, n)
-		placed += n
 	}
-	return placed
 }
 
 // open starts a bin that takes the item, of the largest shape that does; nil where

@@ -216,22 +216,8 @@ func (m *master) column(at int, counts []int) *column {
 // pivot brings a column into the basis in the place of the one that runs out first.
 func (m *master) pivot(enter column) bool {
 	rows := len(m.basis)
-	d := make([]float64, rows)
-	for r := range rows {
-		for k, v := range enter.cells {
-			if v != 0 {
-				d[r] += float64(m.inv[r][k] * v)
-			}
-		}
-	}
-	out, least := -1, 0.0
-	for r := range rows {
-		if d[r] > 1e-9 {
-			if t := max(0, m.x[r]) / d[r]; out < 0 || t < least-1e-12 {
-				out, least = r, t
-			}
-		}
-	}
+	d := m.direction(enter)
+	out, least := m.leaving(d)
 	if out < 0 {
 		return false
 	}
@@ -250,6 +236,31 @@ func (m *master) pivot(enter column) bool {
 	}
 	m.basis[out] = enter
 	return true
+}
+
+// direction tells how the basis changes with one more of a column.
+func (m *master) direction(enter column) []float64 {
+	d := make([]float64, len(m.basis))
+	for r := range d {
+		for k, v := range enter.cells {
+			d[r] += float64(m.inv[r][k] * v)
+		}
+	}
+	return d
+}
+
+// leaving gives the row that runs out first, -1 for none, and after how many.
+func (m *master) leaving(d []float64) (out int, least float64) {
+	out = -1
+	for r, v := range d {
+		if v <= 1e-9 {
+			continue
+		}
+		if t := max(0, m.x[r]) / v; out < 0 || t < least-1e-12 {
+			out, least = r, t
+		}
+	}
+	return out, least
 }
 
 // round takes the whole numbers of the solution, then the largest fractions one after

@@ -120,25 +120,9 @@ func (t *table) fill(values []int) (worth int, counts []int) {
 	t.k.s.spend(4 * len(t.pieces) * t.cells)
 	at := make([]int, len(t.top))
 	for n, p := range t.pieces {
-		value := p.n * values[p.item]
-		if value <= 0 {
-			continue
-		}
-		taken := t.taken[n*t.cells : (n+1)*t.cells]
-		copy(at, t.top)
-		// Downwards, so that a piece goes in once.
-		for cell := t.cells - 1; cell >= p.offset; cell-- {
-			if fit(p.steps, at, 1) > 0 {
-				if w := t.worth[cell-p.offset] + value; w > t.worth[cell] {
-					t.worth[cell], taken[cell] = w, true
-				}
-			}
-			for j := range at {
-				if at[j]--; at[j] >= 0 {
-					break
-				}
-				at[j] = t.top[j]
-			}
+		if value := p.n * values[p.item]; value > 0 {
+			copy(at, t.top)
+			t.enter(p, value, t.taken[n*t.cells:(n+1)*t.cells], at)
 		}
 	}
 	counts = make([]int, len(values))
@@ -150,6 +134,24 @@ func (t *table) fill(values []int) (worth int, counts []int) {
 		}
 	}
 	return t.worth[t.cells-1], counts
+}
+
+// enter lets a piece into every cell that gains by it, downwards, so that it goes in
+// once; at is where the cell is, the top at first.
+func (t *table) enter(p piece, value int, taken []bool, at []int) {
+	for cell := t.cells - 1; cell >= p.offset; cell-- {
+		if fit(p.steps, at, 1) > 0 {
+			if w := t.worth[cell-p.offset] + value; w > t.worth[cell] {
+				t.worth[cell], taken[cell] = w, true
+			}
+		}
+		for j := range at {
+			if at[j]--; at[j] >= 0 {
+				break
+			}
+			at[j] = t.top[j]
+		}
+	}
 }
 
 // branch is a search over the numbers of each item, the most valuable for its size first.

@@ -116,7 +116,7 @@ func run(p Problem) Plan {
 		return s.plan()
 	}
 	// What is left stays left: the new bins are fewer if it is no longer looked at.
-	rest := newSearch(p.less(s.best.left))
+	rest := newSearch(s.p.less(s.best.left))
 	rest.budget, rest.by = s.budget, s.by
 	rest.best = s.best.clone()
 	rest.best.s = rest
@@ -155,12 +155,13 @@ func (s *search) within(percent int, do func()) {
 }
 
 // less is the problem without so many of each item.
-func (p Problem) less(left []int) Problem {
-	p.Items = slices.Clone(p.Items)
+func (p *Problem) less(left []int) Problem {
+	o := *p
+	o.Items = slices.Clone(p.Items)
 	for i, n := range left {
-		p.Items[i].Count -= n
+		o.Items[i].Count -= n
 	}
-	return p
+	return o
 }
 
 // search is the state of one Pack: the best packing so far and the best bound.
@@ -256,13 +257,16 @@ func (s *search) spend(steps int) bool {
 // heuristics tries the fast ones, and the cheap bounds after the first of them.
 func (s *search) heuristics() {
 	for _, h := range s.fast() {
+		if s.budget <= 0 && !h.always {
+			continue
+		}
 		c := newPacking(s)
 		h.run(c)
 		s.offer(c, h.name)
 		if s.bound < 0 {
 			s.bound = s.lower(s.counts())
 		}
-		if s.proved() || s.budget <= 0 && !h.always {
+		if s.proved() {
 			return
 		}
 	}

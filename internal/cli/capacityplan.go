@@ -243,7 +243,7 @@ func tasksOf(in policy.Input, d policy.Decision) []placement.Item {
 	return append(out, others...)
 }
 
-// packed packs the tasks on empty instances of one shape.
+// packedOn packs the tasks on empty instances of one shape.
 func packedOn(f fleet.Snapshot, tasks []placement.Item, shape placement.Bin) *packingShown {
 	plan := placement.Pack(tasks, nil, []placement.Shape{{Bin: shape, Limit: -1}})
 	out := &packingShown{Kind: shape.Kind, Offers: shape.Whole, Bound: plan.Bound, Proved: plan.Proved, By: plan.By, Rest: []restShown{}}

@@ -207,7 +207,9 @@ func (w *ward) advance(ctx context.Context, dryRun bool, rep *Report) (acted boo
 				r.Error = err.Error()
 				errs = append(errs, err)
 			}
-			acted = acted || len(st.Acts) > 0
+			// What moved on may have a next step at once, such as the end of a hook's wait
+			// for an instance that is DRAINING and empty already.
+			acted = acted || len(st.Acts) > 0 || st.Next.State != row.State && !st.Next.State.Closed()
 		}
 		rep.Drains = append(rep.Drains, r)
 	}

@@ -178,13 +178,9 @@ func (d *Drainage) hooked(ctx context.Context, ev event.Event, rep *Report) ([]b
 		rep.Unmatched = append(rep.Unmatched, fmt.Sprintf("hook %s of group %s", ev.HookName, ev.Group))
 		return nil, nil
 	}
-	started := ev.Time
-	if started.IsZero() {
-		started = d.Now()
-	}
 	row := drain.Row{
 		Group: ev.Group, Instance: ev.Instance, Cause: drain.Lifecycle, Because: "Auto Scaling terminates it",
-		Hook: &drain.Hook{Name: ev.HookName, Token: ev.HookToken, Started: started, Timeout: timeout},
+		Hook: &drain.Hook{Name: ev.HookName, Token: ev.HookToken, Started: d.happened(ev), Timeout: timeout},
 	}
 	return begin(beds, row), nil
 }
@@ -211,6 +207,11 @@ func (d *Drainage) asked(ctx context.Context, ev event.Event, rep *Report) ([]be
 		rep.Unmatched = append(rep.Unmatched, "instance "+string(ev.Instance))
 		return nil, nil
 	}
+	if ev.Kind == event.Spot && !d.Now().Before(d.happened(ev).Add(spotNotice+drain.Grace)) {
+		// Its removal would be given back at once: EC2 has had its time.
+		rep.Unmatched = append(rep.Unmatched, fmt.Sprintf("notice of %s that EC2 takes instance %s", ev.Time.UTC().Format(time.RFC3339), ev.Instance))
+		return nil, nil
+	}
 	if ev.Kind == event.Drain && ev.Request.Undo {
 		for i := range beds {
 			beds[i].undo = ev.Instance
@@ -232,11 +233,17 @@ func (d *Drainage) wanted(g fleet.GroupName, ev event.Event) drain.Row {
 		return row
 	}
 	row.Cause, row.Because = drain.Spot, "EC2 takes the Spot instance back"
-	row.Deadline = d.Now().Add(spotNotice)
-	if !ev.Time.IsZero() {
-		row.Deadline = ev.Time.Add(spotNotice)
-	}
+	row.Deadline = d.happened(ev).Add(spotNotice)
 	return row
+}
+
+// happened gives when the event happened, now at the latest: a time in the future would
+// put off what is due, for as long as whoever wrote it likes.
+func (d *Drainage) happened(ev event.Event) time.Time {
+	if now := d.Now(); ev.Time.IsZero() || ev.Time.After(now) {
+		return now
+	}
+	return ev.Time
 }
 
 // spotNotice is how long ahead EC2 tells that it takes a Spot instance back.

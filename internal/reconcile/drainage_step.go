@@ -266,8 +266,11 @@ func (w *ward) carryOut(ctx context.Context, steps []moving, rep *Report) (acted
 			default:
 				err = errors.Join(err, w.do(ctx, a, m.step.Next))
 			}
-			acted = acted || written
 		}
+		// What moved on may have a next step at once, such as the end of a hook's wait for
+		// an instance that is DRAINING and empty already.
+		next := m.step.Next.State
+		acted = acted || written && (len(m.step.Acts) > 0 || next != m.old.State && !next.Closed())
 		errs = append(errs, err)
 		rep.Drains = append(rep.Drains, m.report(err))
 	}

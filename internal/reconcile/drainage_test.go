@@ -272,6 +272,8 @@ func TestRemovalEvents(t *testing.T) {
 		{"a hook that is gone", func(w *ward) { terminating(w); w.hook = 0 }, hook("trimtab-drain"), nil, "", ""},
 		{"the group shows no wait yet", nil, hook("trimtab-drain"), nil, drain.Candidate, ""},
 		{"a Spot notice drains at once", nil, event.Event{Kind: event.Spot, Time: noon, Instance: host(1)}, []string{"draining " + string(host(1)) + " true"}, drain.Draining, ""},
+		{"a notice that comes late", nil, event.Event{Kind: event.Spot, Time: noon.Add(-3 * time.Minute), Instance: host(1)}, []string{"draining " + string(host(1)) + " true"}, drain.Draining, ""},
+		{"a notice that comes too late", nil, event.Event{Kind: event.Spot, Time: noon.Add(-7 * time.Minute), Instance: host(1)}, nil, "", ""},
 		{"of an instance of nobody", nil, event.Event{Kind: event.Spot, Time: noon, Instance: host(9)}, nil, "", ""},
 		{"a warning drains where the tasks have a place", nil, event.Event{Kind: event.Rebalance, Instance: host(1)}, []string{"draining " + string(host(1)) + " true"}, drain.Draining, ""},
 		{"a warning waits during a refresh", func(w *ward) { w.refresh = true }, event.Event{Kind: event.Rebalance, Instance: host(1)}, nil, drain.Candidate, ""},

@@ -311,7 +311,7 @@ func (p *Plant) SetUnhealthy(n fleet.GroupName, share float64) error {
 
 // check tells whether an instance is overfull or breaks a rule of its tasks.
 func (i *instance) check() error {
-	used, ports, alone := fleet.Resources{}, map[fleet.Port]bool{}, map[*service]int{}
+	used, ports, alone, daemons := fleet.Resources{}, map[fleet.Port]bool{}, map[*service]int{}, map[*daemon]bool{}
 	var errs []error
 	for _, t := range i.on {
 		used = used.Plus(t.size())
@@ -321,6 +321,10 @@ func (i *instance) check() error {
 			}
 			ports[port] = true
 		}
+		if t.daemon != nil && daemons[t.daemon] {
+			errs = append(errs, fmt.Errorf("instance %s: two tasks of daemon %s", i.id, t.daemon.cfg.Name))
+		}
+		daemons[t.daemon] = true
 		if t.service == nil {
 			continue
 		}

@@ -249,6 +249,7 @@ var seeds = map[string]func(ctx context.Context, m *ledger.Memory) error{
 	"two":      seedTwo,
 	"owned":    seedOwned,
 	"halted":   seedHalted,
+	"group":    seedGroup,
 }
 
 func seed(ts *testscript.TestScript, _ bool, args []string) {

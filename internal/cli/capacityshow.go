@@ -319,8 +319,16 @@ func (s *session) drainsShown(g groupShown) {
 // without their share.
 func (s *session) instancesTable(g groupShown, types bool) []string {
 	columns := []column{
-		{head: "INSTANCE"}, {head: "ZONE"}, {head: "TYPE"}, {head: "STATE"}, {head: "TASKS", right: true},
-		{head: "CPU", right: true}, {head: "MEMORY MiB", right: true}, {head: "GPU", right: true}, {head: "ENI", right: true}, {head: "CAN GO"},
+		{head: "INSTANCE"},
+		{head: "ZONE"},
+		{head: "TYPE"},
+		{head: "STATE"},
+		{head: "TASKS", right: true},
+		{head: "CPU", right: true},
+		{head: "MEMORY MiB", right: true},
+		{head: "GPU", right: true},
+		{head: "ENI", right: true},
+		{head: "CAN GO"},
 	}
 	const indent = "  "
 	rows, notes := g.rows(types, false, false)

@@ -35,7 +35,7 @@ type Standin struct {
 	ecs    *ecs.Client         // of this stand-in, whose answers the SDK can read
 
 	mu        sync.Mutex
-	waits     map[string]wait // by instance
+	waits     map[string]Wait // by instance
 	tokens    int
 	protected map[string]bool     // by the ARN of a task
 	refreshes map[string][]string // statuses of a group's, newest first
@@ -62,7 +62,7 @@ func startStandin(ctx context.Context, moto, region string) (*Standin, error) {
 	e := Endpoints{Region: region}
 	s := &Standin{
 		region: region, groups: autoscaling.NewFromConfig(e.Config(moto)),
-		waits: map[string]wait{}, protected: map[string]bool{}, refreshes: map[string][]string{},
+		waits: map[string]Wait{}, protected: map[string]bool{}, refreshes: map[string][]string{},
 	}
 	s.proxy = &httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
@@ -81,6 +81,9 @@ func startStandin(ctx context.Context, moto, region string) (*Standin, error) {
 	s.ecs = ecs.NewFromConfig(e.Config(s.server.url))
 	return s, nil
 }
+
+// URL is the endpoint for tests that act as somebody else does: such calls are not recorded.
+func (s *Standin) URL() string { return s.server.url }
 
 // opKey is where the operation of a request is kept for its answer.
 type opKey struct{}

@@ -19,11 +19,11 @@ import (
 // terminating is the transition whose hooks wait before an instance ends.
 const terminating = "autoscaling:EC2_INSTANCE_TERMINATING"
 
-// wait is an instance that leaves its group as soon as its lifecycle hook lets it. In moto it is in service until then, and
+// Wait is an instance that leaves its group as soon as its lifecycle hook lets it. In moto it is in service until then, and
 // counted.
-type wait struct {
-	group, hook, token string
-	beats              int
+type Wait struct {
+	Group, Hook, Token string
+	Beats              int // how often it was prolonged
 }
 
 // Refresh tells the statuses of the group's instance refreshes, the newest first; none means that there was none.
@@ -33,31 +33,26 @@ func (s *Standin) Refresh(group string, statuses ...string) {
 	s.refreshes[group] = statuses
 }
 
-// Leave has Auto Scaling end an instance of its own accord, and lower the group by it. It gives the hook that waits and the
-// token of the wait, both empty where the group has no hook and the instance is gone at once.
-func (s *Standin) Leave(ctx context.Context, instance string) (hook, token string, err error) {
+// Leave has Auto Scaling end an instance of its own accord, and lower the group by it. It gives the wait of the group's hook,
+// the zero Wait where there is none and the instance is gone at once.
+func (s *Standin) Leave(ctx context.Context, instance string) (Wait, error) {
 	group, err := s.groupOf(ctx, instance)
 	if err != nil {
-		return "", "", err
+		return Wait{}, err
 	}
 	if err := s.leave(ctx, group, instance); err != nil {
-		return "", "", err
+		return Wait{}, err
 	}
-	if err := s.Settle(ctx); err != nil {
-		return "", "", err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	w := s.waits[instance]
-	return w.hook, w.token, nil
+	w, _ := s.Waiting(instance)
+	return w, s.Settle(ctx)
 }
 
-// Waits tells whether a hook waits for the instance, and how often that was prolonged.
-func (s *Standin) Waits(instance string) (beats int, waits bool) {
+// Waiting gives the wait of an instance; ok is false where no hook waits for it.
+func (s *Standin) Waiting(instance string) (w Wait, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w, waits := s.waits[instance]
-	return w.beats, waits
+	w, ok = s.waits[instance]
+	return w, ok
 }
 
 // exit answers a call about instances that leave.
@@ -78,14 +73,14 @@ func (s *Standin) exit(ctx context.Context, op, body string) (string, error) {
 	id := in.Get("InstanceId")
 	s.mu.Lock()
 	w, ok := s.waits[id]
-	ok = ok && w.group == in.Get("AutoScalingGroupName") && w.hook == in.Get("LifecycleHookName") &&
-		(!in.Has("LifecycleActionToken") || in.Get("LifecycleActionToken") == w.token)
+	ok = ok && w.Group == in.Get("AutoScalingGroupName") && w.Hook == in.Get("LifecycleHookName") &&
+		(!in.Has("LifecycleActionToken") || in.Get("LifecycleActionToken") == w.Token)
 	if !ok {
 		s.mu.Unlock()
 		return "", invalid("No active Lifecycle Action found with instance ID %s", id)
 	}
 	if op == "RecordLifecycleActionHeartbeat" {
-		w.beats++
+		w.Beats++
 		s.waits[id] = w
 		s.mu.Unlock()
 		return " ", nil
@@ -118,7 +113,7 @@ func (s *Standin) terminate(ctx context.Context, in url.Values) (string, error) 
 		if name == "" {
 			name = group
 		}
-		if _, waits := s.Waits(id); group != name || waits {
+		if _, waits := s.Waiting(id); group != name || waits {
 			return "", invalid("Instance Id not found - No managed instance found for instance ID: %s", id)
 		}
 	}
@@ -168,9 +163,9 @@ func (s *Standin) leave(ctx context.Context, group, id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tokens++
-	s.waits[id] = wait{
-		group: group, hook: aws.ToString(out.LifecycleHooks[i].LifecycleHookName),
-		token: fmt.Sprintf("%08d-0000-4000-8000-000000000000", s.tokens),
+	s.waits[id] = Wait{
+		Group: group, Hook: aws.ToString(out.LifecycleHooks[i].LifecycleHookName),
+		Token: fmt.Sprintf("%08d-0000-4000-8000-000000000000", s.tokens),
 	}
 	return nil
 }
@@ -217,7 +212,7 @@ func (s *Standin) covered(group string) int {
 	defer s.mu.Unlock()
 	n := 0
 	for _, w := range s.waits {
-		if w.group == group {
+		if w.Group == group {
 			n++
 		}
 	}
@@ -249,7 +244,7 @@ func (s *Standin) cover(body string) (string, error) {
 		body = body[:begin] + lifecycle.ReplaceAllLiteralString(body[begin:end], element("LifecycleState", "Terminating:Wait")) + body[end:]
 		n, err := strconv.Atoi(counts[0][1])
 		if err != nil {
-			return "", fmt.Errorf("read the desired capacity of group %s: %w", w.group, err)
+			return "", fmt.Errorf("read the desired capacity of group %s: %w", w.Group, err)
 		}
 		body = strings.Replace(body, counts[0][0], element("DesiredCapacity", strconv.Itoa(n-1)), 1)
 	}

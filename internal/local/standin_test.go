@@ -193,9 +193,9 @@ func TestStandinEndsInstances(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	hook, token, err := c.Standin.Leave(t.Context(), busy[0])
-	if err != nil || hook != "trimtab-drain" || token == "" {
-		t.Fatalf("hook %q with token %q, %v", hook, token, err)
+	w, err := c.Standin.Leave(t.Context(), busy[0])
+	if err != nil || w.Hook != "trimtab-drain" || w.Token == "" || w.Group != "workers" {
+		t.Fatalf("wait %+v, %v", w, err)
 	}
 	c.want(t, 1, "ACTIVE Terminating:Wait 3", empty)
 	if _, err := c.groups.SetDesiredCapacity(t.Context(), &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: aws.String("workers"), DesiredCapacity: aws.Int32(2)}); err != nil {
@@ -204,7 +204,7 @@ func TestStandinEndsInstances(t *testing.T) {
 	c.want(t, 2, "ACTIVE Terminating:Wait 3", empty, empty)
 	complete := func(token string) error {
 		_, err := c.groups.CompleteLifecycleAction(t.Context(), &autoscaling.CompleteLifecycleActionInput{
-			AutoScalingGroupName: aws.String("workers"), LifecycleHookName: &hook, InstanceId: &busy[0], LifecycleActionToken: &token,
+			AutoScalingGroupName: aws.String("workers"), LifecycleHookName: &w.Hook, InstanceId: &busy[0], LifecycleActionToken: &token,
 			LifecycleActionResult: aws.String("CONTINUE"),
 		})
 		return err
@@ -213,14 +213,14 @@ func TestStandinEndsInstances(t *testing.T) {
 		t.Errorf("another token: %s", got)
 	}
 	if _, err := c.groups.RecordLifecycleActionHeartbeat(t.Context(), &autoscaling.RecordLifecycleActionHeartbeatInput{
-		AutoScalingGroupName: aws.String("workers"), LifecycleHookName: &hook, InstanceId: &busy[0], LifecycleActionToken: &token,
+		AutoScalingGroupName: aws.String("workers"), LifecycleHookName: &w.Hook, InstanceId: &busy[0], LifecycleActionToken: &w.Token,
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if beats, waits := c.Standin.Waits(busy[0]); beats != 1 || !waits {
-		t.Errorf("%d heartbeats, waits: %t", beats, waits)
+	if now, waits := c.Standin.Waiting(busy[0]); now.Beats != 1 || !waits {
+		t.Errorf("wait %+v, waits: %t", now, waits)
 	}
-	if err := complete(token); err != nil {
+	if err := complete(w.Token); err != nil {
 		t.Fatal(err)
 	}
 	c.want(t, 2, active, empty)

@@ -22,6 +22,9 @@ func Begin(now time.Time, g spec.Group, row drain.Row) drain.Row {
 	if row.Deadline.IsZero() {
 		row.Deadline = now.Add(p.DrainTimeout)
 	}
+	if !row.Deadline.After(now) { // a notice that comes late, which is of use as long as the instance is there
+		row.Deadline = now.Add(time.Second)
+	}
 	return row
 }
 

@@ -272,12 +272,15 @@ func TestRemovalEvents(t *testing.T) {
 		{"a hook that is gone", func(w *ward) { terminating(w); w.hook = 0 }, hook("trimtab-drain"), nil, "", ""},
 		{"the group shows no wait yet", nil, hook("trimtab-drain"), nil, drain.Candidate, ""},
 		{"a Spot notice drains at once", nil, event.Event{Kind: event.Spot, Time: noon, Instance: host(1)}, []string{"draining " + string(host(1)) + " true"}, drain.Draining, ""},
+		{"a notice that comes late", nil, event.Event{Kind: event.Spot, Time: noon.Add(-3 * time.Minute), Instance: host(1)}, []string{"draining " + string(host(1)) + " true"}, drain.Draining, ""},
+		{"a notice that comes too late", nil, event.Event{Kind: event.Spot, Time: noon.Add(-7 * time.Minute), Instance: host(1)}, nil, "", ""},
 		{"of an instance of nobody", nil, event.Event{Kind: event.Spot, Time: noon, Instance: host(9)}, nil, "", ""},
 		{"a warning drains where the tasks have a place", nil, event.Event{Kind: event.Rebalance, Instance: host(1)}, []string{"draining " + string(host(1)) + " true"}, drain.Draining, ""},
 		{"a warning waits during a refresh", func(w *ward) { w.refresh = true }, event.Event{Kind: event.Rebalance, Instance: host(1)}, nil, drain.Candidate, ""},
 		{"by hand, dry", nil, byHand(2, true), nil, "", ""},
 		{"by hand, of an instance of nobody", nil, byHand(9, false), nil, "", "no group of cluster prod with a policy has it"},
 		{"by hand, in observe mode", func(w *ward) { w.drainage.Mode = spec.Observe }, byHand(2, false), nil, "", "is in observe mode"},
+		{"a Spot notice, in observe mode", func(w *ward) { w.drainage.Mode = spec.Observe }, event.Event{Kind: event.Spot, Time: noon, Instance: host(1)}, nil, "", ""},
 		{"an event about others ends at once", func(w *ward) { w.fail["names"] = errors.New("must not be asked") }, event.Event{Kind: event.TaskChange, Cluster: "prod", HostARN: "arn/x"}, nil, "", ""},
 		{"an unknown event", nil, event.Event{Kind: event.Unknown, Source: "aws.ec2", DetailType: "New"}, nil, "", ""},
 		{"the tasks cannot be read", func(w *ward) { w.fail["tasks"] = errors.New("throttled") }, byHand(2, false), nil, drain.Candidate, ""},
@@ -448,20 +451,5 @@ func TestProtectionIsKeptHonest(t *testing.T) {
 	want := []string{fmt.Sprintf("protect %v true", []fleet.InstanceID{host(1), host(2)}), fmt.Sprintf("protect %v false", []fleet.InstanceID{host(3)})}
 	if diff := cmp.Diff(want, w.calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
-	}
-}
-
-// One record of a batch that fails is named; the others are done.
-func TestBatchNamesWhatFailed(t *testing.T) {
-	t.Parallel()
-	w := newWard(t)
-	bad, good := byHand(9, false), event.Event{Kind: event.Spot, Time: noon, Instance: host(1), ID: "good"}
-	bad.ID = "bad"
-	rep, err := w.drainage.Run(t.Context(), event.Event{Kind: event.Batch, Batch: []event.Event{bad, good}})
-	if err == nil || !slices.Equal(rep.Failed, []string{"bad"}) {
-		t.Errorf("error %v, failed %v", err, rep.Failed)
-	}
-	if d := w.removal(t, 1); d.State != drain.Draining {
-		t.Errorf("the other record was not done: %+v", d)
 	}
 }

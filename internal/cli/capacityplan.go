@@ -223,9 +223,15 @@ func tasksOf(in policy.Input, d policy.Decision) []placement.Item {
 			out = append(out, placement.Item{Name: string(v.Name), Size: v.TaskSize, Rules: v.Rules, Count: n})
 		}
 	}
+	return append(out, strangers(in.Fleet)...)
+}
+
+// strangers gives the tasks on the instances that are of no service of the cell, as far
+// as they were read.
+func strangers(f fleet.Snapshot) []placement.Item {
 	var others []placement.Item
-	for _, t := range in.Fleet.Tasks {
-		if _, ours := in.Fleet.Service(t.Service); ours || t.Daemon || t.Leaving {
+	for _, t := range f.Tasks {
+		if _, ours := f.Service(t.Service); ours || t.Daemon || t.Leaving {
 			continue
 		}
 		name := string(t.Service)
@@ -240,7 +246,7 @@ func tasksOf(in policy.Input, d policy.Decision) []placement.Item {
 		}
 		others[i].Count++
 	}
-	return append(out, others...)
+	return others
 }
 
 // packedOn packs the tasks on empty instances of one shape.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -226,19 +225,7 @@ func (s *session) paintChange(line string) string {
 
 // confirm asks the person at the terminal.
 func (s *session) confirm(ctx context.Context, p *plan) error {
-	_, _ = fmt.Fprintf(s.Stderr, "Write %s to the ledger of cluster %s as %s? [y/N] ", count(len(p.edits), "change"), p.Cluster, p.Author)
-	answer, err := await(ctx, func() (string, error) { return bufio.NewReader(s.Stdin).ReadString('\n') })
-	switch {
-	case errors.Is(err, errInterrupted):
-		s.say("") // ends the line of the question
-		return fmt.Errorf("%w; nothing was written", err)
-	case err != nil && answer == "":
-		return errors.New("no answer; nothing was written")
-	}
-	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-		return errors.New("nothing was written")
-	}
-	return nil
+	return s.ask(ctx, fmt.Sprintf("Write %s to the ledger of cluster %s as %s?", count(len(p.edits), "change"), p.Cluster, p.Author))
 }
 
 // write stores the edits, as many in one transaction as the ledger takes.

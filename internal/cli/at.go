@@ -10,7 +10,7 @@ import (
 )
 
 // moment gives the time that --at asks for, zero without it.
-func (c explainCmd) moment(s *session) (at time.Time, err error) {
+func (c explainFlags) moment(s *session) (at time.Time, err error) {
 	switch {
 	case c.Limit < 0:
 		return at, refused("--limit %d is below 0: give how many decisions to print", c.Limit)
@@ -76,8 +76,8 @@ func nothingAt(ctx context.Context, l Ledger, target fleet.Target, at time.Time)
 		oldest = page[len(page)-1].At
 	}
 	if oldest.IsZero() {
-		return fmt.Errorf("the ledger holds no decision about service %s of cluster %s", target.Name, target.Cluster)
+		return fmt.Errorf("the ledger holds no decision about %s of cluster %s", title(target), target.Cluster)
 	}
-	return fmt.Errorf("the ledger holds no decision about service %s of cluster %s at or before %s: the oldest is of %s, and records are kept for six weeks",
-		target.Name, target.Cluster, stamp(at), stamp(oldest))
+	return fmt.Errorf("the ledger holds no decision about %s of cluster %s at or before %s: the oldest is of %s, and records are kept for six weeks",
+		title(target), target.Cluster, stamp(at), stamp(oldest))
 }

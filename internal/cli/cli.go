@@ -52,6 +52,8 @@ type Env struct {
 	Person func() (string, error)
 	// Ledger opens the ledger.
 	Ledger func(ctx context.Context, o LedgerOptions) (Ledger, error)
+	// Eyes opens what sees the world as the function does, over the same ledger.
+	Eyes func(ctx context.Context, o LedgerOptions) (Eyes, error)
 	// Demo runs the demonstration.
 	Demo func(ctx context.Context, o DemoOptions) error
 	// Bed starts, ends and finds the local bed.
@@ -61,6 +63,7 @@ type Env struct {
 // Ledger is what the commands use of the ledger.
 type Ledger interface {
 	ledger.Desk
+	ledger.Drains
 	Clusters(ctx context.Context) ([]fleet.ClusterName, error)
 }
 
@@ -77,18 +80,19 @@ type root struct {
 	// Told is the flag --version; Version the command, which knows --json.
 	Told kong.VersionFlag `help:"Print the version." name:"version"`
 
-	Demo    demoCmd    `cmd:"" help:"Replay a recorded day against a simulated service; needs no AWS account."`
-	Status  statusCmd  `cmd:"" help:"Show every target: its policy's mode (the function's Mode parameter may narrow it), last order, reason, overrides."`
-	Service serviceCmd `cmd:"" help:"Commands about one service."`
-	Group   groupCmd   `cmd:"" help:"Commands about one Auto Scaling group."`
-	Stop    stopCmd    `cmd:"" help:"Set the global stop of a cluster: no run that begins after it orders anything."`
-	Start   startCmd   `cmd:"" help:"Lift the global stop of a cluster."`
-	Policy  policyCmd  `cmd:"" help:"Check and apply scaling policies."`
-	Decide  decideCmd  `cmd:"" help:"Run the decision on a JSON input and print it; touches nothing."`
-	Bench   benchCmd   `cmd:"" help:"Measure parts of trimtab on this machine."`
-	Invoke  invokeCmd  `cmd:"" help:"Send an event to the function of the local bed and print its answer."`
-	Local   localCmd   `cmd:"" help:"Start and end the local bed: function, DynamoDB, ECS and CloudWatch on this machine."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Demo     demoCmd     `cmd:"" help:"Replay a recorded day against a simulated service; needs no AWS account."`
+	Status   statusCmd   `cmd:"" help:"Show every target: its policy's mode (the function's Mode parameter may narrow it), last order, reason, overrides."`
+	Service  serviceCmd  `cmd:"" help:"Commands about one service."`
+	Group    groupCmd    `cmd:"" help:"Commands about one Auto Scaling group."`
+	Capacity capacityCmd `cmd:"" help:"Commands about the instances under the services."`
+	Stop     stopCmd     `cmd:"" help:"Set the global stop of a cluster: no run that begins after it orders anything."`
+	Start    startCmd    `cmd:"" help:"Lift the global stop of a cluster."`
+	Policy   policyCmd   `cmd:"" help:"Check and apply scaling policies."`
+	Decide   decideCmd   `cmd:"" help:"Run the decision on a JSON input and print it; touches nothing."`
+	Bench    benchCmd    `cmd:"" help:"Measure parts of trimtab on this machine."`
+	Invoke   invokeCmd   `cmd:"" help:"Send an event to the function of the local bed and print its answer."`
+	Local    localCmd    `cmd:"" help:"Start and end the local bed: function, DynamoDB, ECS and CloudWatch on this machine."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
 // coded is an error with an exit code of its own.

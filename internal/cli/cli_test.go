@@ -38,6 +38,8 @@ var update = flag.Bool("update", false, "write the expected output of scripts an
 //	meddle [N]                 someone changes checkout after each of the next N reads, one without N
 //	down, up                   the ledger stops answering, and answers again
 //	serve KIND                 starts a function: ok, panic, throttle, text
+//	fleet STATE...             puts ECS, Auto Scaling and CloudWatch in a state, see fleets
+//	drains                     prints the drains of the ledger
 //
 // TTY=1 makes standard output a terminal and asks questions.
 func TestScripts(t *testing.T) {
@@ -45,7 +47,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", UpdateScripts: *update, RequireUniqueNames: true,
 		Setup: func(e *testscript.Env) error {
-			e.Values[worldKey{}] = &world{memory: ledger.NewMemory()}
+			e.Values[worldKey{}] = &world{memory: ledger.NewMemory(), fleet: fourInstances()}
 			e.Vars = append(e.Vars, "TRIMTAB_TABLE=trimtab", "USER=ann", "TRIMTAB_AUTHOR=", "NO_COLOR=", "TTY=")
 			return nil
 		},
@@ -55,6 +57,8 @@ func TestScripts(t *testing.T) {
 			"down":   func(ts *testscript.TestScript, _ bool, _ []string) { worldOf(ts).down = true },
 			"up":     func(ts *testscript.TestScript, _ bool, _ []string) { worldOf(ts).down = false },
 			"serve":  serve,
+			"fleet":  setFleet,
+			"drains": drains,
 		},
 	})
 }
@@ -76,6 +80,7 @@ type world struct {
 	down     bool
 	endpoint string
 	bed      string // what was done to the local bed
+	fleet    *cluster
 }
 
 // Read, Change, Records and Clusters are the memory ledger's, with the faults
@@ -105,6 +110,10 @@ func meddle(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func (w *world) Change(ctx context.Context, c ledger.Change) error { return w.memory.Change(ctx, c) }
+
+func (w *world) WriteDrain(ctx context.Context, d ledger.Drain) error {
+	return w.memory.WriteDrain(ctx, d)
+}
 
 func (w *world) Records(ctx context.Context, t fleet.Target, before time.Time, limit int) ([]ledger.Record, error) {
 	return w.memory.Records(ctx, t, before, limit)
@@ -151,6 +160,8 @@ func (b fakeBed) Ledger(context.Context) (Ledger, error) {
 	return b.w, nil
 }
 
+func (b fakeBed) Eyes(context.Context) (Eyes, error) { return b.w.fleet.eyes(b.w.memory), nil }
+
 var (
 	clock    = time.Date(2026, 11, 23, 10, 10, 0, 0, time.UTC)
 	checkout = fleet.ServiceKey{Cluster: "prod", Service: "checkout"}
@@ -190,7 +201,8 @@ func run(ts *testscript.TestScript, neg bool, args []string) {
 			_, err := fmt.Fprintf(o.Stdout, "demo html=%q picture=%q load=%s seed=%d tty=%v json=%v noColor=%v\n", o.HTML, o.Picture, o.Load, o.Seed, o.TTY, o.JSON, o.NoColor)
 			return err
 		},
-		Bed: fakeBed{w},
+		Eyes: func(context.Context, LedgerOptions) (Eyes, error) { return w.fleet.eyes(w.memory), nil },
+		Bed:  fakeBed{w},
 	})
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)

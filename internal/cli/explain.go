@@ -26,54 +26,71 @@ type serviceCmd struct {
 	Resume     resumeServiceCmd  `cmd:"" help:"End the overrides of the service now."`
 }
 
-// explainCmd explains the last decisions about a service.
-type explainCmd struct {
-	Service string `arg:"" help:"Name of the service, or CLUSTER/SERVICE."`
-	Limit   int    `default:"1" help:"How many decisions, the newest first (default ${default})." placeholder:"N" short:"n"`
-	At      string `help:"Explain the decision that was in force at a time: 2026-11-23T10:00:00Z, 10:00 (UTC, the last one) or how long ago, as 90m or 3d." placeholder:"TIME"`
-	clusterFlag
+// explainFlags are those of explaining a service and a group.
+type explainFlags struct {
+	Limit int    `default:"1" help:"How many decisions, the newest first (default ${default})." placeholder:"N" short:"n"`
+	At    string `help:"Explain the decision that was in force at a time: 2026-11-23T10:00:00Z, 10:00 (UTC, the last one) or how long ago, as 90m or 3d." placeholder:"TIME"`
+	onlyCluster
 	ledgerFlags
 }
 
-// explained is the JSON result of service explain.
+type (
+	// explainCmd explains the last decisions about a service.
+	explainCmd struct {
+		serviceArg
+		explainFlags
+	}
+	// explainGroupCmd explains the last decisions about a group.
+	explainGroupCmd struct {
+		groupArg
+		explainFlags
+	}
+)
+
+// Run explains the service.
+func (c explainCmd) Run(ctx context.Context, s *session) error { return c.explain(ctx, s, c.target) }
+
+// Run explains the group.
+func (c explainGroupCmd) Run(ctx context.Context, s *session) error {
+	return c.explain(ctx, s, c.target)
+}
+
+// explained is the JSON result of explaining a target.
 type explained struct {
 	Row     ledger.Row      `json:"row"`
 	Stop    bool            `json:"stop,omitempty"`
 	Control *ledger.Control `json:"control,omitempty"` // who has set or released the stop, when and why
+	// Drains are the open removals of a group's instances.
+	Drains []ledger.Drain `json:"drains,omitempty"`
 	// At is the time that was asked for: the first record was in force then.
 	At      time.Time       `json:"at,omitzero"`
 	Records []ledger.Record `json:"records"`
-	// Told says of each record that has kept its decision what would have changed it.
+	// Told says of each record about a service that has kept its decision what would
+	// have changed it.
 	Told []told `json:"told"`
 }
 
-// Run prints what the ledger knows: the reason that holds now, then the
+// explain prints what the ledger knows: the reason that holds now, then the
 // decision records, the newest first, or those up to a time.
-func (c explainCmd) Run(ctx context.Context, s *session) error {
-	at, err := c.moment(s)
+func (f explainFlags) explain(ctx context.Context, s *session, find finder) error {
+	at, err := f.moment(s)
 	if err != nil {
 		return err
 	}
-	l, err := c.open(ctx, s)
+	l, err := f.open(ctx, s)
 	if err != nil {
 		return err
 	}
-	cl, err := c.cluster(ctx, s, l)
+	cl, target, err := find(ctx, s, l, f.onlyCluster)
 	if err != nil {
 		return err
 	}
-	name := c.Service[strings.LastIndex(c.Service, "/")+1:]
-	target := fleet.ServiceKey{Cluster: cl.Name, Service: fleet.ServiceName(name)}.Target()
-	row := cl.Row(target)
-	if row.Generation == 0 {
-		return fmt.Errorf("cluster %s has no service %s in the ledger; it has %s", cl.Name, name, servicesOf(cl))
-	}
-	e := explained{Row: row, Stop: cl.Control.Stop, At: at, Records: []ledger.Record{}, Told: []told{}}
+	e := explained{Row: cl.Row(target), Stop: cl.Control.Stop, At: at, Drains: openDrains(cl, target), Records: []ledger.Record{}, Told: []told{}}
 	if cl.Control.Generation > 0 {
 		e.Control = &cl.Control
 	}
-	if c.Limit > 0 {
-		if e.Records, err = l.Records(ctx, target, justAfter(at), c.Limit); err != nil {
+	if f.Limit > 0 {
+		if e.Records, err = l.Records(ctx, target, justAfter(at), f.Limit); err != nil {
 			return fmt.Errorf("read the decisions about %s from the ledger: %w", target, err)
 		}
 	}
@@ -92,12 +109,16 @@ func (c explainCmd) Run(ctx context.Context, s *session) error {
 	return nil
 }
 
-// cluster finds the cluster of the service and reads it.
-func (c explainCmd) cluster(ctx context.Context, s *session, l Ledger) (ledger.Cluster, error) {
-	return c.of(ctx, s, l, c.Service)
+// openDrains gives the removals of a group's instances that are not closed.
+func openDrains(cl ledger.Cluster, t fleet.Target) []ledger.Drain {
+	var out []ledger.Drain
+	for _, d := range cl.Drains {
+		if t.Kind == fleet.GroupTarget && string(d.Group) == t.Name && !d.State.Closed() {
+			out = append(out, d)
+		}
+	}
+	return out
 }
-
-func servicesOf(cl ledger.Cluster) string { return targetsOf(cl, fleet.ServiceTarget) }
 
 // targetsOf lists the targets of a kind that the ledger holds of a cluster.
 func targetsOf(cl ledger.Cluster, kind fleet.TargetKind) string {
@@ -123,12 +144,19 @@ func join[S ~string](names []S) string {
 
 func (s *session) explain(e explained) {
 	r := e.Row
-	s.printf("service %s of cluster %s, policy %s, mode %s, bounds %s\n", r.Target.Name, r.Target.Cluster, policyOf(r), modeOf(r), bounds(r))
+	s.printf("%s of cluster %s, policy %s, mode %s", title(r.Target), r.Target.Cluster, policyOf(r), modeOf(r))
+	if b := bounds(r); b != "-" {
+		s.printf(", bounds %s", b)
+	}
+	s.printf("\n")
 	if c := e.Control; e.Stop && c != nil {
 		s.printf("the cluster's global stop is set by %s since %s (%s): nothing is ordered\n", c.By, stamp(c.At), c.Why)
 	}
 	for _, n := range s.notes(r) {
 		s.printf("%s\n", n)
+	}
+	for _, d := range e.Drains {
+		s.printf("%s: instance %s is %s since %s (%s), %s: %s\n", title(r.Target), d.Instance, d.State, stamp(d.Since), s.ago(d.Since), d.Cause, d.Because)
 	}
 	if !e.At.IsZero() {
 		s.printf("\nin force at %s (%s):\n", stamp(e.At), s.ago(e.At))
@@ -204,14 +232,14 @@ var kinds = map[ledger.Kind]string{
 	ledger.Ordered: "ordered",
 	ledger.Refused: "order refused",
 	ledger.Holding: "new reason to hold",
-	ledger.Healed:  "order closed late, as the service shows it done",
-	ledger.Dropped: "order dropped, as the service does not show it done",
+	ledger.Healed:  "order closed late, as the %s shows it done",
+	ledger.Dropped: "order dropped, as the %s does not show it done",
 }
 
 // recordHead says what became of a decision. The outcome of an order begins
 // with its own word: ordered, observed, refused.
 func recordHead(rec ledger.Record) string {
-	head := kinds[rec.Kind]
+	head := strings.Replace(kinds[rec.Kind], "%s", string(rec.Target.Kind), 1)
 	switch {
 	case head == "":
 		head = string(rec.Kind)

@@ -30,6 +30,8 @@ type Bed interface {
 	Endpoints() (local.Endpoints, error)
 	// Ledger opens the ledger of the bed that runs.
 	Ledger(ctx context.Context) (Ledger, error)
+	// Eyes opens what sees the bed that runs.
+	Eyes(ctx context.Context) (Eyes, error)
 }
 
 // localCmd holds the commands about the local bed.
@@ -213,6 +215,15 @@ func (b systemBed) Ledger(context.Context) (Ledger, error) {
 		return nil, fmt.Errorf("find the local bed: %w", err)
 	}
 	return bedLedger(state.Endpoints), nil
+}
+
+func (b systemBed) Eyes(context.Context) (Eyes, error) {
+	state, err := b.state()
+	if err != nil {
+		return nil, fmt.Errorf("find the local bed: %w", err)
+	}
+	e := state.Endpoints
+	return newEyes(bedLedger(e), e.Config(e.MotoDirect), e.Config(e.CloudWatch)), nil
 }
 
 func (b systemBed) state() (local.State, error) {

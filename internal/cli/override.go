@@ -14,6 +14,7 @@ import (
 
 // groupCmd holds the commands about one Auto Scaling group.
 type groupCmd struct {
+	Explain    explainGroupCmd   `cmd:"" help:"Explain the last decisions about the group: which rule bound, what was ordered and drained."`
 	Pause      pauseGroupCmd     `cmd:"" help:"Order nothing for the group until a time."`
 	SuspendIn  suspendGroupInCmd `cmd:"" help:"Remove no instance of the group until a time."`
 	SuspendOut suspendGroupCmd   `cmd:"" help:"Never raise the group until a time."`

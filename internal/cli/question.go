@@ -84,6 +84,7 @@ func (f *faults) whole(q question) {
 	}
 	f.targets(in)
 	f.fleet(in.Fleet)
+	f.removals(in)
 	f.signals(in.Signals)
 	f.queues(in.Queues)
 	if a := in.Account; a != nil && a.OthersPerHour < 0 {
@@ -212,6 +213,7 @@ func (f *faults) fleet(in fleet.Snapshot) {
 		for j, x := range s.Troubles {
 			known(f, fmt.Sprintf("%s.troubles[%d].kind", at, j), x.Kind, troubles)
 		}
+		f.rules(at, s)
 		f.count(at+".cpuSeconds", s.CPUSeconds, 60)
 		f.count(at+".memorySeconds", s.MemorySeconds, 60)
 	}
@@ -264,9 +266,8 @@ func (f *faults) sizes(in policy.Input) {
 	for i, v := range in.Fleet.Instances {
 		at := fmt.Sprintf("input.fleet.instances[%d].", i)
 		f.count(at+"tasks", v.Tasks, maxCellTasks)
-		f.count(at+"registered.cpu", v.Registered.CPU, math.MaxInt32)
-		f.count(at+"registered.memoryMiB", v.Registered.Memory, math.MaxInt32)
 	}
+	f.capacitySizes(in)
 	f.count("the number of input.fleet.instances", len(in.Fleet.Instances), maxCellInstances)
 	if g := in.Fleet.Group; g != nil {
 		f.count("input.fleet.group.desiredCapacity", g.DesiredCapacity, maxCellInstances)

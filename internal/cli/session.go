@@ -143,23 +143,53 @@ type ledgerFlags struct {
 
 // open opens the ledger that the flags name.
 func (f ledgerFlags) open(ctx context.Context, s *session) (Ledger, error) {
+	o, err := f.options(s)
+	switch {
+	case err != nil:
+		return nil, err
+	case f.Local:
+		return s.Bed.Ledger(ctx)
+	}
+	return s.Ledger(ctx, o)
+}
+
+// look opens the ledger that the flags name, and what sees the world with it.
+func (f ledgerFlags) look(ctx context.Context, s *session) (Ledger, Eyes, error) {
+	l, err := f.open(ctx, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	if f.Local {
+		eyes, err := s.Bed.Eyes(ctx)
+		return l, eyes, err
+	}
+	o, err := f.options(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	eyes, err := s.Eyes(ctx, o)
+	return l, eyes, err
+}
+
+// options says which ledger the flags name; there is nothing to say of the local bed's.
+func (f ledgerFlags) options(s *session) (LedgerOptions, error) {
 	if f.Local {
 		if f.Table != "" || f.EndpointURL != "" {
-			return nil, refused("--local and --table or --endpoint-url exclude each other: keep one")
+			return LedgerOptions{}, refused("--local and --table or --endpoint-url exclude each other: keep one")
 		}
-		return s.Bed.Ledger(ctx)
+		return LedgerOptions{}, nil
 	}
 	o := LedgerOptions{Table: f.Table, EndpointURL: f.EndpointURL}
 	if o.Table == "" {
 		o.Table = s.Getenv("TRIMTAB_TABLE")
 	}
 	if o.Table == "" {
-		return nil, refused("no ledger table is named: give --table, or export TRIMTAB_TABLE (LedgerTableName in the outputs of the stack)")
+		return o, refused("no ledger table is named: give --table, or export TRIMTAB_TABLE (LedgerTableName in the outputs of the stack)")
 	}
 	if at, err := url.Parse(o.EndpointURL); o.EndpointURL != "" && (err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https") {
-		return nil, refused("--endpoint-url %q is no URL: give it with its scheme, as http://127.0.0.1:8000", o.EndpointURL)
+		return o, refused("--endpoint-url %q is no URL: give it with its scheme, as http://127.0.0.1:8000", o.EndpointURL)
 	}
-	return s.Ledger(ctx, o)
+	return o, nil
 }
 
 // clusterFlag names a cluster.
@@ -196,6 +226,11 @@ func (f clusterFlag) of(ctx context.Context, s *session, l Ledger, target string
 
 // one reads the cluster that is named, or the ledger's only one.
 func (f clusterFlag) one(ctx context.Context, s *session, l Ledger) (ledger.Cluster, error) {
+	return f.only(ctx, s, l, "say which with --cluster")
+}
+
+// only is one, with what to do where the ledger holds several clusters.
+func (f clusterFlag) only(ctx context.Context, s *session, l Ledger, which string) (ledger.Cluster, error) {
 	names, err := f.clusters(ctx, s, l)
 	if err != nil {
 		return ledger.Cluster{}, err
@@ -204,7 +239,7 @@ func (f clusterFlag) one(ctx context.Context, s *session, l Ledger) (ledger.Clus
 		return ledger.Cluster{}, errNothing
 	}
 	if len(names) > 1 {
-		return ledger.Cluster{}, refused("the ledger holds several clusters (%s): say which with --cluster", join(names))
+		return ledger.Cluster{}, refused("the ledger holds several clusters (%s): %s", join(names), which)
 	}
 	cl, err := l.Read(ctx, names[0])
 	if err != nil {

@@ -71,7 +71,7 @@ func (s *session) cluster(cl ledger.Cluster) {
 	var notes []string
 	for _, r := range cl.Rows {
 		_, _ = fmt.Fprintln(w, strings.Join([]string{
-			title(r.Target), string(modeOf(r)), bounds(r), desired(r), s.lastOrder(r), reasonOf(r), s.since(r), policyOf(r),
+			title(r.Target), string(modeOf(r)), bounds(r), desired(r) + draining(cl, r.Target), s.lastOrder(r), reasonOf(r), s.since(r), policyOf(r),
 		}, "\t"))
 		notes = append(notes, s.notes(r)...)
 	}
@@ -113,6 +113,18 @@ func desired(r ledger.Row) string {
 		return strconv.Itoa(r.Reason.Desired)
 	}
 	return "-"
+}
+
+// draining counts the instances of a group that are on their way out.
+func draining(cl ledger.Cluster, t fleet.Target) string {
+	n := len(openDrains(cl, t))
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return ", 1 drains"
+	}
+	return fmt.Sprintf(", %d drain", n)
 }
 
 func (s *session) lastOrder(r ledger.Row) string {

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -34,7 +35,7 @@ func System(version string) Env {
 		Terminal:    term.IsTerminal(int(os.Stdout.Fd())),
 		Interactive: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd())),
 		Getenv:      os.Getenv, ReadFile: os.ReadFile, Now: time.Now, Person: person,
-		Ledger: openLedger, Demo: playDemo, Bed: systemBed{os.Getenv},
+		Ledger: openLedger, Eyes: openEyes, Demo: playDemo, Bed: systemBed{os.Getenv},
 	}
 }
 
@@ -65,25 +66,47 @@ var (
 // openLedger opens the DynamoDB ledger with the AWS configuration of the
 // environment.
 func openLedger(ctx context.Context, o LedgerOptions) (Ledger, error) {
-	// What the SDK would log on its way is said by the errors below.
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
+	cfg, err := configuration(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("load AWS configuration: %w", err)
+		return nil, err
 	}
-	if cfg.Region == "" {
-		return nil, &coded{ExitRefused, errNoRegion}
+	return ledgerAt(cfg, o), nil
+}
+
+// openEyes opens what sees the world with the AWS configuration of the environment.
+func openEyes(ctx context.Context, o LedgerOptions) (Eyes, error) {
+	cfg, err := configuration(ctx)
+	if err != nil {
+		return nil, err
 	}
-	within, cancel := context.WithTimeout(ctx, credentialsWithin)
-	defer cancel()
-	if _, err := cfg.Credentials.Retrieve(within); err != nil {
-		return nil, &coded{ExitRefused, fmt.Errorf("%w (%w)", errNoCredentials, err)}
-	}
+	return newEyes(ledgerAt(cfg, o), cfg, cfg), nil
+}
+
+func ledgerAt(cfg aws.Config, o LedgerOptions) *dynamoledger.Ledger {
 	client := dynamodb.NewFromConfig(cfg, func(opts *dynamodb.Options) {
 		if o.EndpointURL != "" {
 			opts.BaseEndpoint = &o.EndpointURL
 		}
 	})
-	return dynamoledger.New(client, o.Table), nil
+	return dynamoledger.New(client, o.Table)
+}
+
+// configuration loads the AWS configuration of the environment.
+func configuration(ctx context.Context) (aws.Config, error) {
+	// What the SDK would log on its way is said by the errors below.
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
+	if err != nil {
+		return cfg, fmt.Errorf("load AWS configuration: %w", err)
+	}
+	if cfg.Region == "" {
+		return cfg, &coded{ExitRefused, errNoRegion}
+	}
+	within, cancel := context.WithTimeout(ctx, credentialsWithin)
+	defer cancel()
+	if _, err := cfg.Credentials.Retrieve(within); err != nil {
+		return cfg, &coded{ExitRefused, fmt.Errorf("%w (%w)", errNoCredentials, err)}
+	}
+	return cfg, nil
 }
 
 // awsRemedy gives what to do about an answer of AWS.

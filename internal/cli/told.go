@@ -54,6 +54,22 @@ func recordWords(rec ledger.Record) string {
 	if t, ok := tell(rec); ok {
 		return head + "\n" + strings.TrimSuffix(explain.Service(t.decision, t.search), "\n")
 	}
-	return fmt.Sprintf("%s\nservice %s: %s\n  reason      %s: %s", head, rec.Target.Name,
-		explain.Headline(rec.Mode, rec.Before, rec.Desired, "task"), rec.Rule, rec.Because)
+	noun := "task"
+	if rec.Target.Kind == fleet.GroupTarget {
+		if d, ok := groupDecision(rec); ok {
+			return head + "\n" + strings.TrimSuffix(explain.Group(d), "\n")
+		}
+		noun = "instance"
+	}
+	return fmt.Sprintf("%s\n%s: %s\n  reason      %s: %s", head, title(rec.Target),
+		explain.Headline(rec.Mode, rec.Before, rec.Desired, noun), rec.Rule, rec.Because)
+}
+
+// groupDecision reads the decision out of a group's record.
+func groupDecision(rec ledger.Record) (policy.GroupDecision, bool) {
+	var d policy.Decision
+	if len(rec.Decision) == 0 || json.Unmarshal(rec.Decision, &d) != nil || d.Group == nil || string(d.Group.Group) != rec.Target.Name {
+		return policy.GroupDecision{}, false
+	}
+	return *d.Group, true
 }

@@ -71,9 +71,12 @@ func set(q *question, text string) error {
 		return setLeaf(reflect.ValueOf(&q.Input.Stop).Elem(), value)
 	}
 	name, path, ok := strings.Cut(what, ".")
+	if !slices.Contains(serviceNames(q.Input), name) && name == "group" && ok && q.Input.Group != nil {
+		return setGroup(q.Input.Group, q.Input.Fleet.Group, path, value)
+	}
 	i := slices.IndexFunc(q.Input.Services, func(s policy.ServiceInput) bool { return string(s.Name) == name })
 	if i < 0 || !ok {
-		return fmt.Errorf("begin with now, stop or a service of the input and a field, as %s.maxCapacity", strings.Join(serviceNames(q.Input), " or "))
+		return beginWith(q.Input)
 	}
 	if n := slices.IndexFunc(q.Input.Fleet.Services, func(v fleet.Service) bool { return string(v.Name) == name }); n >= 0 {
 		if count := live(&q.Input.Fleet.Services[n], path); count != nil {
@@ -86,7 +89,45 @@ func set(q *question, text string) error {
 		}
 		return setLeaf(reflect.ValueOf(&q.Input.Services[i].Overrides).Elem(), value)
 	}
-	return setField(&q.Input.Services[i].Policy, strings.Split(path, "."), value)
+	return setField(reflect.ValueOf(&q.Input.Services[i].Policy).Elem(), strings.Split(path, "."), value, "desired", "running", "pending", "overrides")
+}
+
+// setGroup sets a field of the group's policy, its overrides or a size of the live group.
+func setGroup(g *policy.GroupInput, live *fleet.Group, path, value string) error {
+	switch {
+	case path == "overrides":
+		if value == "none" {
+			value = "[]"
+		}
+		return setLeaf(reflect.ValueOf(&g.Overrides).Elem(), value)
+	case live == nil:
+	case path == "desired":
+		return setLeaf(reflect.ValueOf(&live.DesiredCapacity).Elem(), value)
+	case path == "minSize":
+		return setLeaf(reflect.ValueOf(&live.MinSize).Elem(), value)
+	case path == "maxSize":
+		return setLeaf(reflect.ValueOf(&live.MaxSize).Elem(), value)
+	}
+	return setField(reflect.ValueOf(&g.Policy).Elem(), strings.Split(path, "."), value, "desired", "minSize", "maxSize", "overrides")
+}
+
+// beginWith tells what can be set in an input.
+func beginWith(in policy.Input) error {
+	var as []string
+	for _, n := range serviceNames(in) {
+		as = append(as, n+".maxCapacity")
+	}
+	what := "a service"
+	switch {
+	case in.Group != nil && len(as) == 0:
+		what = "group"
+	case in.Group != nil:
+		what = "group, or a service"
+	}
+	if in.Group != nil {
+		as = append(as, "group.headroom.largestTask")
+	}
+	return fmt.Errorf("begin with now, stop or %s of the input and a field, as %s", what, strings.Join(as, " or "))
 }
 
 func serviceNames(in policy.Input) []string {
@@ -99,12 +140,12 @@ func serviceNames(in policy.Input) []string {
 }
 
 // setField sets a field of a policy: by its whole path, or by the end of one that
-// no other field has.
-func setField(p *spec.Service, path []string, value string) error {
-	if leaf, ok := follow(reflect.ValueOf(p).Elem(), path); ok {
+// no other field has. The names beside can be set too, and are not its fields.
+func setField(p reflect.Value, path []string, value string, beside ...string) error {
+	if leaf, ok := follow(p, path); ok {
 		return setLeaf(leaf, value)
 	}
-	fields := leaves(reflect.ValueOf(p).Elem(), "")
+	fields := leaves(p, "")
 	var found []string
 	for _, f := range fields {
 		if strings.HasSuffix("."+f, "."+strings.Join(path, ".")) {
@@ -113,14 +154,14 @@ func setField(p *spec.Service, path []string, value string) error {
 	}
 	switch len(found) {
 	case 1:
-		leaf, _ := follow(reflect.ValueOf(p).Elem(), strings.Split(found[0], "."))
+		leaf, _ := follow(p, strings.Split(found[0], "."))
 		return setLeaf(leaf, value)
 	case 0:
 		var known []string
 		for _, f := range fields {
 			known = append(known, f[strings.LastIndexByte(f, '.')+1:])
 		}
-		known = append(known, "desired", "running", "pending", "overrides")
+		known = append(known, beside...)
 		slices.Sort(known)
 		return fmt.Errorf("the policy has no field %s: %s", strings.Join(path, "."), policyfile.Suggest(path[len(path)-1], slices.Compact(known)))
 	}

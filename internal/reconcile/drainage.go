@@ -57,7 +57,7 @@ type DrainReport struct {
 // calls for. One that fails does not stop the others.
 func (d *Drainage) Run(ctx context.Context, ev event.Event) (Report, error) {
 	rep := Report{At: d.Now(), Event: string(ev.Kind), Via: string(ev.Via), EventID: ev.ID, DryRun: ev.DryRun, Cells: []CellReport{}}
-	err := d.each(ctx, ev, &rep)
+	err := d.one(ctx, ev, &rep)
 	if err != nil {
 		rep.Error = err.Error()
 	}
@@ -65,22 +65,7 @@ func (d *Drainage) Run(ctx context.Context, ev event.Event) (Report, error) {
 	return rep, err
 }
 
-// each runs the event, or every event of a batch: a record that fails is named, so that
-// SQS delivers it alone again.
-func (d *Drainage) each(ctx context.Context, ev event.Event, rep *Report) error {
-	if ev.Kind != event.Batch {
-		return d.one(ctx, ev, rep)
-	}
-	var errs []error
-	for _, e := range ev.Batch {
-		if err := d.one(ctx, e, rep); err != nil {
-			rep.Failed = append(rep.Failed, e.ID)
-			errs = append(errs, fmt.Errorf("message %s: %w", e.ID, err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
+// one opens what the event calls for and advances every group that it is about.
 func (d *Drainage) one(ctx context.Context, ev event.Event, rep *Report) error {
 	beds, err := d.locate(ctx, ev, rep)
 	errs := []error{err}
@@ -123,7 +108,7 @@ func (d *Drainage) locate(ctx context.Context, ev event.Event, rep *Report) ([]b
 		return d.asked(ctx, ev, rep)
 	case event.TaskChange, event.HostChange, event.InstanceState, event.Termination:
 		return d.about(ctx, ev)
-	case event.Unknown:
+	default:
 		rep.Unmatched = append(rep.Unmatched, strings.TrimSpace(ev.Source+" "+ev.DetailType))
 	}
 	return nil, nil
@@ -222,28 +207,35 @@ func (d *Drainage) asked(ctx context.Context, ev event.Event, rep *Report) ([]be
 		rep.Unmatched = append(rep.Unmatched, "instance "+string(ev.Instance))
 		return nil, nil
 	}
-	row := drain.Row{Group: g, Instance: ev.Instance}
-	switch ev.Kind {
-	case event.Spot:
-		row.Cause, row.Because = drain.Spot, "EC2 takes the Spot instance back"
-		row.Deadline = d.happened(ev).Add(spotNotice)
-		if !d.Now().Before(row.Deadline.Add(drain.Grace)) {
-			// Its removal would be given back at once: EC2 has had its time.
-			rep.Unmatched = append(rep.Unmatched, fmt.Sprintf("notice of %s that EC2 takes instance %s", ev.Time.UTC().Format(time.RFC3339), ev.Instance))
-			return nil, nil
+	if ev.Kind == event.Drain && ev.Request.Undo {
+		for i := range beds {
+			beds[i].undo = ev.Instance
 		}
-	case event.Rebalance:
-		row.Cause, row.Because = drain.Rebalance, "EC2 warns that it may take the Spot instance back"
-	case event.Drain:
-		if ev.Request.Undo {
-			for i := range beds {
-				beds[i].undo = ev.Instance
-			}
-			return beds, nil
-		}
-		row.Cause, row.Because, row.By = drain.Manual, ev.Request.Why, ev.Request.By
+		return beds, nil
+	}
+	row := d.wanted(g, ev)
+	if row.Cause == drain.Spot && !d.Now().Before(row.Deadline.Add(drain.Grace)) {
+		// Its removal would be given back at once: EC2 has had its time.
+		rep.Unmatched = append(rep.Unmatched, fmt.Sprintf("notice of %s that EC2 takes instance %s", ev.Time.UTC().Format(time.RFC3339), ev.Instance))
+		return nil, nil
 	}
 	return begin(beds, row), nil
+}
+
+// wanted is the row of a removal that EC2 or a person calls for.
+func (d *Drainage) wanted(g fleet.GroupName, ev event.Event) drain.Row {
+	row := drain.Row{Group: g, Instance: ev.Instance}
+	if ev.Kind == event.Drain {
+		row.Cause, row.Because, row.By = drain.Manual, ev.Request.Why, ev.Request.By
+		return row
+	}
+	if ev.Kind == event.Rebalance {
+		row.Cause, row.Because = drain.Rebalance, "EC2 warns that it may take the Spot instance back"
+		return row
+	}
+	row.Cause, row.Because = drain.Spot, "EC2 takes the Spot instance back"
+	row.Deadline = d.happened(ev).Add(spotNotice)
+	return row
 }
 
 // happened gives when the event happened, now at the latest: a time in the future would

@@ -6,6 +6,7 @@ import (
 
 	"github.com/trimtab-ecs/trimtab/internal/core/capacity"
 	"github.com/trimtab-ecs/trimtab/internal/core/drain"
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
@@ -40,12 +41,20 @@ func GiveBack(now time.Time, row drain.Row, because string) drain.Row {
 func Preflight(now time.Time, in policy.Input, row drain.Row) (because, remedy string) {
 	seen := seenOf(in, row)
 	seen.Hold = holdOf(now, in)
-	for _, d := range in.Drains {
-		if d.Instance != row.Instance && !d.State.Closed() {
-			seen.Others++
+	seen.Others = others(in.Drains, row.Instance)
+	return drain.Preflight(now, row, seen)
+}
+
+// others counts the open removals beside that of an instance. One that is given back
+// takes nothing from the group.
+func others(rows []drain.Row, but fleet.InstanceID) int {
+	n := 0
+	for _, r := range rows {
+		if r.Instance != but && !r.State.Closed() && r.State != drain.Undoing {
+			n++
 		}
 	}
-	return drain.Preflight(now, row, seen)
+	return n
 }
 
 // seenOf is what an input shows of the instance of a row.

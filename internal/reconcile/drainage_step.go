@@ -25,7 +25,7 @@ const rounds = 3
 func (d *Drainage) group(ctx context.Context, b bed, ev event.Event, rep *Report) error {
 	var errs []error
 	for round := range rounds {
-		w, err := d.see(ctx, b, ev)
+		w, err := d.see(ctx, b)
 		if err != nil {
 			return errors.Join(append(errs, err)...)
 		}
@@ -60,7 +60,7 @@ type ward struct {
 }
 
 // see reads the group with all that lands on it.
-func (d *Drainage) see(ctx context.Context, b bed, ev event.Event) (*ward, error) {
+func (d *Drainage) see(ctx context.Context, b bed) (*ward, error) {
 	rows, err := d.Book.Read(ctx, b.cluster)
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)
@@ -120,6 +120,9 @@ func (w *ward) enter(b bed, dryRun bool) error {
 		return nil
 	}
 	if !w.acting() && !dryRun {
+		if b.open.Cause != drain.Manual {
+			return nil // what AWS says is no order: observe mode leaves it
+		}
 		return fmt.Errorf("drain instance %s: group %s is in observe mode: set mode act in its policy, in the file and in the function", b.open.Instance, b.group)
 	}
 	row := Begin(w.now, w.in.Group.Policy, *b.open)
@@ -232,7 +235,7 @@ func equalRow(a, b drain.Row) bool {
 // seen is what the world shows of the instance of a row.
 func (w *ward) seen(r drain.Row) drain.Seen {
 	s := seenOf(w.in, r)
-	s.Hold, s.Recall, s.Others, s.Ending = w.hold, w.recall[r.Instance], len(w.open)-1, w.ended
+	s.Hold, s.Recall, s.Others, s.Ending = w.hold, w.recall[r.Instance], others(w.in.Drains, r.Instance), w.ended
 	return s
 }
 

@@ -280,6 +280,7 @@ func TestRemovalEvents(t *testing.T) {
 		{"by hand, dry", nil, byHand(2, true), nil, "", ""},
 		{"by hand, of an instance of nobody", nil, byHand(9, false), nil, "", "no group of cluster prod with a policy has it"},
 		{"by hand, in observe mode", func(w *ward) { w.drainage.Mode = spec.Observe }, byHand(2, false), nil, "", "is in observe mode"},
+		{"a Spot notice, in observe mode", func(w *ward) { w.drainage.Mode = spec.Observe }, event.Event{Kind: event.Spot, Time: noon, Instance: host(1)}, nil, "", ""},
 		{"an event about others ends at once", func(w *ward) { w.fail["names"] = errors.New("must not be asked") }, event.Event{Kind: event.TaskChange, Cluster: "prod", HostARN: "arn/x"}, nil, "", ""},
 		{"an unknown event", nil, event.Event{Kind: event.Unknown, Source: "aws.ec2", DetailType: "New"}, nil, "", ""},
 		{"the tasks cannot be read", func(w *ward) { w.fail["tasks"] = errors.New("throttled") }, byHand(2, false), nil, drain.Candidate, ""},
@@ -450,20 +451,5 @@ func TestProtectionIsKeptHonest(t *testing.T) {
 	want := []string{fmt.Sprintf("protect %v true", []fleet.InstanceID{host(1), host(2)}), fmt.Sprintf("protect %v false", []fleet.InstanceID{host(3)})}
 	if diff := cmp.Diff(want, w.calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
-	}
-}
-
-// One record of a batch that fails is named; the others are done.
-func TestBatchNamesWhatFailed(t *testing.T) {
-	t.Parallel()
-	w := newWard(t)
-	bad, good := byHand(9, false), event.Event{Kind: event.Spot, Time: noon, Instance: host(1), ID: "good"}
-	bad.ID = "bad"
-	rep, err := w.drainage.Run(t.Context(), event.Event{Kind: event.Batch, Batch: []event.Event{bad, good}})
-	if err == nil || !slices.Equal(rep.Failed, []string{"bad"}) {
-		t.Errorf("error %v, failed %v", err, rep.Failed)
-	}
-	if d := w.removal(t, 1); d.State != drain.Draining {
-		t.Errorf("the other record was not done: %+v", d)
 	}
 }

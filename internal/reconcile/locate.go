@@ -51,6 +51,8 @@ func (s *Stair) locate(ctx context.Context, now time.Time, ev event.Event, rep *
 		return l.group(ctx, ev.Group, nil, rep)
 	case event.Spot, event.Rebalance:
 		return s.notice(ctx, l, ev, rep)
+	case event.Lifecycle, event.Termination, event.InstanceState, event.TaskChange, event.HostChange, event.Drain, event.Batch:
+		rep.Unmatched = append(rep.Unmatched, string(ev.Kind)) // the drain function's
 	case event.Unknown:
 		rep.Unmatched = append(rep.Unmatched, strings.TrimSpace(ev.Source+" "+ev.DetailType))
 	}

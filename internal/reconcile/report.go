@@ -27,8 +27,6 @@ type Report struct {
 	Cells []CellReport `json:"cells"`
 	// Drains are the removals of instances that were looked at, with what was done.
 	Drains []DrainReport `json:"drains,omitempty"`
-	// Failed are the ids of the SQS messages that are to be delivered again.
-	Failed []string `json:"failed,omitempty"`
 	// Calm counts the targets that were not due at this tick.
 	Calm int `json:"calm,omitempty"`
 	// Left counts the cells that the deadline left to the next tick.

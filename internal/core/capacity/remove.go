@@ -185,18 +185,18 @@ type Stay struct {
 
 // Look tells of every instance of the group whether it could go, and why not, apart
 // from budgets and time: what a person asks who sees an instance that idles.
-func Look(in Input) (go_ []Removal, stay []Stay) {
+func Look(in Input) (could []Removal, stay []Stay) {
 	v := look(in)
 	rule, because, closed := v.stays()
-	go_, stay = v.candidates(math.MaxInt)
+	could, stay = v.candidates(math.MaxInt)
 	if closed {
-		for _, c := range go_ {
+		for _, c := range could {
 			stay = append(stay, Stay{c.Instance, because + " (" + rule + ")"})
 		}
-		go_ = nil
+		could = nil
 	}
 	slices.SortFunc(stay, func(a, b Stay) int { return strings.Compare(string(a.Instance), string(b.Instance)) })
-	return go_, stay
+	return could, stay
 }
 
 // maxSearch is how many instances with tasks a decision tries to empty: enough for any
@@ -231,7 +231,7 @@ func (v *view) candidates(tries int) (found []Removal, stay []Stay) {
 		if n > 0 {
 			c.Cause, c.Score = drain.Consolidation, v.score(i, n, p.tasks)
 		}
-		because := ""
+		var because string
 		switch {
 		case n > 0 && !in.Consolidate:
 			because = fmt.Sprintf("it has %s, and scaleIn.consolidate is false", plural(n, "task"))

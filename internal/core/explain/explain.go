@@ -99,7 +99,7 @@ func within(d policy.ServiceDecision) string {
 // Group explains the decision about one Auto Scaling group.
 func Group(d policy.GroupDecision) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "group %s: %s\n", d.Group, groupHeadline(d))
+	fmt.Fprintf(&b, "group %s: %s\n", d.Group, GroupHeadline(d))
 	fmt.Fprintf(&b, "  reason      %s: %s\n", d.Reason, d.Because)
 	fmt.Fprintf(&b, "  from        %s\n", start(d.Base, d.Live, "desired capacity"))
 	fmt.Fprintf(&b, "  seen        %s waiting, %d of them fit on no instance, here or on the way\n", Count(d.Waiting, "task"), d.Unplaced)
@@ -122,7 +122,8 @@ func Group(d policy.GroupDecision) string {
 	return b.String()
 }
 
-func groupHeadline(d policy.GroupDecision) string {
+// GroupHeadline gives the decision about a group in a few words: drain 1 instance of 4.
+func GroupHeadline(d policy.GroupDecision) string {
 	words := headline(d.Mode, history.Toward(d.Base, d.Desired), d.Base, d.Desired, "instance")
 	if n := len(d.Drains); n > 0 {
 		words = "drain " + Count(n, "instance") + " of " + strconv.Itoa(d.Base)

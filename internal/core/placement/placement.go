@@ -43,8 +43,9 @@ type Bin struct {
 
 // Placed is a number of tasks of an item on a bin.
 type Placed struct {
-	Item, Bin string
-	Count     int
+	Item  string `json:"item"`
+	Bin   string `json:"bin"`
+	Count int    `json:"count"`
 }
 
 // Rest is what did not fit.

@@ -383,7 +383,7 @@ func TestDrainInterruptedAtEveryStep(t *testing.T) {
 		if want != 2 {
 			t.Fatalf("undisturbed %d instances, want 2", want)
 		}
-		for n := 1; n <= min(all, 160); n += 1 {
+		for n := 1; n <= min(all, 160); n++ {
 			_, s := run(t, who, n)
 			if v := s.group(); v.InService != want || v.Desired != want || s.Plant.View("web").Running != 6 {
 				t.Errorf("%s killed before its call %d: %+v, want %d instances; web %+v", who, n, v, want, s.Plant.View("web"))

@@ -98,16 +98,10 @@ func TestQueue(t *testing.T) {
 
 // A person's drain of an instance without tasks, from the payload to its end: a dry
 // run changes nothing; then DRAINING is ordered, the instance is terminated with its
-// group lowered by one, and its row is closed. moto does not know instance
-// refreshes, so the answer that there is none is ours.
+// group lowered by one, and its row is closed.
 func TestDrainByHand(t *testing.T) {
 	t.Parallel()
 	b := bed(t)
-	b.AWS.Fail(local.Fault{
-		Op: "DescribeInstanceRefreshes", Count: 100, Status: 200,
-		Body: `<DescribeInstanceRefreshesResponse xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/"><DescribeInstanceRefreshesResult>` +
-			`<InstanceRefreshes/></DescribeInstanceRefreshesResult></DescribeInstanceRefreshesResponse>`,
-	})
 	e := b.Endpoints()
 	groups := autoscaling.NewFromConfig(e.Config(e.MotoDirect))
 	group := func() autoscalingtypes.AutoScalingGroup {

@@ -39,10 +39,8 @@ func (w *ward) end(ctx context.Context, ends []moving, rep *Report) error {
 		if written {
 			ids = append(ids, e.old.Instance)
 		}
-		for _, a := range e.step.Acts {
-			if written && a != drain.Terminate {
-				err = errors.Join(err, w.do(ctx, a, e.step.Next))
-			}
+		if written {
+			err = errors.Join(err, w.others(ctx, e))
 		}
 		errs = append(errs, err)
 		rep.Drains = append(rep.Drains, e.report(err))

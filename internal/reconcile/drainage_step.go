@@ -244,37 +244,48 @@ func (m moving) report(err error) DrainReport {
 	return r
 }
 
-// carryOut writes each row and then does its acts, those of ECS for many instances in
-// one call.
+// carryOut writes each row and then does its acts: those of ECS first, for many
+// instances in one call.
 func (w *ward) carryOut(ctx context.Context, steps []moving, rep *Report) (acted bool, err error) {
-	var errs []error
+	errs := make([]error, len(steps), len(steps)+2)
+	written := make([]bool, len(steps))
 	var drained, woken []fleet.Instance
-	for _, m := range steps {
-		var err error
-		written := false
+	for i, m := range steps {
 		if m.step.Changed || w.touched[m.old.Instance] {
-			written, err = w.write(ctx, m)
+			written[i], errs[i] = w.write(ctx, m)
 		}
-		for _, a := range m.step.Acts {
-			at := fleet.Instance{ID: m.old.Instance, ARN: m.step.Next.ARN}
-			switch {
-			case !written:
-			case a == drain.SetDraining:
-				drained = append(drained, at)
-			case a == drain.SetActive:
-				woken = append(woken, at)
-			default:
-				err = errors.Join(err, w.do(ctx, a, m.step.Next))
-			}
+		if !written[i] {
+			continue
+		}
+		at := fleet.Instance{ID: m.old.Instance, ARN: m.step.Next.ARN}
+		if slices.Contains(m.step.Acts, drain.SetDraining) {
+			drained = append(drained, at)
+		}
+		if slices.Contains(m.step.Acts, drain.SetActive) {
+			woken = append(woken, at)
 		}
 		// What moved on may have a next step at once, such as the end of a hook's wait for
 		// an instance that is DRAINING and empty already.
 		next := m.step.Next.State
-		acted = acted || written && (len(m.step.Acts) > 0 || next != m.old.State && !next.Closed())
-		errs = append(errs, err)
-		rep.Drains = append(rep.Drains, m.report(err))
+		acted = acted || len(m.step.Acts) > 0 || next != m.old.State && !next.Closed()
 	}
-	return acted, errors.Join(append(errs, w.setDraining(ctx, drained, true), w.setDraining(ctx, woken, false))...)
+	both := []error{w.setDraining(ctx, drained, true), w.setDraining(ctx, woken, false)}
+	for i, m := range steps {
+		if written[i] {
+			errs[i] = errors.Join(errs[i], w.others(ctx, m))
+		}
+		rep.Drains = append(rep.Drains, m.report(errs[i]))
+	}
+	return acted, errors.Join(append(errs, both...)...)
+}
+
+// others does the acts of a step but those that go together with those of others.
+func (w *ward) others(ctx context.Context, m moving) error {
+	var errs []error
+	for _, a := range m.step.Acts {
+		errs = append(errs, w.do(ctx, a, m.step.Next))
+	}
+	return errors.Join(errs...)
 }
 
 func (w *ward) setDraining(ctx context.Context, is []fleet.Instance, draining bool) error {

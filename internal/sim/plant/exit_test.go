@@ -244,6 +244,7 @@ func TestRefresh(t *testing.T) {
 func TestDisconnectedAgents(t *testing.T) {
 	t.Parallel()
 	b, events := eavesdrop(t, plant.Group{Desired: 4}, plant.Options{})
+	b.must(b.AddDaemon(plant.Daemon{Name: "logs", Size: fleet.Resources{Memory: 64}}))
 	b.must(b.Disconnect("hosts", 0.5))
 	b.onHosts(plant.Service{Desired: 10})
 	if v := b.to(time.Minute); v.Running != 8 || v.Unplaced != 2 {
@@ -268,15 +269,15 @@ func TestDisconnectedAgents(t *testing.T) {
 	}
 	b.drain(b.instances()[3], true)
 	b.to(4 * time.Minute)
-	if n := len(events("ECS Container Instance State Change")); n != 4+1+4 {
-		t.Errorf("%d events, want one of the drain and one of each task that left", n)
+	if n := len(events("ECS Container Instance State Change")); n != 4+1+4+1 {
+		t.Errorf("%d events, want one of the drain and one of each task that left, the daemon's last", n)
 	}
 	h = events("ECS Container Instance State Change")
 	if h[4].Detail["status"] != "DRAINING" || h[4].Detail["ec2InstanceId"] != string(b.instances()[3].ID) || h[4].Resources[0] != b.instances()[3].ARN {
 		t.Errorf("the drain's event is %+v", h[4])
 	}
 	tasks := events("ECS Task State Change")
-	if len(tasks) != 4 || tasks[0].Detail["lastStatus"] != "STOPPED" || tasks[0].Detail["group"] != "service:web" || tasks[0].Detail["containerInstanceArn"] != b.instances()[3].ARN {
+	if len(tasks) != 5 || tasks[4].Detail["group"] != "service:logs" || tasks[0].Detail["lastStatus"] != "STOPPED" || tasks[0].Detail["group"] != "service:web" || tasks[0].Detail["containerInstanceArn"] != b.instances()[3].ARN {
 		t.Errorf("the tasks' events are %+v", tasks)
 	}
 }

@@ -82,9 +82,6 @@ func startStandin(ctx context.Context, moto, region string) (*Standin, error) {
 	return s, nil
 }
 
-// URL is the endpoint for tests that act as somebody else does: such calls are not recorded.
-func (s *Standin) URL() string { return s.server.url }
-
 // opKey is where the operation of a request is kept for its answer.
 type opKey struct{}
 

@@ -82,14 +82,7 @@ type column struct {
 
 // table prints rows in columns; a column without any value is left out.
 func (s *session) table(indent string, columns []column, rows [][]string) {
-	wide := make([]int, len(columns))
-	for k := range columns {
-		for _, r := range rows {
-			if r[k] != "" {
-				wide[k] = max(wide[k], len([]rune(r[k])), len([]rune(columns[k].head)))
-			}
-		}
-	}
+	wide := widths(columns, rows)
 	line := func(cells func(k int) string) {
 		var b strings.Builder
 		for k, c := range columns {
@@ -107,4 +100,28 @@ func (s *session) table(indent string, columns []column, rows [][]string) {
 	for _, r := range rows {
 		line(func(k int) string { return r[k] })
 	}
+}
+
+// widths gives the columns' widths, 0 for one without any value.
+func widths(columns []column, rows [][]string) []int {
+	wide := make([]int, len(columns))
+	for k := range columns {
+		for _, r := range rows {
+			if r[k] != "" {
+				wide[k] = max(wide[k], len([]rune(r[k])), len([]rune(columns[k].head)))
+			}
+		}
+	}
+	return wide
+}
+
+// across is how many columns a table takes.
+func across(indent string, columns []column, rows [][]string) int {
+	n := len(indent)
+	for _, w := range widths(columns, rows) {
+		if w > 0 {
+			n += w + 2
+		}
+	}
+	return n - 2
 }

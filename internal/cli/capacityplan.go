@@ -223,9 +223,15 @@ func tasksOf(in policy.Input, d policy.Decision) []placement.Item {
 			out = append(out, placement.Item{Name: string(v.Name), Size: v.TaskSize, Rules: v.Rules, Count: n})
 		}
 	}
+	return append(out, strangers(in.Fleet)...)
+}
+
+// strangers gives the tasks on the instances that are of no service of the cell, as far
+// as they were read.
+func strangers(f fleet.Snapshot) []placement.Item {
 	var others []placement.Item
-	for _, t := range in.Fleet.Tasks {
-		if _, ours := in.Fleet.Service(t.Service); ours || t.Daemon || t.Leaving {
+	for _, t := range f.Tasks {
+		if _, ours := f.Service(t.Service); ours || t.Daemon || t.Leaving {
 			continue
 		}
 		name := string(t.Service)
@@ -240,10 +246,10 @@ func tasksOf(in policy.Input, d policy.Decision) []placement.Item {
 		}
 		others[i].Count++
 	}
-	return append(out, others...)
+	return others
 }
 
-// packed packs the tasks on empty instances of one shape.
+// packedOn packs the tasks on empty instances of one shape.
 func packedOn(f fleet.Snapshot, tasks []placement.Item, shape placement.Bin) *packingShown {
 	plan := placement.Pack(tasks, nil, []placement.Shape{{Bin: shape, Limit: -1}})
 	out := &packingShown{Kind: shape.Kind, Offers: shape.Whole, Bound: plan.Bound, Proved: plan.Proved, By: plan.By, Rest: []restShown{}}

@@ -315,12 +315,34 @@ func (s *session) drainsShown(g groupShown) {
 }
 
 // instancesTable prints the instances and gives the reasons that their numbers stand for.
-func (s *session) instancesTable(g groupShown, types bool) (notes []string) {
+// Where it would be too wide, zones are told without their region, and then amounts
+// without their share.
+func (s *session) instancesTable(g groupShown, types bool) []string {
 	columns := []column{
-		{head: "INSTANCE"}, {head: "ZONE"}, {head: "TYPE"}, {head: "STATE"}, {head: "TASKS", right: true},
-		{head: "CPU", right: true}, {head: "MEMORY MiB", right: true}, {head: "GPU", right: true}, {head: "ENI", right: true}, {head: "CAN GO"},
+		{head: "INSTANCE"},
+		{head: "ZONE"},
+		{head: "TYPE"},
+		{head: "STATE"},
+		{head: "TASKS", right: true},
+		{head: "CPU", right: true},
+		{head: "MEMORY MiB", right: true},
+		{head: "GPU", right: true},
+		{head: "ENI", right: true},
+		{head: "CAN GO"},
 	}
-	var rows [][]string
+	const indent = "  "
+	rows, notes := g.rows(types, false, false)
+	for _, bare := range []bool{false, true} {
+		if across(indent, columns, rows) > width {
+			rows, notes = g.rows(types, true, bare)
+		}
+	}
+	s.table(indent, columns, rows)
+	return notes
+}
+
+// rows gives the cells of the table.
+func (g groupShown) rows(types, short, bare bool) (rows [][]string, notes []string) {
 	for _, i := range g.Instances {
 		verdict := i.CanGo
 		if i.Because != "" && i.CanGo != goesNow {
@@ -330,21 +352,22 @@ func (s *session) instancesTable(g groupShown, types bool) (notes []string) {
 			}
 			verdict += fmt.Sprintf(" [%d]", k+1)
 		}
-		kind := ""
+		zone, kind := i.Zone, ""
+		if short {
+			zone = zone[strings.LastIndexByte(zone, '-')+1:]
+		}
 		if types {
 			kind = cmp.Or(i.Type, "-")
 		}
-		rows = append(rows, append([]string{string(i.ID), i.Zone, kind, i.State, strconv.Itoa(i.Tasks)},
-			append(g.amounts(i.Registered, i.Reserved), verdict)...))
+		rows = append(rows, append([]string{string(i.ID), zone, kind, i.State, strconv.Itoa(i.Tasks)},
+			append(g.amounts(i.Registered, i.Reserved, bare), verdict)...))
 	}
-	rows = append(rows, append([]string{"all", "", "", "", strconv.Itoa(g.Tasks)}, append(g.amounts(g.Registered, g.Reserved), "")...))
-	s.table("  ", columns, rows)
-	return notes
+	return append(rows, append([]string{"all", "", "", "", strconv.Itoa(g.Tasks)}, append(g.amounts(g.Registered, g.Reserved, bare), "")...)), notes
 }
 
-// amounts gives reserved/registered with its share in each dimension that the group
-// has at all.
-func (g groupShown) amounts(registered, reserved fleet.Resources) []string {
+// amounts gives reserved/registered, of the first two with its share unless bare, in
+// each dimension that the group has at all.
+func (g groupShown) amounts(registered, reserved fleet.Resources, bare bool) []string {
 	out := make([]string, 0, len(dimensions))
 	for k, d := range dimensions {
 		has, taken := d.of(registered), d.of(reserved)
@@ -355,7 +378,7 @@ func (g groupShown) amounts(registered, reserved fleet.Resources) []string {
 			out = append(out, "-")
 		case d.name == "enis" && g.ENIsUnknown:
 			out = append(out, fmt.Sprintf("?/%d", has))
-		case k < 2:
+		case k < 2 && !bare:
 			out = append(out, fmt.Sprintf("%d/%d %3.0f%%", taken, has, 100*float64(taken)/float64(has)))
 		default:
 			out = append(out, fmt.Sprintf("%d/%d", taken, has))

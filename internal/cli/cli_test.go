@@ -153,14 +153,12 @@ func (b fakeBed) Endpoints() (local.Endpoints, error) {
 	return local.Endpoints{Cluster: "prod", Invoke: cmp.Or(b.w.endpoint, "http://127.0.0.1:9001")}, nil
 }
 
-func (b fakeBed) Ledger(context.Context) (Ledger, error) {
+func (b fakeBed) Open(context.Context) (Ledger, Eyes, error) {
 	if b.w.bed != "up" {
-		return nil, fmt.Errorf("no local bed is up")
+		return nil, nil, fmt.Errorf("no local bed is up")
 	}
-	return b.w, nil
+	return b.w, b.w.fleet.eyes(b.w.memory), nil
 }
-
-func (b fakeBed) Eyes(context.Context) (Eyes, error) { return b.w.fleet.eyes(b.w.memory), nil }
 
 var (
 	clock    = time.Date(2026, 11, 23, 10, 10, 0, 0, time.UTC)
@@ -249,6 +247,7 @@ var seeds = map[string]func(ctx context.Context, m *ledger.Memory) error{
 	"two":      seedTwo,
 	"owned":    seedOwned,
 	"halted":   seedHalted,
+	"group":    seedGroup,
 }
 
 func seed(ts *testscript.TestScript, _ bool, args []string) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -281,4 +282,30 @@ func drains(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 	_, err = fmt.Fprint(ts.Stdout(), b.String())
 	ts.Check(err)
+}
+
+// seedGroup: at 10:10 nothing was drained yet, since the window must pass.
+func seedGroup(ctx context.Context, m *ledger.Memory) error {
+	in, err := fourInstances().eyes(m).See(ctx, "prod", "prod-m7g")
+	if err != nil {
+		return err
+	}
+	d := policy.Decide(clock, in).About(fleet.GroupOf("prod", "prod-m7g"))
+	cl, err := m.Read(ctx, "prod")
+	if err != nil {
+		return err
+	}
+	row, g := cl.Row(fleet.GroupOf("prod", "prod-m7g")), d.Group
+	rec := ledger.Record{
+		Target: row.Target, At: clock, Generation: row.Generation + 1, ID: "g1", Kind: ledger.Holding, Mode: g.Mode,
+		Before: g.Base, Desired: g.Desired, Rule: g.Reason, Because: g.Because,
+	}
+	if rec.Decision, err = json.Marshal(d); err != nil {
+		return err
+	}
+	if rec.Input, err = json.Marshal(in); err != nil {
+		return err
+	}
+	reason := ledger.Reason{Rule: g.Reason, Because: g.Because, Wanted: g.Desired, Desired: g.Desired, First: clock, Last: clock}
+	return m.Note(ctx, ledger.Note{Target: row.Target, Generation: row.Generation, Reason: &reason, Record: &rec})
 }

@@ -28,10 +28,8 @@ type Bed interface {
 	Supervise(ctx context.Context, logs io.Writer) error
 	// Endpoints tells how to reach the bed that runs.
 	Endpoints() (local.Endpoints, error)
-	// Ledger opens the ledger of the bed that runs.
-	Ledger(ctx context.Context) (Ledger, error)
-	// Eyes opens what sees the bed that runs.
-	Eyes(ctx context.Context) (Eyes, error)
+	// Open opens the ledger of the bed that runs, and what sees the bed.
+	Open(ctx context.Context) (Ledger, Eyes, error)
 }
 
 // localCmd holds the commands about the local bed.
@@ -228,21 +226,14 @@ func (b systemBed) Endpoints() (local.Endpoints, error) {
 	return state.Endpoints, err
 }
 
-func (b systemBed) Ledger(context.Context) (Ledger, error) {
+func (b systemBed) Open(context.Context) (Ledger, Eyes, error) {
 	state, err := b.state()
 	if err != nil {
-		return nil, fmt.Errorf("find the local bed: %w", err)
-	}
-	return bedLedger(state.Endpoints), nil
-}
-
-func (b systemBed) Eyes(context.Context) (Eyes, error) {
-	state, err := b.state()
-	if err != nil {
-		return nil, fmt.Errorf("find the local bed: %w", err)
+		return nil, nil, fmt.Errorf("find the local bed: %w", err)
 	}
 	e := state.Endpoints
-	return newEyes(bedLedger(e), e.Config(e.AWSDirect), e.Config(e.CloudWatch)), nil
+	l := bedLedger(e)
+	return l, newEyes(l, e.Config(e.AWSDirect), e.Config(e.CloudWatch)), nil
 }
 
 func (b systemBed) state() (local.State, error) {

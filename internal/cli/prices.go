@@ -32,17 +32,20 @@ func parsePrices(src []byte) (prices, error) {
 	if err != nil {
 		return nil, fmt.Errorf("it is neither YAML nor JSON: %w", err)
 	}
-	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
+	if len(file.Docs) > 1 {
 		return nil, fmt.Errorf("it has %d documents, where one mapping is wanted: %s", len(file.Docs), form)
 	}
 	var entries []*ast.MappingValueNode
-	switch body := file.Docs[0].Body.(type) {
-	case *ast.MappingNode:
-		entries = body.Values
-	case *ast.MappingValueNode:
-		entries = []*ast.MappingValueNode{body}
-	default:
-		return nil, fmt.Errorf("it is no mapping: %s", form)
+	for _, doc := range file.Docs {
+		switch body := doc.Body.(type) {
+		case *ast.MappingNode:
+			entries = body.Values
+		case *ast.MappingValueNode:
+			entries = []*ast.MappingValueNode{body}
+		case nil, *ast.CommentGroupNode:
+		default:
+			return nil, fmt.Errorf("it is no mapping: %s", form)
+		}
 	}
 	switch {
 	case len(entries) == 0:

@@ -148,22 +148,22 @@ func (f ledgerFlags) open(ctx context.Context, s *session) (Ledger, error) {
 	case err != nil:
 		return nil, err
 	case f.Local:
-		return s.Bed.Ledger(ctx)
+		l, _, err := s.Bed.Open(ctx)
+		return l, err
 	}
 	return s.Ledger(ctx, o)
 }
 
 // look opens the ledger that the flags name, and what sees the world with it.
 func (f ledgerFlags) look(ctx context.Context, s *session) (Ledger, Eyes, error) {
-	l, err := f.open(ctx, s)
-	if err != nil {
-		return nil, nil, err
-	}
-	if f.Local {
-		eyes, err := s.Bed.Eyes(ctx)
-		return l, eyes, err
-	}
 	o, err := f.options(s)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case f.Local:
+		return s.Bed.Open(ctx)
+	}
+	l, err := s.Ledger(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -119,7 +119,10 @@ func awsRemedy(err error) string {
 		return ""
 	}
 	switch api.ErrorCode() {
-	case "AccessDeniedException":
+	case "AccessDeniedException", "AccessDenied", "UnauthorizedOperation":
+		if op, ok := errors.AsType[*smithy.OperationError](err); ok && op.ServiceID != dynamodb.ServiceID {
+			return fmt.Sprintf("your role must allow %s of %s; docs/capacity.md lists what the commands of capacity read", op.OperationName, op.ServiceID)
+		}
 		return "your role needs Query, GetItem, PutItem, UpdateItem and DeleteItem on the ledger's table"
 	case "ExpiredTokenException", "UnrecognizedClientException", "InvalidSignatureException":
 		return "your AWS credentials are not accepted: run aws sso login, or check AWS_PROFILE"

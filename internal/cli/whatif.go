@@ -294,11 +294,25 @@ func difference(was, is policy.Decision) string {
 			out = append(out, fmt.Sprintf("service %s: %d tasks (%s) in place of %d (%s)", d.Service, d.Desired, d.Reason, w.Desired, w.Reason))
 		}
 	}
-	if is.Group != nil && was.Group != nil && (is.Group.Desired != was.Group.Desired || is.Group.Reason != was.Group.Reason) {
-		out = append(out, fmt.Sprintf("group %s: %d instances (%s) in place of %d (%s)", is.Group.Group, is.Group.Desired, is.Group.Reason, was.Group.Desired, was.Group.Reason))
+	if is.Group != nil && was.Group != nil {
+		if now, before := ordered(*is.Group, " instances"), ordered(*was.Group, ""); ordered(*is.Group, "") != before {
+			out = append(out, fmt.Sprintf("group %s: %s in place of %s", is.Group.Group, now, before))
+		}
 	}
 	if len(out) == 0 {
 		return "none: the same counts for the same reasons"
 	}
 	return strings.Join(out, "; ")
+}
+
+// ordered tells in a few words what a decision orders of a group.
+func ordered(d policy.GroupDecision, noun string) string {
+	words := fmt.Sprintf("%d%s", d.Desired, noun)
+	if n := len(d.Drains); n > 0 {
+		words += fmt.Sprintf(", drain %d of them", n)
+	}
+	if n := len(d.Undo); n > 0 {
+		words += fmt.Sprintf(", give %d back", n)
+	}
+	return words + " (" + d.Reason + ")"
 }

@@ -27,7 +27,7 @@ func TestRecordHead(t *testing.T) {
 		{"later", "of a newer version", "later: of a newer version"},
 		{"later", "", "later"},
 	} {
-		if got := recordHead(ledger.Record{Kind: c.kind, Outcome: c.outcome}); got != c.want {
+		if got := recordHead(ledger.Record{Target: checkout.Target(), Kind: c.kind, Outcome: c.outcome}); got != c.want {
 			t.Errorf("recordHead(%s, %q) = %q, want %q", c.kind, c.outcome, got, c.want)
 		}
 	}

@@ -15,16 +15,10 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
 
-// ending is one instance that is empty, and the step that ends it.
-type ending struct {
-	old  ledger.Drain
-	step drain.Step
-}
-
 // end ends instances together, with the group's row claimed: an evaluation that
 // raises the group and this one must not undo each other. The rows are written
 // before the act; those that another run has are left out.
-func (w *ward) end(ctx context.Context, ends []ending, rep *Report) error {
+func (w *ward) end(ctx context.Context, ends []moving, rep *Report) error {
 	target := fleet.GroupOf(w.in.Cell.Cluster, w.in.Cell.Group)
 	row, before := w.rows.Row(target), w.in.Fleet.Group.DesiredCapacity
 	claim := w.claim(target, row, before, ends)
@@ -41,15 +35,15 @@ func (w *ward) end(ctx context.Context, ends []ending, rep *Report) error {
 	var ids []fleet.InstanceID
 	var errs []error
 	for _, e := range ends {
-		r := DrainReport{Row: e.step.Next, Acts: e.step.Acts, Now: e.step.Because}
-		err := w.carryOut(ctx, e.old, withoutTerminate(e.step))
-		if err != nil {
-			r.Error = err.Error()
-			errs = append(errs, err)
-		} else {
+		written, err := w.write(ctx, e)
+		if written {
 			ids = append(ids, e.old.Instance)
 		}
-		rep.Drains = append(rep.Drains, r)
+		if written {
+			err = errors.Join(err, w.others(ctx, e))
+		}
+		errs = append(errs, err)
+		rep.Drains = append(rep.Drains, e.report(err))
 	}
 	outcome := w.terminate(ctx, claim, ids)
 	if outcome.err != nil {
@@ -62,20 +56,9 @@ func (w *ward) end(ctx context.Context, ends []ending, rep *Report) error {
 	return errors.Join(errs...)
 }
 
-func withoutTerminate(st drain.Step) drain.Step {
-	var rest []drain.Act
-	for _, a := range st.Acts {
-		if a != drain.Terminate {
-			rest = append(rest, a)
-		}
-	}
-	st.Acts = rest
-	return st
-}
-
 // claim is the order to end the instances. The ones that an evaluation chose were
 // charged to the budget when their drain began; the others are now.
-func (w *ward) claim(target fleet.Target, row ledger.Row, before int, ends []ending) ledger.Claim {
+func (w *ward) claim(target fleet.Target, row ledger.Row, before int, ends []moving) ledger.Claim {
 	id, after := w.NewID(), before-len(ends)
 	h, uncharged := row.History, 0
 	for _, e := range ends {

@@ -56,7 +56,11 @@ type ward struct {
 	// hold is why the group's removals may not go on, recall why each is taken back.
 	hold   string
 	recall map[fleet.InstanceID]string
-	ended  int // ends ordered in this round
+	// waits is why one of them waits where the others need not.
+	waits map[fleet.InstanceID]string
+	// touched are those to which the event has added something that is to be kept.
+	touched map[fleet.InstanceID]bool
+	ended   int // ends ordered in this round
 }
 
 // see reads the group with all that lands on it.
@@ -72,7 +76,7 @@ func (d *Drainage) see(ctx context.Context, b bed) (*ward, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &ward{Drainage: d, now: now, rows: rows, recall: map[fleet.InstanceID]string{}}
+	w := &ward{Drainage: d, now: now, rows: rows, recall: map[fleet.InstanceID]string{}, waits: map[fleet.InstanceID]string{}, touched: map[fleet.InstanceID]bool{}}
 	for _, in := range eyes.assemble(now, sc, world) {
 		if in.Cell.Group == b.group {
 			w.in = in
@@ -130,6 +134,7 @@ func (w *ward) enter(b bed, dryRun bool) error {
 	if i := slices.IndexFunc(w.open, func(d ledger.Drain) bool { return d.Instance == row.Instance }); i >= 0 {
 		return w.join(i, row)
 	}
+	w.touched[row.Instance] = true
 	w.open = append(w.open, ledger.Drain{Generation: old.Generation, Row: row})
 	w.in.Drains = append(w.in.Drains, row)
 	return nil
@@ -139,6 +144,7 @@ func (w *ward) enter(b bed, dryRun bool) error {
 // that EC2 takes the instance whatever we decide.
 func (w *ward) join(i int, row drain.Row) error {
 	open := &w.open[i]
+	w.touched[row.Instance] = true
 	switch {
 	case row.Cause == drain.Lifecycle && (open.Hook == nil || open.Hook.Token != row.Hook.Token):
 		open.Hook = row.Hook
@@ -163,28 +169,35 @@ func (w *ward) judge() {
 	for _, id := range capacity.Decide(in).Undo {
 		w.recall[id] = "its room is needed for tasks without a place"
 	}
-	w.verify(in)
+	w.verify()
 }
 
 // verify asks of every candidate, the oldest first, whether its tasks still fit on
 // the instances that stay.
-func (w *ward) verify(in capacity.Input) {
-	all := in.Drains
+func (w *ward) verify() {
+	// The tasks of the candidates are on their instances still.
+	standing := w.in
+	standing.Drains = slices.DeleteFunc(slices.Clone(w.in.Drains), func(r drain.Row) bool {
+		return r.State == drain.Candidate && !r.Cause.Forced()
+	})
+	in, ok := standing.Standing(w.now)
+	if !ok {
+		return
+	}
 	var taken []fleet.InstanceID
 	for _, c := range w.open {
 		if c.State != drain.Candidate || c.Cause.Forced() || c.Cause == drain.Manual {
 			continue
 		}
-		in.Drains = slices.DeleteFunc(slices.Clone(all), func(r drain.Row) bool {
-			return r.State == drain.Candidate && !r.Cause.Forced()
-		})
-		// The tasks of the other candidates are on their instances still.
-		in.Waiting = nil
-		if why := capacity.Fits(in, append(taken, c.Instance)); why != "" && c.Cause != drain.Rebalance {
+		why := capacity.Fits(in, append(taken, c.Instance))
+		switch {
+		case why == "":
+			taken = append(taken, c.Instance)
+		case c.Cause == drain.Rebalance: // other capacity is on its way, and it is no hurry yet
+			w.waits[c.Instance] = "its tasks have no other place yet: " + why
+		default:
 			w.recall[c.Instance] = "its tasks fit on the others no more: " + why
-			continue
 		}
-		taken = append(taken, c.Instance)
 	}
 }
 
@@ -194,42 +207,106 @@ func (w *ward) advance(ctx context.Context, dryRun bool, rep *Report) (acted boo
 		return false, nil
 	}
 	w.judge()
-	var errs []error
-	var ends []ending
+	var steps, ends []moving
 	for _, row := range w.open {
-		st := drain.Advance(w.now, row.Row, w.seen(row.Row))
-		if slices.Contains(st.Acts, drain.Terminate) {
-			ends = append(ends, ending{old: row, step: st})
+		m := moving{old: row, step: drain.Advance(w.now, row.Row, w.seen(row.Row))}
+		if slices.Contains(m.step.Acts, drain.Terminate) {
+			ends = append(ends, m)
 			w.ended++
 			continue
 		}
-		r := DrainReport{Row: st.Next, Acts: st.Acts, Now: st.Because}
-		if !dryRun && (st.Changed || !equalRow(row.Row, st.Next) || row.Generation == 0) {
-			err := w.carryOut(ctx, row, st)
-			if err != nil {
-				r.Error = err.Error()
-				errs = append(errs, err)
-			}
-			// What moved on may have a next step at once, such as the end of a hook's wait
-			// for an instance that is DRAINING and empty already.
-			acted = acted || len(st.Acts) > 0 || st.Next.State != row.State && !st.Next.State.Closed()
-		}
-		rep.Drains = append(rep.Drains, r)
-	}
-	if len(ends) == 0 {
-		return acted, errors.Join(errs...)
+		steps = append(steps, m)
 	}
 	if dryRun {
-		for _, e := range ends {
-			rep.Drains = append(rep.Drains, DrainReport{Row: e.step.Next, Acts: e.step.Acts, Now: e.step.Because})
+		for _, m := range append(steps, ends...) {
+			rep.Drains = append(rep.Drains, m.report(nil))
 		}
-		return acted, errors.Join(errs...)
+		return false, nil
 	}
-	return true, errors.Join(append(errs, w.end(ctx, ends, rep))...)
+	acted, err = w.carryOut(ctx, steps, rep)
+	if len(ends) == 0 {
+		return acted, err
+	}
+	return true, errors.Join(err, w.end(ctx, ends, rep))
 }
 
-func equalRow(a, b drain.Row) bool {
-	return a.Hook == b.Hook && a.State == b.State && a.Cause == b.Cause
+// moving is a removal and its next step.
+type moving struct {
+	old  ledger.Drain
+	step drain.Step
+}
+
+func (m moving) report(err error) DrainReport {
+	r := DrainReport{Row: m.step.Next, Acts: m.step.Acts, Now: m.step.Because}
+	if err != nil {
+		r.Error = err.Error()
+	}
+	return r
+}
+
+// carryOut writes each row and then does its acts: those of ECS first, for many
+// instances in one call.
+func (w *ward) carryOut(ctx context.Context, steps []moving, rep *Report) (acted bool, err error) {
+	errs := make([]error, len(steps), len(steps)+2)
+	written := make([]bool, len(steps))
+	var drained, woken []fleet.Instance
+	for i, m := range steps {
+		if m.step.Changed || w.touched[m.old.Instance] {
+			written[i], errs[i] = w.write(ctx, m)
+		}
+		if !written[i] {
+			continue
+		}
+		at := fleet.Instance{ID: m.old.Instance, ARN: m.step.Next.ARN}
+		if slices.Contains(m.step.Acts, drain.SetDraining) {
+			drained = append(drained, at)
+		}
+		if slices.Contains(m.step.Acts, drain.SetActive) {
+			woken = append(woken, at)
+		}
+		// What moved on may have a next step at once, such as the end of a hook's wait for
+		// an instance that is DRAINING and empty already.
+		next := m.step.Next.State
+		acted = acted || len(m.step.Acts) > 0 || next != m.old.State && !next.Closed()
+	}
+	both := []error{w.setDraining(ctx, drained, true), w.setDraining(ctx, woken, false)}
+	for i, m := range steps {
+		if written[i] {
+			errs[i] = errors.Join(errs[i], w.others(ctx, m))
+		}
+		rep.Drains = append(rep.Drains, m.report(errs[i]))
+	}
+	return acted, errors.Join(append(errs, both...)...)
+}
+
+// others does the acts of a step but those that go together with those of others.
+func (w *ward) others(ctx context.Context, m moving) error {
+	var errs []error
+	for _, a := range m.step.Acts {
+		errs = append(errs, w.do(ctx, a, m.step.Next))
+	}
+	return errors.Join(errs...)
+}
+
+func (w *ward) setDraining(ctx context.Context, is []fleet.Instance, draining bool) error {
+	if len(is) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, ledger.ActWithin-ledger.ActMargin)
+	defer cancel()
+	return w.Hosts.SetDraining(ctx, w.in.Cell.Cluster, is, draining)
+}
+
+// write stores the row of a step. Whoever cannot does none of its acts: another run has it.
+func (w *ward) write(ctx context.Context, m moving) (bool, error) {
+	err := w.Drains.WriteDrain(ctx, ledger.Drain{Generation: m.old.Generation, Row: m.step.Next})
+	if errors.Is(err, ledger.ErrConflict) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("write the drain of %s: %w", m.old.Instance, err)
+	}
+	return true, nil
 }
 
 // seen is what the world shows of the instance of a row.
@@ -239,31 +316,12 @@ func (w *ward) seen(r drain.Row) drain.Seen {
 	return s
 }
 
-// carryOut writes the row and then does its acts. Whoever cannot write it does none.
-func (w *ward) carryOut(ctx context.Context, old ledger.Drain, st drain.Step) error {
-	err := w.Drains.WriteDrain(ctx, ledger.Drain{Generation: old.Generation, Row: st.Next})
-	if errors.Is(err, ledger.ErrConflict) {
-		return nil // another run has it
-	}
-	if err != nil {
-		return fmt.Errorf("write the drain of %s: %w", old.Instance, err)
-	}
-	var errs []error
-	for _, a := range st.Acts {
-		if err := w.do(ctx, a, st.Next); err != nil {
-			errs = append(errs, fmt.Errorf("%s %s: %w", a, old.Instance, err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
+// do does an act of Auto Scaling for one instance.
 func (w *ward) do(ctx context.Context, a drain.Act, r drain.Row) error {
 	ctx, cancel := context.WithTimeout(ctx, ledger.ActWithin-ledger.ActMargin)
 	defer cancel()
 	ids := []fleet.InstanceID{r.Instance}
 	switch a {
-	case drain.SetDraining, drain.SetActive:
-		return w.Hosts.SetDraining(ctx, r.Cluster, []fleet.Instance{{ID: r.Instance, ARN: r.ARN}}, a == drain.SetDraining)
 	case drain.Unprotect:
 		return w.Exits.Protect(ctx, r.Group, ids, false)
 	case drain.Heartbeat:
@@ -273,7 +331,7 @@ func (w *ward) do(ctx context.Context, a drain.Act, r drain.Row) error {
 			return nil
 		}
 		return w.Exits.Complete(ctx, r.Group, r.Instance, *r.Hook)
-	case drain.Terminate: // by end, together with the others
+	case drain.SetDraining, drain.SetActive, drain.Terminate: // for many instances at once
 	}
 	return nil
 }

@@ -127,10 +127,12 @@ func Fits(in Input, ids []fleet.InstanceID) string {
 	if !in.TasksRead {
 		return "the tasks on the instances could not be read: " + in.TasksUnread
 	}
-	if rest, _ := v.place(in.Waiting); count(items(rest)) > 0 {
-		return fmt.Sprintf("%s without a place", plural(count(items(rest)), "task"))
+	rest, after := v.place(in.Waiting)
+	if n := count(items(rest)); n > 0 {
+		return fmt.Sprintf("%s without a place", plural(n, "task"))
 	}
 	p := v.pass()
+	p.bins = after
 	for _, id := range ids {
 		i := slices.IndexFunc(in.Instances, func(i fleet.Instance) bool { return i.ID == id })
 		if i < 0 {

@@ -2,6 +2,7 @@ package placement
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,8 +21,7 @@ type Shape struct {
 
 // Plan is a packing.
 type Plan struct {
-	// Placed is sorted by item, then bin; the new bins of a shape are named by it, as
-	// "m7g.large 1", see NewName.
+	// Placed is sorted by item, then bin; new bins are named by their shape, see NewName.
 	Placed []Placed
 	New    []int // how many of each shape, in order
 	Rest   []Rest
@@ -40,15 +40,22 @@ func (p Plan) Instances() int {
 }
 
 // NewName is how a plan calls the nth new bin of a shape, from 1.
+// It goes by the shape's name, as "fleet-a 1", or its kind and zone, as "m7g.large in
+// eu-west-1a 1". Shapes that are called alike are numbered on, so that no two bins have
+// one name.
 func NewName(s Shape, n int) string {
-	name := s.Name
-	if name == "" {
-		name = s.Kind
+	return fmt.Sprintf("%s %d", s.called(), n)
+}
+
+func (s *Shape) called() string {
+	if s.Name != "" {
+		return s.Name
 	}
-	if name == "" {
-		name = "new"
+	name := cmp.Or(s.Kind, "new")
+	if s.Zone != "" {
+		name += " in " + s.Zone
 	}
-	return fmt.Sprintf("%s %d", name, n)
+	return name
 }
 
 // Pack finds a packing of the items on the bins and on as few new bins as it can, of
@@ -370,15 +377,19 @@ func (p *planner) plan(found vector.Plan) Plan {
 	for _, b := range p.bins {
 		after = append(after, b.clone())
 	}
+	numbers := map[string]int{}
+	var shapes []int // of the new bins
 	for _, f := range found.Bins {
 		at := f.Bin
 		if at < 0 {
 			j := p.order[f.Shape]
 			out.New[j]++
-			b := p.shapes[f.Shape].clone()
-			b.Name = NewName(p.shapes[f.Shape], out.New[j])
+			s := &p.shapes[f.Shape]
+			numbers[s.called()]++
+			b := s.clone()
+			b.Name = NewName(*s, numbers[s.called()])
 			at = len(after)
-			after = append(after, b)
+			after, shapes = append(after, b), append(shapes, f.Shape)
 		}
 		for _, l := range f.On {
 			after[at].put(p.items[l.Item], l.Count)
@@ -390,7 +401,7 @@ func (p *planner) plan(found vector.Plan) Plan {
 		if n > 0 {
 			it := p.items[i]
 			it.Count = n
-			out.Rest = append(out.Rest, p.left(it, after, found.New))
+			out.Rest = append(out.Rest, p.left(it, after, shapes, found.New))
 		}
 	}
 	slices.SortStableFunc(out.Rest, func(a, b Rest) int { return strings.Compare(a.Name, b.Name) })
@@ -399,16 +410,15 @@ func (p *planner) plan(found vector.Plan) Plan {
 
 // left tells why an item does not fit on what is there after the plan, and why no more
 // bins are started for it.
-func (p *planner) left(it Item, after []Bin, opened []int) Rest {
+func (p *planner) left(it Item, after []Bin, shapes, opened []int) Rest {
 	before, now := slices.Clone(p.bins), slices.Clone(after[:len(p.bins)])
 	for j, s := range p.shapes {
 		if s.Limit < 0 || opened[j] < s.Limit {
 			before, now = append(before, s.Bin), append(now, s.Bin)
 		}
 	}
-	for _, b := range after[len(p.bins):] {
-		j := slices.IndexFunc(p.shapes, func(s Shape) bool { return s.Kind == b.Kind && s.Whole == b.Whole })
-		before, now = append(before, p.shapes[max(0, j)].Bin), append(now, b)
+	for i, j := range shapes {
+		before, now = append(before, p.shapes[j].Bin), append(now, after[len(p.bins)+i])
 	}
 	r := restOf(it, before, now)
 	if r.Because == filled && len(after) > len(p.bins) {

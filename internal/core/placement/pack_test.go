@@ -92,6 +92,14 @@ func TestPack(t *testing.T) {
 		{"company that nobody brings", []placement.Item{with(item("a", 1, 1, 2), member("task:group == service:a"))}, nil, usual, []int{0}, []string{
 			"2 a: on every instance memberOf does not hold: task:group == service:a",
 		}},
+		{
+			"many tasks that may be on one instance only come before those that may be anywhere",
+			[]placement.Item{item("a", 1024, 1024, 20), with(item("b", 256, 256, 20), member("ec2InstanceId == i-1"))},
+			[]placement.Bin{bin("i-1", 5120, 5120)},
+			usual,
+			[]int{10},
+			nil,
+		},
 		{"at most two on each", []placement.Item{with(item("a", 1, 1, 5), member("runningTasksCount < 2"))}, nil, usual, []int{3}, nil},
 	}
 	for _, tt := range tests {
@@ -109,6 +117,21 @@ func TestPack(t *testing.T) {
 				t.Errorf("rest (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// One type in two zones are two shapes; their bins have names of their own.
+func TestNewBinsHaveNamesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	a, b := limited(shape(1024, 1024), "m7g.medium", 1), limited(shape(1024, 1024), "m7g.medium", 1)
+	again := a
+	a.Zone, b.Zone = "a", "b"
+	last := limited(shape(1024, 1024), "m7g.medium", 2)
+	last.Name = "m7g.medium"
+	plan := placement.Pack([]placement.Item{item("s", 1024, 1, 5)}, nil, []placement.Shape{a, b, again, last})
+	want := "s>m7g.medium 1:1 s>m7g.medium 2:1 s>m7g.medium 3:1 s>m7g.medium in a 1:1 s>m7g.medium in b 1:1 "
+	if got := spots(plan.Placed); got != want {
+		t.Errorf("placed %q, want %q", got, want)
 	}
 }
 

@@ -185,7 +185,10 @@ func spread(field, item string, bins []Bin) (step, error) {
 			st.tasks = append(st.tasks, 0)
 		} else {
 			value, there := bins[i].attribute(name)
-			key := fmt.Sprint(there, value)
+			key := ""
+			if there {
+				key = "=" + value
+			}
 			var seen bool
 			if at, seen = known[key]; !seen {
 				at = len(st.tasks)

@@ -32,7 +32,40 @@ func (s *search) fast() []heuristic {
 		{"dot product by the square of demand", false, s.binCentric(dotProduct, 2)},
 		{"angle", false, s.binCentric(angle, 1)},
 	}
+	if confined := s.confined(); slices.ContainsFunc(confined, func(n float64) bool { return n > 0 }) {
+		out = append(out,
+			heuristic{"first fit decreasing, the confined first", true, s.decreasing(func(i int) float64 { return confined[i] + s.norm(i, nil, 1) })},
+			heuristic{"first fit decreasing by demand, the confined first", true, s.decreasing(func(i int) float64 { return confined[i] + s.norm(i, weight, 1)/max(1e-9, sumFloat(weight)) })},
+		)
+	}
 	return out
+}
+
+// confined tells for each item how little choice it has: much where no shape holds it,
+// and the more the fewer standing bins do.
+func (s *search) confined() []float64 {
+	const apart = 1000 // more than any size
+	out := make([]float64, len(s.p.Items))
+	for i, it := range s.p.Items {
+		if slices.ContainsFunc(s.p.Shapes, func(f Shape) bool { return !s.p.barred(i, f.Class) && fit(it.Size, f.Free, 1) > 0 }) {
+			continue
+		}
+		out[i] = apart
+		for _, b := range s.p.Bins {
+			if s.p.barred(i, b.Class) || fit(it.Size, b.Free, 1) == 0 {
+				out[i] += apart
+			}
+		}
+	}
+	return out
+}
+
+func sumFloat(ns []float64) float64 {
+	t := 0.0
+	for _, n := range ns {
+		t += n
+	}
+	return t
 }
 
 func (s *search) given() []int {
@@ -48,7 +81,7 @@ func (s *search) demand() []float64 {
 	w := make([]float64, len(s.ref))
 	for _, it := range s.p.Items {
 		for k, v := range it.Size {
-			w[k] += float64(it.Count) * float64(v)
+			w[k] += float64(float64(it.Count) * float64(v))
 		}
 	}
 	for k := range w {
@@ -74,7 +107,7 @@ func (s *search) norm(item int, weight []float64, power int) float64 {
 		if weight != nil {
 			x *= weight[k]
 		}
-		t += x
+		t += float64(x) // rounded, where a processor would fuse the two
 	}
 	return t
 }

@@ -21,12 +21,7 @@ func (c *packing) emptyLeast() bool {
 
 // emptyOne empties one new bin, the least full first.
 func (c *packing) emptyOne() bool {
-	var order []int
-	for i := range c.bins {
-		if c.bins[i].shape >= 0 {
-			order = append(order, i)
-		}
-	}
+	order := c.fresh()
 	key := make([]float64, len(c.bins))
 	for i := range c.bins {
 		key[i] = share(c.bins[i].free, c.s.ref)
@@ -144,23 +139,11 @@ func (s *search) repack() {
 	f.scale, f.pool = make([]float64, len(s.ref)), []int{}
 	for tries := 0; s.budget > 0 && !s.proved(); tries++ {
 		s.spend(500 + 2*len(c.bins)*len(s.ref))
-		var fresh []int
-		for i := range c.bins {
-			if c.bins[i].shape >= 0 {
-				fresh = append(fresh, i)
-			}
-		}
+		fresh := c.fresh()
 		if len(fresh) < 2 {
 			return
 		}
-		for k := range f.scale {
-			f.scale[k] = 0.25 + float64(d.roll(1000))/500
-		}
-		f.power = float64(d.roll(2))
-		f.rate = dotProduct
-		if d.roll(2) == 0 {
-			f.rate = distance
-		}
+		f.shake(&d)
 		if !c.refill(f, chosen(c, fresh, &d)) {
 			continue
 		}
@@ -171,6 +154,29 @@ func (s *search) repack() {
 		if c.betterThan(s.best) {
 			s.offer(c.clone(), repacked(s.by))
 		}
+	}
+}
+
+// fresh lists the new bins.
+func (c *packing) fresh() []int {
+	var out []int
+	for i := range c.bins {
+		if c.bins[i].shape >= 0 {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// shake takes other weights.
+func (f *filler) shake(d *dice) {
+	for k := range f.scale {
+		f.scale[k] = 0.25 + float64(d.roll(1000))/500
+	}
+	f.power = float64(d.roll(2))
+	f.rate = dotProduct
+	if d.roll(2) == 0 {
+		f.rate = distance
 	}
 }
 
@@ -203,42 +209,15 @@ func chosen(c *packing, fresh []int, d *dice) []int {
 // that back. It tells whether something has changed for the better: a bin less, or
 // things closer together.
 func (c *packing) refill(f *filler, which []int) bool {
-	saved := make([]open, 0, len(which))
-	before := 0.0
-	f.pool = f.pool[:0]
-	for _, i := range which {
-		b := &c.bins[i]
-		saved = append(saved, open{free: slices.Clone(b.free), on: slices.Clone(b.on)})
-		before += c.squeeze(b)
-		for _, l := range b.on {
-			if !slices.Contains(f.pool, l.Item) {
-				f.pool = append(f.pool, l.Item)
-			}
-		}
-		for len(b.on) > 0 {
-			c.put(b, b.on[0].Item, -b.on[0].Count)
-		}
-	}
-	slices.SortFunc(f.pool, func(a, b int) int { return f.rank[a] - f.rank[b] })
+	saved, before := c.takeOut(f, which)
 	// The least full, which is first, is filled last.
+	after := 0.0
 	for _, i := range slices.Backward(which) {
 		f.fill(&c.bins[i])
-	}
-	after := 0.0
-	for _, i := range which {
 		after += c.squeeze(&c.bins[i])
 	}
 	if c.leftover() > 0 || after < before {
-		for n, i := range which {
-			b := &c.bins[i]
-			for _, l := range b.on {
-				c.left[l.Item] += l.Count
-			}
-			for _, l := range saved[n].on {
-				c.left[l.Item] -= l.Count
-			}
-			b.free, b.on = saved[n].free, saved[n].on
-		}
+		c.putBack(which, saved)
 		return false
 	}
 	slices.Sort(which)
@@ -250,8 +229,42 @@ func (c *packing) refill(f *filler, which []int) bool {
 	return after > before
 }
 
+// takeOut empties the bins, and gives what was in them and how close. The filler looks
+// at no other things from there.
+func (c *packing) takeOut(f *filler, which []int) (saved []open, squeezed float64) {
+	f.pool = f.pool[:0]
+	for _, i := range which {
+		b := &c.bins[i]
+		saved = append(saved, open{free: slices.Clone(b.free), on: slices.Clone(b.on)})
+		squeezed += c.squeeze(b)
+		for len(b.on) > 0 {
+			item := b.on[0].Item
+			if !slices.Contains(f.pool, item) {
+				f.pool = append(f.pool, item)
+			}
+			c.put(b, item, -b.on[0].Count)
+		}
+	}
+	slices.SortFunc(f.pool, func(a, b int) int { return f.rank[a] - f.rank[b] })
+	return saved, squeezed
+}
+
+// putBack makes the bins what they were.
+func (c *packing) putBack(which []int, saved []open) {
+	for n, i := range which {
+		b := &c.bins[i]
+		for _, l := range b.on {
+			c.left[l.Item] += l.Count
+		}
+		for _, l := range saved[n].on {
+			c.left[l.Item] -= l.Count
+		}
+		b.free, b.on = saved[n].free, saved[n].on
+	}
+}
+
 // squeeze is the square of how full a bin is: the sum grows as things get closer.
 func (c *packing) squeeze(b *open) float64 {
 	r := float64(len(c.s.ref)) - share(b.free, c.s.ref)
-	return r * r
+	return float64(r * r)
 }

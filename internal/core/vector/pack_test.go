@@ -186,16 +186,56 @@ func TestBoundIsNeverAboveAKnownOptimum(t *testing.T) {
 	t.Parallel()
 	for d := 1; d <= 5; d++ {
 		for _, pieces := range []int{2, 3, 5, 8} {
-			for seed := range 20 {
-				bins := 3 + seed
+			for seed := range 10 {
+				bins := 3 + 2*seed
 				sizes, room := perfect(d, pieces).make(dice(uint64(seed)), bins*pieces)
 				p := problem(sizes, room)
-				p.Budget = 2_000_000
+				p.Budget = 1_000_000
 				plan := vector.Pack(p)
 				if plan.Bound > bins {
 					t.Fatalf("%d dimensions, %d pieces, seed %d: the bound is %d, %d bins are enough", d, pieces, seed, plan.Bound, bins)
 				}
 			}
+		}
+	}
+}
+
+// The same beside bins that stand, smaller and larger than a new one, whose room was
+// cut as well: so many new bins are enough.
+func TestBoundBesideStandingBins(t *testing.T) {
+	t.Parallel()
+	for seed := range 150 {
+		r := dice(uint64(seed))
+		d, pieces, fresh := between(r, 1, 4), between(r, 2, 6), between(r, 0, 8)
+		var p vector.Problem
+		var sizes [][]int
+		for range fresh {
+			s, room := perfect(d, pieces).make(r, pieces)
+			sizes = append(sizes, s...)
+			p.Shapes = []vector.Shape{{Free: room, Limit: -1}}
+		}
+		if fresh == 0 {
+			p.Shapes = []vector.Shape{{Free: slices.Repeat([]int{1000}, d), Limit: -1}}
+		}
+		for range between(r, 0, 6) {
+			s, room := perfect(d, pieces).make(r, pieces)
+			scale := []int{1, 2, 3, 5}[r.IntN(4)] // halves
+			for _, one := range append(s, room) {
+				for k := range one {
+					one[k] = one[k] * scale / 2
+				}
+			}
+			sizes = append(sizes, s...)
+			p.Bins = append(p.Bins, vector.Bin{Free: room})
+		}
+		p.Items = problem(sizes, nil).Items
+		p.Budget = 3_000_000
+		plan := vector.Pack(p)
+		if err := fault(p, plan); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		if plan.Bound > fresh {
+			t.Fatalf("seed %d: the bound is %d, %d new bins are enough", seed, plan.Bound, fresh)
 		}
 	}
 }

@@ -50,6 +50,7 @@ func TestReservation(t *testing.T) {
 		{name: "distinct instances", view: provider(10, 0, false, alone), want: 160},
 		{name: "the largest type is assumed (#1717)", view: provider(10, 0, true, wants(8, 512)), want: 120},
 		{name: "what does not fit the smallest is dropped and waits for ever", view: provider(10, 0, true, wants(8, 2048)), want: 100},
+		{name: "and holds the target, whatever it is", cfg: baseline.ManagedScaling{Target: 80}, view: provider(10, 0, true, wants(8, 2048)), want: 80},
 		{name: "dropped beside one that fits", view: provider(10, 0, true, wants(8, 2048), wants(4, 512)), want: 110},
 		{name: "at least a step", cfg: baseline.ManagedScaling{MinStep: 5}, view: provider(10, 0, false, wants(4, 512)), want: 150},
 		{name: "at most a step", cfg: baseline.ManagedScaling{MaxStep: 3}, view: provider(10, 0, false, wants(80, 512)), want: 130},

@@ -197,6 +197,40 @@ func TestTasksTakeTimeToStop(t *testing.T) {
 	}
 }
 
+// The tasks of a draining instance count no more where its zone is compared: their
+// replacements keep the balance.
+func TestReplacementsKeepTheBalance(t *testing.T) {
+	t.Parallel()
+	b := yard(t, plant.Group{Desired: 4, Zones: []string{"a", "b"}}, plant.Options{})
+	b.onHosts(plant.Service{Desired: 4})
+	b.to(time.Minute)
+	b.drain(b.instances()[0], true)
+	b.to(2 * time.Minute)
+	var got []int
+	for _, i := range b.instances() {
+		got = append(got, i.Tasks)
+	}
+	if d := cmp.Diff([]int{0, 2, 2, 0}, got); d != "" {
+		t.Errorf("tasks by instance, zones a, b, a, b (-want +got):\n%s", d)
+	}
+}
+
+// ECS takes ten instances a call.
+func TestDrainingByTens(t *testing.T) {
+	t.Parallel()
+	second := plant.Only(func(c plant.Call) error {
+		if c.N == 2 {
+			return plant.ErrThrottled
+		}
+		return nil
+	}, plant.ECS, "UpdateContainerInstancesState")
+	b := yard(t, plant.Group{Desired: 25, Max: 25}, plant.Options{Fault: second})
+	err := b.Hosts().SetDraining(t.Context(), "demo", b.instances(), true)
+	if n := b.GroupView("hosts").Draining; n != 15 || !errors.Is(err, plant.ErrThrottled) {
+		t.Errorf("with the second call refused %d of 25 drain (%v), want 15", n, err)
+	}
+}
+
 func TestGuardedTasksStay(t *testing.T) {
 	t.Parallel()
 	b := yard(t, plant.Group{Desired: 2}, plant.Options{})
@@ -344,6 +378,12 @@ func TestTerminateRefusals(t *testing.T) {
 	if err := b.Exits().Terminate(ctx, "hosts", rest[:2]); !errors.Is(err, plant.ErrTerminateSuspended) {
 		t.Errorf("with Terminate suspended it answered %v", err)
 	}
+	b.must(b.Exits().Protect(ctx, "hosts", rest, false))
+	b.must(b.Resize("hosts", 2))
+	if v := b.GroupView("hosts"); v.Desired != 2 || v.InService != 3 {
+		t.Errorf("lowered with Terminate suspended %+v, want it to end nothing", v)
+	}
+	b.must(b.Resize("hosts", 3))
 	b.must(b.SetLocked("hosts", false))
 	b.must(b.Exits().Terminate(ctx, "hosts", rest[:2]))
 	if v := b.GroupView("hosts"); v.Desired != 1 || v.InService != 1 {
@@ -374,6 +414,14 @@ func TestProtectionAndDefaultPolicy(t *testing.T) {
 	}
 	if d := cmp.Diff([]fleet.InstanceID{is[1].ID, is[2].ID, is[4].ID}, left); d != "" {
 		t.Errorf("the default policy left (-want +got):\n%s", d)
+	}
+	// Of two zones the fuller one loses its oldest, whatever is older elsewhere.
+	uneven := yard(t, plant.Group{Desired: 4, Zones: []string{"a", "b"}}, plant.Options{})
+	was := uneven.GroupView("hosts").Hosts
+	uneven.must(uneven.Exits().Terminate(ctx, "hosts", was[2:3]))
+	uneven.must(uneven.Resize("hosts", 2))
+	if d := cmp.Diff([]fleet.InstanceID{was[0], was[3]}, uneven.GroupView("hosts").Hosts); d != "" {
+		t.Errorf("one in a and two in b, less one (-want +got):\n%s", d)
 	}
 	if err := b.Exits().Protect(ctx, "hosts", []fleet.InstanceID{is[0].ID}, true); !errors.Is(err, plant.ErrInstanceNotFound) {
 		t.Errorf("protecting one that is gone answered %v", err)

@@ -167,15 +167,21 @@ func TestSpot(t *testing.T) {
 	if v := b.to(5 * time.Minute); v.Running != 8 {
 		t.Errorf("three minutes later %+v, want 8 running", v)
 	}
-	b.must(b.Exits().Terminate(t.Context(), "hosts", []fleet.InstanceID{b.doomed()}))
-	if got := b.Tally("web"); got.Interrupted != 4 || got.Killed != 4 {
-		t.Errorf("the tally is %+v, want four killed", got)
+	b.must(b.SetDesired("web", 7))
+	b.must(b.SetDesired("web", 8)) // one of them is pending again
+	for _, id := range b.GroupView("hosts").Hosts {
+		b.must(b.Exits().Terminate(t.Context(), "hosts", []fleet.InstanceID{id}))
 	}
+	if got := b.Tally("web"); got.Interrupted != 4 || got.Killed != 7 || b.Killed() != 7 {
+		t.Errorf("the tally is %+v, want the seven that ran killed", got)
+	}
+	b.must(b.Resize("hosts", 2))
+	b.to(8 * time.Minute)
 	b.must(b.Lose(b.doomed()))
 	if err := b.Interrupt("i-none"); !errors.Is(err, plant.ErrInstanceNotFound) {
 		t.Errorf("an unknown instance answered %v", err)
 	}
-	b.to(6 * time.Minute)
+	b.to(9 * time.Minute)
 	warning := events("EC2 Spot Instance Interruption Warning")
 	if len(warning) != 1 || warning[0].Source != "aws.ec2" || !cmp.Equal(warning[0].Detail, map[string]any{"instance-id": string(id), "instance-action": "terminate"}) {
 		t.Errorf("warnings are %+v", warning)
@@ -184,8 +190,17 @@ func TestSpot(t *testing.T) {
 	if len(advice) != 1 || !cmp.Equal(advice[0].Detail, map[string]any{"instance-id": string(id)}) {
 		t.Errorf("recommendations are %+v", advice)
 	}
+	var inactive []any
+	for _, h := range events("ECS Container Instance State Change") {
+		if h.Detail["status"] == "INACTIVE" {
+			inactive = append(inactive, h.Detail["ec2InstanceId"])
+		}
+	}
+	if len(inactive) != 4 || inactive[0] != string(id) {
+		t.Errorf("the cluster lost %v, want each instance that went", inactive)
+	}
 	states := events("EC2 Instance State-change Notification")
-	if len(states) != 6 || states[1].Detail["state"] != "terminated" || states[1].Detail["instance-id"] != string(id) {
+	if len(states) != 8 || states[1].Detail["state"] != "terminated" || states[1].Detail["instance-id"] != string(id) {
 		t.Errorf("state changes are %+v", states)
 	}
 }
@@ -209,6 +224,13 @@ func TestRefresh(t *testing.T) {
 	}
 	b.must(b.Exits().Protect(ctx, "hosts", []fleet.InstanceID{old[1].ID}, false))
 	b.to(30 * time.Minute)
+	begun := b.GroupView("hosts").Hosts
+	b.must(b.Refresh("hosts", time.Minute))
+	b.must(b.CancelRefresh("hosts"))
+	b.to(50 * time.Minute)
+	if d := cmp.Diff(begun[1:], b.GroupView("hosts").Hosts[:2]); d != "" {
+		t.Errorf("a refresh that was cancelled went on (-want +got):\n%s", d)
+	}
 	on, err := b.ScalingActivities().Refreshing(ctx, "hosts")
 	if err != nil || on || slices.ContainsFunc(b.instances(), func(i fleet.Instance) bool { return i.ID == old[1].ID }) {
 		t.Errorf("refreshing: %t, %v; instances %+v", on, err, b.instances())
@@ -222,6 +244,7 @@ func TestRefresh(t *testing.T) {
 func TestDisconnectedAgents(t *testing.T) {
 	t.Parallel()
 	b, events := eavesdrop(t, plant.Group{Desired: 4}, plant.Options{})
+	b.must(b.AddDaemon(plant.Daemon{Name: "logs", Size: fleet.Resources{Memory: 64}}))
 	b.must(b.Disconnect("hosts", 0.5))
 	b.onHosts(plant.Service{Desired: 10})
 	if v := b.to(time.Minute); v.Running != 8 || v.Unplaced != 2 {
@@ -246,12 +269,15 @@ func TestDisconnectedAgents(t *testing.T) {
 	}
 	b.drain(b.instances()[3], true)
 	b.to(4 * time.Minute)
+	if n := len(events("ECS Container Instance State Change")); n != 4+1+4+1 {
+		t.Errorf("%d events, want one of the drain and one of each task that left, the daemon's last", n)
+	}
 	h = events("ECS Container Instance State Change")
 	if h[4].Detail["status"] != "DRAINING" || h[4].Detail["ec2InstanceId"] != string(b.instances()[3].ID) || h[4].Resources[0] != b.instances()[3].ARN {
 		t.Errorf("the drain's event is %+v", h[4])
 	}
 	tasks := events("ECS Task State Change")
-	if len(tasks) != 4 || tasks[0].Detail["lastStatus"] != "STOPPED" || tasks[0].Detail["group"] != "service:web" || tasks[0].Detail["containerInstanceArn"] != b.instances()[3].ARN {
+	if len(tasks) != 5 || tasks[4].Detail["group"] != "service:logs" || tasks[0].Detail["lastStatus"] != "STOPPED" || tasks[0].Detail["group"] != "service:web" || tasks[0].Detail["containerInstanceArn"] != b.instances()[3].ARN {
 		t.Errorf("the tasks' events are %+v", tasks)
 	}
 }
@@ -267,6 +293,30 @@ func TestManagedDraining(t *testing.T) {
 	}
 	if v := b.to(5 * time.Minute); v.Running != 6 || len(b.instances()) != 2 || b.Tally("web").Killed != 0 {
 		t.Errorf("after it %+v, %+v on %d instances, want six running and none killed", v, b.Tally("web"), len(b.instances()))
+	}
+}
+
+// Under managed scaling a hundred tasks are PROVISIONING, which counts as pending,
+// and stop after 10 to 30 minutes; the service tries again.
+func TestProvisioning(t *testing.T) {
+	t.Parallel()
+	b := yard(t, plant.Group{Desired: 1, Managed: &plant.Managed{}}, plant.Options{})
+	b.onHosts(plant.Service{Desired: 4})
+	b.must(b.SetDesired("web", 150))
+	b.to(time.Minute)
+	ss, err := b.Services().Describe(t.Context(), "demo", []fleet.ServiceName{"web"})
+	b.must(err)
+	wanted := b.Provider("hosts").Wanted
+	if ss[0].Pending != 100 || len(wanted) != 1 || wanted[0].Tasks != 100 {
+		t.Errorf("%d pending and %+v wanted, want 100", ss[0].Pending, wanted)
+	}
+	b.to(10 * time.Minute)
+	if got := b.Tally("web").Stopped; got != 0 {
+		t.Errorf("after 10 min %d tasks were stopped", got)
+	}
+	b.to(30*time.Minute + time.Second)
+	if got := b.Tally("web").Stopped; got < 100 {
+		t.Errorf("after 30 min %d tasks were stopped, want each of the first hundred", got)
 	}
 }
 

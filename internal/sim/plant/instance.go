@@ -311,30 +311,44 @@ func (p *Plant) SetUnhealthy(n fleet.GroupName, share float64) error {
 
 // check tells whether an instance is overfull or breaks a rule of its tasks.
 func (i *instance) check() error {
-	used, ports, alone := fleet.Resources{}, map[fleet.Port]bool{}, map[*service]int{}
-	var errs []error
+	used := fleet.Resources{}
 	for _, t := range i.on {
 		used = used.Plus(t.size())
-		for _, port := range t.ports() {
-			if ports[port] {
-				errs = append(errs, fmt.Errorf("instance %s: two tasks bind port %s", i.id, port))
-			}
-			ports[port] = true
-		}
-		if t.service == nil {
-			continue
-		}
-		if i.draining && !t.running && !t.leaving {
-			errs = append(errs, fmt.Errorf("instance %s is draining and holds a pending task of service %s", i.id, t.service.cfg.Name))
-		}
-		if t.service.distinct() {
-			if alone[t.service]++; alone[t.service] > 1 {
-				errs = append(errs, fmt.Errorf("instance %s: two tasks of service %s, whose tasks are on distinct instances", i.id, t.service.cfg.Name))
-			}
-		}
 	}
 	if used.Plus(i.remaining) != i.shape.Size || !(fleet.Resources{}).Fits(i.remaining) {
-		errs = append(errs, fmt.Errorf("instance %s of group %s: %d tasks use %+v, remaining %+v of %+v", i.id, i.group.cfg.Name, len(i.on), used, i.remaining, i.shape.Size))
+		return fmt.Errorf("instance %s of group %s: %d tasks use %+v, remaining %+v of %+v", i.id, i.group.cfg.Name, len(i.on), used, i.remaining, i.shape.Size)
+	}
+	return i.checkRules()
+}
+
+// checkRules tells which rule the tasks of an instance break together.
+func (i *instance) checkRules() error {
+	type single struct { // of which an instance has at most one
+		port     fleet.Port
+		daemon   *daemon
+		distinct *service
+	}
+	seen := map[single]bool{}
+	var errs []error
+	once := func(x single, t *task) {
+		if seen[x] {
+			errs = append(errs, fmt.Errorf("instance %s: a second task of %s beside one that binds its port %q, or is of a daemon or of distinct instances", i.id, t.family(), x.port))
+		}
+		seen[x] = true
+	}
+	for _, t := range i.on {
+		for _, port := range t.ports() {
+			once(single{port: port}, t)
+		}
+		if t.daemon != nil {
+			once(single{daemon: t.daemon}, t)
+		}
+		if t.service != nil && t.service.distinct() {
+			once(single{distinct: t.service}, t)
+		}
+		if t.service != nil && i.draining && !t.running && !t.leaving {
+			errs = append(errs, fmt.Errorf("instance %s is draining and holds a pending task of %s", i.id, t.family()))
+		}
 	}
 	return errors.Join(errs...)
 }

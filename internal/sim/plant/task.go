@@ -277,6 +277,7 @@ func (p *Plant) endDaemons(i *instance) {
 			t.stopped, t.running = true, false
 			i.release(t)
 			p.emitTask(t, "ServiceSchedulerInitiated")
+			p.emitHost(i)
 		}
 	}
 }

@@ -207,18 +207,19 @@ func (d *Drainage) asked(ctx context.Context, ev event.Event, rep *Report) ([]be
 		rep.Unmatched = append(rep.Unmatched, "instance "+string(ev.Instance))
 		return nil, nil
 	}
-	if ev.Kind == event.Spot && !d.Now().Before(d.happened(ev).Add(spotNotice+drain.Grace)) {
-		// Its removal would be given back at once: EC2 has had its time.
-		rep.Unmatched = append(rep.Unmatched, fmt.Sprintf("notice of %s that EC2 takes instance %s", ev.Time.UTC().Format(time.RFC3339), ev.Instance))
-		return nil, nil
-	}
 	if ev.Kind == event.Drain && ev.Request.Undo {
 		for i := range beds {
 			beds[i].undo = ev.Instance
 		}
 		return beds, nil
 	}
-	return begin(beds, d.wanted(g, ev)), nil
+	row := d.wanted(g, ev)
+	if row.Cause == drain.Spot && !d.Now().Before(row.Deadline.Add(drain.Grace)) {
+		// Its removal would be given back at once: EC2 has had its time.
+		rep.Unmatched = append(rep.Unmatched, fmt.Sprintf("notice of %s that EC2 takes instance %s", ev.Time.UTC().Format(time.RFC3339), ev.Instance))
+		return nil, nil
+	}
+	return begin(beds, row), nil
 }
 
 // wanted is the row of a removal that EC2 or a person calls for.

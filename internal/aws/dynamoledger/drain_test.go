@@ -18,7 +18,7 @@ func TestDrainItem(t *testing.T) {
 	t.Parallel()
 	client, table := localtest.Table(t)
 	l := dynamoledger.New(client, table)
-	since := time.Date(2026, time.March, 2, 10, 0, 0, 5, time.UTC)
+	since := time.Date(2096, time.March, 2, 10, 0, 0, 5, time.UTC)
 	d := ledger.Drain{Row: drain.Row{
 		Cluster: "prod", Group: "g", Instance: "i-1", Cause: drain.Empty, OnTimeout: "undo", Standalone: "leave", Because: "<ü>",
 		Opened: since, Since: since, Deadline: since.Add(time.Hour),

@@ -121,7 +121,7 @@ func TestItems(t *testing.T) {
 	t.Parallel()
 	client, table := localtest.Table(t)
 	l := dynamoledger.New(client, table)
-	now := time.Date(2026, time.March, 2, 10, 0, 0, 5, time.UTC)
+	now := time.Date(2096, time.March, 2, 10, 0, 0, 5, time.UTC)
 	web, group := fleet.ServiceKey{Cluster: "prod", Service: "web"}.Target(), fleet.GroupOf("prod", "g")
 	rows := []fleet.Target{web, group}
 	change := ledger.Change{Cluster: "prod", Control: &ledger.Control{Stop: true, Why: "w"}}
@@ -153,8 +153,8 @@ func TestItems(t *testing.T) {
 	}
 	slices.Sort(keys)
 	want := "CLUSTER#prod CONTROL, CLUSTER#prod GROUP#g, CLUSTER#prod SERVICE#web, CLUSTERS prod, " +
-		"DECISION#prod/group/g 2026-03-02T10:00:00.000000005Z#0000000000000000002, " +
-		"DECISION#prod/service/web 2026-03-02T10:00:00.000000005Z#0000000000000000002"
+		"DECISION#prod/group/g 2096-03-02T10:00:00.000000005Z#0000000000000000002, " +
+		"DECISION#prod/service/web 2096-03-02T10:00:00.000000005Z#0000000000000000002"
 	if got := strings.Join(keys, ", "); got != want {
 		t.Fatalf("keys:\nwant %s\ngot  %s", want, got)
 	}
@@ -165,7 +165,7 @@ func TestItems(t *testing.T) {
 		near(t, "row of "+r.String(), row.Size, stored["CLUSTER#prod "+strings.ToUpper(string(r.Kind))+"#"+r.Name])
 		records, err := l.Records(t.Context(), r, time.Time{}, 1)
 		must(t, err)
-		raw := stored["DECISION#"+r.String()+" 2026-03-02T10:00:00.000000005Z#0000000000000000002"]
+		raw := stored["DECISION#"+r.String()+" 2096-03-02T10:00:00.000000005Z#0000000000000000002"]
 		near(t, "record of "+r.String(), records[0].Size, raw)
 		if got, want := number(raw["expiresAt"]), now.Add(6*7*24*time.Hour).Unix(); got != want {
 			t.Errorf("%s: want its record to expire at %d, six weeks on, got %d", r, want, got)

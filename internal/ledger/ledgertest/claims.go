@@ -211,7 +211,7 @@ func claimHistory(w *world) {
 	shadow := 7
 	h := history.History{Shadow: &shadow}
 	for i := range history.MaxOrders + 5 {
-		at := time.Date(2026, time.March, 29, 1, 59, 59, 999_999_000+i, time.UTC) // the night the clocks go forward
+		at := time.Date(2096, time.March, 25, 1, 59, 59, 999_999_000+i, time.UTC) // the night the clocks go forward
 		h = h.With(history.Order{At: at, From: i, To: i + 1}, []history.Mark{
 			{Policy: "App/InFlight", Datapoint: at}, {Policy: fmt.Sprintf("<p%d>&", i), Datapoint: at.Add(time.Nanosecond)},
 		})

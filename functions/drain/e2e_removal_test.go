@@ -417,15 +417,21 @@ func TestTwoTicksOneTermination(t *testing.T) {
 	s.wantDrain(t, empty.id, drain.Empty, drain.Candidate)
 	s.AWS.Fail(local.Fault{Op: "DescribeInstanceRefreshes", Count: 2, DelayMs: 1500})
 	var wg sync.WaitGroup
-	for range 2 {
+	told := make([]int, 2) // how often each says that it ordered DRAINING
+	for i := range told {
 		wg.Go(func() {
 			res, err := s.Lambda.Invoke(context.WithoutCancel(t.Context()), "drain", sample(t, "aws.events.scheduled-event.minute"))
 			if err != nil || res.FunctionError != "" {
 				t.Errorf("tick: %v %s", err, res.Payload)
+				return
 			}
+			told[i] = strings.Count(string(res.Payload), `"acts":["setDraining"]`)
 		})
 	}
 	wg.Wait()
+	if told[0]+told[1] != 1 {
+		t.Errorf("the runs say %d times that DRAINING was ordered, want once", told[0]+told[1])
+	}
 	s.tick(t, "drain")
 	s.wantDrain(t, empty.id, drain.Empty, drain.Terminated)
 	s.wantWritten(t, setDraining("DRAINING", empty), terminate(empty))

@@ -173,11 +173,11 @@ func (b *Bed) startServers(ctx context.Context, opts BedOptions) error {
 // startProxies serves the recorders and CloudWatch.
 func (b *Bed) startProxies(ctx context.Context, opts BedOptions) error {
 	var err error
-	if b.Standin, err = startStandin(ctx, b.endpoints.MotoDirect, opts.Region); err != nil {
+	if b.Standin, err = StartStandin(ctx, b.endpoints.MotoDirect, opts.Region); err != nil {
 		return err
 	}
-	b.closers = append(b.closers, b.Standin.server.close)
-	b.endpoints.AWSDirect = b.Standin.server.url
+	b.closers = append(b.closers, b.Standin.Close)
+	b.endpoints.AWSDirect = b.Standin.URL()
 	if b.AWS, err = StartRecorder(ctx, b.endpoints.AWSDirect); err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func play(t *testing.T, instances, tasks int32, policies ...func(*spec.Group)) s
 	e := bed.Endpoints()
 	s := stage{
 		Bed: bed, ledger: dynamoledger.New(local.NewDynamoDBClient(e.DynamoDBDirect), e.Table),
-		ecs: ecs.NewFromConfig(e.Config(bed.Standin.URL())), groups: autoscaling.NewFromConfig(e.Config(e.MotoDirect)),
+		ecs: ecs.NewFromConfig(e.Config(e.AWSDirect)), groups: autoscaling.NewFromConfig(e.Config(e.MotoDirect)),
 	}
 	none, all := new(spec.Duration(0)), []spec.RateLimit{{Tasks: 100, Period: spec.Duration(time.Minute)}}
 	g := spec.Group{Mode: spec.Act, ScaleIn: spec.GroupScaleIn{StabilizationWindow: none, CoolOff: none}}

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -333,4 +335,124 @@ func TestSeveralEndTogether(t *testing.T) {
 		t.Errorf("parameters (-want +got):\n%s", diff)
 	}
 	s.wantGroup(t, 1, 3)
+}
+
+// What may pass by itself keeps a person's drain waiting, with nothing disrupted; the
+// drain goes on at the next tick after it has passed.
+func TestDrainWaitsForWhatPasses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		begin, end func(t *testing.T, s stage, h host)
+		says       string
+	}{
+		"an instance refresh": {
+			func(_ *testing.T, s stage, _ host) { s.Standin.Refresh(group, "InProgress") },
+			func(_ *testing.T, s stage, _ host) { s.Standin.Refresh(group, "Successful") },
+			"an instance refresh of the group prod-m7g is in progress",
+		},
+		"a protected task": {
+			func(t *testing.T, s stage, h host) { s.protect(t, h, true) },
+			func(t *testing.T, s stage, h host) { s.protect(t, h, false) },
+			"under task scale-in protection",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := play(t, 2, 3)
+			busy := s.hosts(t)[0]
+			c.begin(t, s, busy)
+			rep := s.invoke(t, "drain", about(t, "trimtab.drain.act", busy.id, 0))
+			if n := len(rep.Drains); n != 1 || !strings.Contains(rep.Drains[0].Now, c.says) {
+				t.Errorf("report %+v, want it to say %q", rep, c.says)
+			}
+			s.wantDrain(t, busy.id, drain.Manual, drain.Candidate)
+			s.wantWritten(t)
+			c.end(t, s, busy)
+			s.tick(t, "drain")
+			s.wantDrain(t, busy.id, drain.Manual, drain.Terminated)
+			s.wantWritten(t, setDraining("DRAINING", busy), terminate(busy))
+			s.wantGroup(t, 1, 3)
+		})
+	}
+}
+
+// protect sets the protection of the tasks on an instance.
+func (s stage) protect(t *testing.T, h host, on bool) {
+	t.Helper()
+	list, err := s.ecs.ListTasks(t.Context(), &ecs.ListTasksInput{Cluster: aws.String("prod"), ContainerInstance: &h.arn})
+	if err != nil || len(list.TaskArns) == 0 {
+		t.Fatalf("tasks of %+v: %+v, %v", h, list, err)
+	}
+	for _, arn := range list.TaskArns {
+		s.Standin.Protect(arn, on)
+	}
+}
+
+// The protection from scale-in is kept on the instances with tasks, and taken from
+// one before it ends.
+func TestProtectionIsKept(t *testing.T) {
+	t.Parallel()
+	s := play(t, 2, 3, func(g *spec.Group) { g.ScaleIn.ManageProtection = true })
+	busy := s.hosts(t)[0]
+	protection := func(on string) string {
+		return "SetInstanceProtection AutoScalingGroupName=" + group + "&InstanceIds.member.1=" + string(busy.id) + "&ProtectedFromScaleIn=" + on
+	}
+	s.tick(t, "drain")
+	s.wantWritten(t, protection("true"))
+	s.tick(t, "drain")
+	s.wantWritten(t)
+	s.invoke(t, "drain", about(t, "trimtab.drain.act", busy.id, 0))
+	s.wantWritten(t, setDraining("DRAINING", busy), protection("false"), terminate(busy))
+	s.wantDrain(t, busy.id, drain.Manual, drain.Terminated)
+}
+
+// Two ticks at once, both of which have read before either writes, drain and end an
+// instance once.
+func TestTwoTicksOneTermination(t *testing.T) {
+	t.Parallel()
+	s := play(t, 2, 3)
+	empty := s.hosts(t)[1]
+	s.load(t, 45, 3, 1)
+	s.invoke(t, "reconcile", []byte(`{"kind":"evaluate","cluster":"prod","service":"checkout","dryRun":false}`))
+	s.wantDrain(t, empty.id, drain.Empty, drain.Candidate)
+	s.AWS.Fail(local.Fault{Op: "DescribeInstanceRefreshes", Count: 2, DelayMs: 1500})
+	var wg sync.WaitGroup
+	told := make([]int, 2) // how often each says that it ordered DRAINING
+	for i := range told {
+		wg.Go(func() {
+			res, err := s.Lambda.Invoke(context.WithoutCancel(t.Context()), "drain", sample(t, "aws.events.scheduled-event.minute"))
+			if err != nil || res.FunctionError != "" {
+				t.Errorf("tick: %v %s", err, res.Payload)
+				return
+			}
+			told[i] = strings.Count(string(res.Payload), `"acts":["setDraining"]`)
+		})
+	}
+	wg.Wait()
+	if told[0]+told[1] != 1 {
+		t.Errorf("the runs say %d times that DRAINING was ordered, want once", told[0]+told[1])
+	}
+	s.tick(t, "drain")
+	s.wantDrain(t, empty.id, drain.Empty, drain.Terminated)
+	s.wantWritten(t, setDraining("DRAINING", empty), terminate(empty))
+	s.wantGroup(t, 1, 3)
+}
+
+// In observe mode nothing is opened, drained or ended, and a person is told.
+func TestObserveModeMovesNothing(t *testing.T) {
+	t.Parallel()
+	s := play(t, 2, 3, func(g *spec.Group) { g.Mode = spec.Observe })
+	empty := s.hosts(t)[1]
+	s.load(t, 45, 3, 1)
+	s.invoke(t, "reconcile", []byte(`{"kind":"evaluate","cluster":"prod","service":"checkout","dryRun":false}`))
+	res, err := s.Lambda.Invoke(t.Context(), "drain", about(t, "trimtab.drain.act", empty.id, 0))
+	if err != nil || !strings.Contains(string(res.Payload), "is in observe mode") {
+		t.Errorf("a drain answered %v %s, want that nothing is moved", err, res.Payload)
+	}
+	s.invoke(t, "drain", about(t, "aws.ec2.spot-interruption-warning.terminate", empty.id, 0))
+	s.tick(t, "drain")
+	if d := s.drain(t, empty.id); d.Generation != 0 {
+		t.Errorf("row %+v, want none", d)
+	}
+	s.wantWritten(t)
 }

@@ -74,13 +74,19 @@ type superviseCmd struct{}
 // Run keeps a bed until it is told to end.
 func (superviseCmd) Run(ctx context.Context, s *session) error { return s.Bed.Supervise(ctx, s.Stdout) }
 
-// What the local bed is seeded with: demand for 340/60 = 5.67, so 6 tasks.
+// What the local bed is seeded with: demand for 340/60 = 5.67, so 6 tasks; and a
+// service on instances of which one is full, one has a task and one has none.
 const (
 	localCluster = "prod"
 	localService = "checkout"
 	localTasks   = 4
 	localCPU     = 85 // percent
 	localMemory  = 40 // percent
+	localGroup   = "prod-m7g"
+	localHosts   = 3
+	localHosted  = "search"
+	hostedTasks  = 5 // each a quarter of an instance
+	hostedCPU    = 55
 	localSample  = "events/aws.cloudwatch.alarm-action.high-cpu.json"
 )
 
@@ -174,9 +180,15 @@ func (b systemBed) Supervise(ctx context.Context, logs io.Writer) error {
 		Functions: functions,
 		Cluster:   localCluster,
 		Services:  []local.ServiceSeed{{Name: localService, DesiredCount: localTasks}},
+		EC2: &local.EC2Seed{
+			Group:    local.GroupSeed{Name: localGroup, MinSize: 1, DesiredCapacity: localHosts},
+			Services: []local.ServiceSeed{{Name: localHosted, DesiredCount: hostedTasks, CPU: 1024, Memory: 1536}},
+		},
 		Metrics: []local.Metric{
 			local.ECSUtilization(localCluster, localService, "CPUUtilization", localCPU, localTasks, 30),
 			local.ECSUtilization(localCluster, localService, "MemoryUtilization", localMemory, localTasks, 30),
+			local.ECSUtilization(localCluster, localHosted, "CPUUtilization", hostedCPU, hostedTasks, 30),
+			local.ECSUtilization(localCluster, localHosted, "MemoryUtilization", localMemory, hostedTasks, 30),
 		},
 		Logs: logs,
 		Seed: seedPolicy,
@@ -189,12 +201,19 @@ func seedPolicy(ctx context.Context, e local.Endpoints) error {
 	if len(faults) > 0 {
 		return fmt.Errorf("read the built-in policy: %s", faults[0])
 	}
-	services, _ := doc.Rows()
-	policy := services[localService]
-	return bedLedger(e).Change(ctx, ledger.Change{Cluster: doc.Cluster, Edits: []ledger.Edit{{
-		Target: fleet.ServiceKey{Cluster: doc.Cluster, Service: localService}.Target(),
-		Policy: &ledger.Policy{Service: &policy, Version: 1, Author: "trimtab local up", At: time.Now().UTC()},
-	}}})
+	services, groups := doc.Rows()
+	change := ledger.Change{Cluster: doc.Cluster}
+	add := func(t fleet.Target, p ledger.Policy) {
+		p.Version, p.Author, p.At = 1, "trimtab local up", time.Now().UTC()
+		change.Edits = append(change.Edits, ledger.Edit{Target: t, Policy: &p})
+	}
+	for name, p := range services {
+		add(fleet.ServiceKey{Cluster: doc.Cluster, Service: name}.Target(), ledger.Policy{Service: &p})
+	}
+	for name, p := range groups {
+		add(fleet.GroupOf(doc.Cluster, name), ledger.Policy{Group: &p})
+	}
+	return bedLedger(e).Change(ctx, change)
 }
 
 // bedLedger is the ledger of a bed, past the recorder that counts the function's calls.
@@ -214,7 +233,7 @@ func (b systemBed) Open(context.Context) (Ledger, Eyes, error) {
 	}
 	e := state.Endpoints
 	l := bedLedger(e)
-	return l, newEyes(l, e.Config(e.MotoDirect), e.Config(e.CloudWatch)), nil
+	return l, newEyes(l, e.Config(e.AWSDirect), e.Config(e.CloudWatch)), nil
 }
 
 func (b systemBed) state() (local.State, error) {

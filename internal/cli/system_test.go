@@ -168,6 +168,12 @@ func TestLocalBed(t *testing.T) { // not parallel: it sets the environment
 	has(must(ExitOK, "service", "explain", "checkout", "--local", "-n", "9"), "ordered", "scale out from 4 to 6 tasks", "desired count 6")
 	has(must(ExitFailed, "invoke", "../../events/bad/error.manual-kind-misspelled.json"), "function reconcile failed", "the known kinds are evaluate")
 
+	// The instances: one of three is empty, and goes by one decision and one tick of the other function.
+	has(must(ExitOK, "capacity", "show", "prod", "--local"), "desired 3, min 1, max 10", "drain 1 instance without tasks", "4096/4096 100%")
+	has(must(ExitOK, "invoke", "../../events/trimtab.tick.act.json"), `"reason": "EmptyInstances"`)
+	has(must(ExitOK, "invoke", "../../events/aws.events.scheduled-event.minute.json", "--function", "drain"), `"state": "terminated"`)
+	has(must(ExitOK, "capacity", "show", "prod", "--local"), "desired 2, min 1, max 10", "AlreadyAtDesiredCapacity")
+
 	policy := filepath.Join(t.TempDir(), "policy.yaml")
 	if err := os.WriteFile(policy, bytes.ReplaceAll(localPolicy, []byte("maxCapacity: 20"), []byte("maxCapacity: 5")), 0o600); err != nil {
 		t.Fatal(err)

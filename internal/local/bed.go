@@ -49,13 +49,16 @@ type Endpoints struct {
 	Region     string   `json:"region"`
 	Table      string   `json:"table"`
 	Cluster    string   `json:"cluster"`
-	Services   []string `json:"services"`   // names
-	Queues     []string `json:"queues"`     // names
-	Invoke     string   `json:"invoke"`     // Invoke API; "" until Lambda is up
-	CloudWatch string   `json:"cloudWatch"` // GetMetricData and the control endpoints of CloudWatch
-	AWS        string   `json:"aws"`        // ECS, Auto Scaling, EventBridge, Application Auto Scaling, SQS, recorded
-	DynamoDB   string   `json:"dynamoDB"`   // recorded
-	// Direct endpoints behind the recorders, for seeds and checks that no test should count.
+	Services   []string `json:"services"`            // names
+	Queues     []string `json:"queues"`              // names
+	Instances  []string `json:"instances,omitempty"` // EC2 ids of those of an EC2Seed, the busiest first
+	Invoke     string   `json:"invoke"`              // Invoke API; "" until Lambda is up
+	CloudWatch string   `json:"cloudWatch"`          // GetMetricData and the control endpoints of CloudWatch
+	AWS        string   `json:"aws"`                 // ECS, Auto Scaling, EventBridge, Application Auto Scaling, SQS, recorded
+	DynamoDB   string   `json:"dynamoDB"`            // recorded
+	// Direct endpoints behind the recorders, for seeds and checks that no test should count. AWSDirect answers as AWS does,
+	// MotoDirect lacks what the stand-in adds.
+	AWSDirect      string `json:"awsDirect"`
 	MotoDirect     string `json:"motoDirect"`
 	DynamoDBDirect string `json:"dynamoDBDirect"`
 }
@@ -170,11 +173,12 @@ func (b *Bed) startServers(ctx context.Context, opts BedOptions) error {
 // startProxies serves the recorders and CloudWatch.
 func (b *Bed) startProxies(ctx context.Context, opts BedOptions) error {
 	var err error
-	if b.Standin, err = startStandin(ctx, b.endpoints.MotoDirect, opts.Region); err != nil {
+	if b.Standin, err = StartStandin(ctx, b.endpoints.MotoDirect, opts.Region); err != nil {
 		return err
 	}
-	b.closers = append(b.closers, b.Standin.server.close)
-	if b.AWS, err = StartRecorder(ctx, b.Standin.server.url); err != nil {
+	b.closers = append(b.closers, b.Standin.Close)
+	b.endpoints.AWSDirect = b.Standin.URL()
+	if b.AWS, err = StartRecorder(ctx, b.endpoints.AWSDirect); err != nil {
 		return err
 	}
 	b.closers = append(b.closers, b.AWS.Close)

@@ -9,7 +9,9 @@
 //	     |               |                     |
 //	  CloudWatch      Recorder              Recorder
 //	  (CBOR, values      |                     |
-//	   set by hand)   DynamoDB Local         moto (ECS, Auto Scaling, EventBridge, Application Auto Scaling, SQS)
+//	   set by hand)   DynamoDB Local        Standin (instances that leave, tasks that move)
+//	                                           |
+//	                                         moto (ECS, Auto Scaling, EventBridge, Application Auto Scaling, SQS)
 //
 // Bed composes them for tests; Up, Supervise and Down keep one Bed running behind a terminal. Nothing here is linked into a
 // function, and no function knows that it runs here.

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"encoding/xml"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -120,7 +122,18 @@ func (b *Bed) seedEC2(ctx context.Context, s seeder, cell EC2Seed, cluster strin
 			return err
 		}
 	}
-	return b.Standin.attend(ctx, cell)
+	if err := b.Standin.attend(ctx, cell); err != nil {
+		return err
+	}
+	hosts, err := b.Standin.hosts(ctx, cell.Cluster)
+	if err != nil {
+		return fmt.Errorf("list the instances of group %s: %w", cell.Group.Name, err)
+	}
+	slices.SortStableFunc(hosts, func(a, b host) int { return cmp.Compare(a.cpu, b.cpu) })
+	for _, h := range hosts {
+		b.endpoints.Instances = append(b.endpoints.Instances, h.instance)
+	}
+	return nil
 }
 
 // createTable creates the ledger table, or keeps the one that a shared DynamoDB Local has.

@@ -53,8 +53,9 @@ func invalid(format string, args ...any) refusal {
 	return refusal{"ValidationError", fmt.Sprintf(format, args...)}
 }
 
-// startStandin serves one in front of moto on a free loopback port.
-func startStandin(ctx context.Context, moto, region string) (*Standin, error) {
+// StartStandin serves one in front of moto, for example http://127.0.0.1:5000, on a free loopback port. What it answers
+// itself it takes from the groups of this region.
+func StartStandin(ctx context.Context, moto, region string) (*Standin, error) {
 	upstream, err := url.Parse(moto)
 	if err != nil {
 		return nil, fmt.Errorf("parse the endpoint of moto: %w", err)
@@ -82,8 +83,11 @@ func startStandin(ctx context.Context, moto, region string) (*Standin, error) {
 	return s, nil
 }
 
-// URL is the endpoint for tests that act as somebody else does: such calls are not recorded.
+// URL is the endpoint that clients use in place of moto's.
 func (s *Standin) URL() string { return s.server.url }
+
+// Close ends the proxy, not moto.
+func (s *Standin) Close() error { return s.server.close() }
 
 // opKey is where the operation of a request is kept for its answer.
 type opKey struct{}

@@ -248,6 +248,13 @@ func printState(out io.Writer, opts UpOptions, s State) {
 		printf(out, "  %s sqs send-message --endpoint-url %s --message-body work --queue-url $(%s sqs get-queue-url --endpoint-url %s --queue-name %s --query QueueUrl --output text)\n",
 			aws, e.AWS, aws, e.AWS, queue)
 	}
+	if len(e.Instances) > 0 {
+		for _, look := range []string{"show", "plan"} {
+			printf(out, "  %s capacity %s %s --local\n", opts.Command[0], look, e.Cluster)
+		}
+		printf(out, `  echo '{"kind":"drain","cluster":"%s","instance":"%s","why":"a try","by":"me","dryRun":true}' | %s invoke - --function drain`+"\n",
+			e.Cluster, e.Instances[0], opts.Command[0])
+	}
 	for _, service := range e.Services {
 		printf(out, "  %s ecs describe-services --endpoint-url %s --cluster %s --services %s --query 'services[].desiredCount'\n",
 			aws, e.AWS, e.Cluster, service)

@@ -274,7 +274,11 @@ func (w *ward) carryOut(ctx context.Context, steps []moving, rep *Report) (acted
 		if written[i] {
 			errs[i] = errors.Join(errs[i], w.others(ctx, m))
 		}
-		rep.Drains = append(rep.Drains, m.report(errs[i]))
+		r := m.report(errs[i])
+		if m.step.Changed && !written[i] && errs[i] == nil {
+			r = DrainReport{Row: m.old.Row, Now: "another run has moved it: the next look goes on from there"}
+		}
+		rep.Drains = append(rep.Drains, r)
 	}
 	return acted, errors.Join(append(errs, both...)...)
 }

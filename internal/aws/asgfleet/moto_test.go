@@ -141,13 +141,18 @@ func account(url string, n int64) *autoscaling.Client {
 
 func create(t *testing.T, c *autoscaling.Client, name string, minSize, maxSize, desired int) {
 	t.Helper()
+	createIn(t, c, "eu-west-1", name, minSize, maxSize, desired)
+}
+
+func createIn(t *testing.T, c *autoscaling.Client, region, name string, minSize, maxSize, desired int) {
+	t.Helper()
 	if _, err := c.CreateLaunchConfiguration(t.Context(), &autoscaling.CreateLaunchConfigurationInput{
 		LaunchConfigurationName: aws.String(name), ImageId: aws.String("ami-12c6146b"), InstanceType: aws.String("m5.large"),
 	}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.CreateAutoScalingGroup(t.Context(), &autoscaling.CreateAutoScalingGroupInput{
-		AutoScalingGroupName: aws.String(name), LaunchConfigurationName: aws.String(name), AvailabilityZones: []string{"eu-west-1a"},
+		AutoScalingGroupName: aws.String(name), LaunchConfigurationName: aws.String(name), AvailabilityZones: []string{region + "a"},
 		MinSize: aws.Int32(int32(minSize)), MaxSize: aws.Int32(int32(maxSize)), DesiredCapacity: aws.Int32(int32(desired)),
 	}); err != nil {
 		t.Fatal(err)

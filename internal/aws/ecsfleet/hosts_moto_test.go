@@ -1,18 +1,6 @@
 package ecsfleet_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"regexp"
-	"strconv"
-	"strings"
-	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,8 +17,8 @@ import (
 
 var _ reconcile.Hosts = (*ecsfleet.Hosts)(nil)
 
-// TestMotoHosts runs against moto, behind a proxy that answers for the task
-// protection that moto does not know.
+// TestMotoHosts runs against moto, behind the local bed's stand-in, which answers
+// for the task protection that moto does not know.
 func TestMotoHosts(t *testing.T) {
 	t.Parallel()
 	server, err := local.StartMoto(t.Context(), localtest.Require(t, local.ToolMoto), 0, nil)
@@ -38,16 +26,16 @@ func TestMotoHosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	moto, err := url.Parse(server.URL())
+	standin, err := local.StartStandin(t.Context(), server.URL(), "eu-west-1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	behind := httputil.NewSingleHostReverseProxy(moto)
-	behind.ModifyResponse = spellNumbers
-	p := &protections{behind: behind, on: make(map[string]bool), t: t}
-	front := httptest.NewServer(p)
-	t.Cleanup(front.Close)
-	w := &world{url: front.URL}
+	t.Cleanup(func() {
+		if err := standin.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w := &world{url: standin.URL()}
 	porttest.Hosts(t, func(t *testing.T) porttest.HostsBed {
 		t.Helper()
 		a := w.account(t)
@@ -73,7 +61,7 @@ func TestMotoHosts(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
-			Protect: func(_ *testing.T, arn string, on bool) { p.set(arn, on) },
+			Protect: func(_ *testing.T, arn string, on bool) { standin.Protect(arn, on) },
 			Remove: func(t *testing.T, id fleet.InstanceID) {
 				t.Helper()
 				if _, err := a.ecs.DeregisterContainerInstance(t.Context(), &ecs.DeregisterContainerInstanceInput{
@@ -140,78 +128,4 @@ func (a account) arnOf(t *testing.T, id fleet.InstanceID) string {
 	}
 	t.Fatalf("instance %s is not in the cluster", id)
 	return ""
-}
-
-// number is the CPU or the memory of a container of a task, which moto gives as a
-// number and ECS as a string.
-var number = regexp.MustCompile(`("(?:cpu|memory|memoryReservation)": ?)(\d+)`)
-
-// spellNumbers makes an answer of moto's about tasks one of ECS.
-func spellNumbers(r *http.Response) error {
-	if !strings.Contains(r.Request.Header.Get("X-Amz-Target"), "Task") || strings.Contains(r.Request.Header.Get("X-Amz-Target"), "TaskDefinition") {
-		return nil
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return err
-	}
-	body = number.ReplaceAll(body, []byte(`$1"$2"`))
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	r.ContentLength = int64(len(body))
-	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
-	return nil
-}
-
-// protections answers GetTaskProtection as ECS does and passes on what else is asked.
-type protections struct {
-	behind http.Handler
-	t      *testing.T
-
-	mu sync.Mutex
-	on map[string]bool
-}
-
-func (p *protections) set(arn string, on bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.on[arn] = on
-}
-
-func (p *protections) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("X-Amz-Target") != "AmazonEC2ContainerServiceV20141113.GetTaskProtection" {
-		p.behind.ServeHTTP(w, r)
-		return
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		p.t.Error(err)
-	}
-	var in struct {
-		Cluster string   `json:"cluster"`
-		Tasks   []string `json:"tasks"`
-	}
-	d := json.NewDecoder(strings.NewReader(string(body)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&in); err != nil || in.Cluster != string(prod) || len(in.Tasks) == 0 || len(in.Tasks) > 100 {
-		p.t.Errorf("protection is asked for by %s: %v", body, err)
-	}
-	type protectedTask struct {
-		TaskARN string `json:"taskArn"`
-		On      bool   `json:"protectionEnabled"`
-	}
-	out := struct {
-		Failures       []string        `json:"failures"`
-		ProtectedTasks []protectedTask `json:"protectedTasks"`
-	}{}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, arn := range in.Tasks {
-		out.ProtectedTasks = append(out.ProtectedTasks, protectedTask{arn, p.on[arn]})
-	}
-	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	answer, err := json.Marshal(out)
-	if err != nil {
-		p.t.Error(err)
-	}
-	_, _ = fmt.Fprintf(w, "%s", answer)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/policy"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/event"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
@@ -268,5 +269,84 @@ func TestReviewProtectionReadsLittle(t *testing.T) {
 	}
 	if reads > 6 {
 		t.Errorf("%d reads of every task in 30 minutes of nothing", reads)
+	}
+}
+
+// A group that somebody else sizes is not touched in act mode, whoever asks (law 10).
+func TestReviewDrainAsksTheOwner(t *testing.T) {
+	t.Parallel()
+	w := newWard(t)
+	w.owners["m7g"] = policy.Owner{Kind: "ManagedScaling", Detail: "capacity provider cp"}
+	w.mustRun(t, event.Event{Kind: event.TickAll})
+	ev := event.Event{Kind: event.Rebalance, Via: event.ViaEventBridge, Instance: host(3), Time: noon}
+	_, _ = w.drainage.Run(t.Context(), ev)
+	if terminates(w) {
+		t.Errorf("ECS managed scaling owns the group, and %v", w.calls)
+	}
+}
+
+// Notices have no authority (H20, law 6): whatever is said of the instances, no more go
+// than the budget lets.
+func TestReviewNoticesAreBudgeted(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []event.Kind{event.Spot, event.Rebalance} {
+		w := newWard(t)
+		one := []spec.InstanceLimit{{Instances: 1, Period: spec.Duration(15 * time.Minute)}}
+		w.policy(t, spec.Group{Mode: spec.Act, ScaleIn: spec.GroupScaleIn{EmptyBudget: one, Budget: one}})
+		w.tasks = w.tasks[:4]
+		w.services[1].Desired, w.services[1].Running = 4, 4
+		w.instances[1].Tasks, w.instances[1].Remaining = 0, w.instances[1].Registered
+		for _, n := range []int{2, 3} {
+			w.run(t, event.Event{Kind: kind, Via: event.ViaInvoke, Instance: host(n), Time: noon})
+		}
+		if n := w.groups["m7g"].DesiredCapacity; n < 2 {
+			t.Errorf("two words of %s ended two instances at once: desired capacity %d, the budget is 1 in 15 min", kind, n)
+		}
+	}
+}
+
+// An end that nobody gave is not told as one.
+func TestReviewRuleOfARemovalByHand(t *testing.T) {
+	t.Parallel()
+	w := newWard(t)
+	w.run(t, byHand(3, false))
+	for _, r := range w.records(t, m7g()) {
+		if r.Rule == history.Consolidation {
+			t.Errorf("a person ended an empty instance, and the record's rule is %s", r.Rule)
+		}
+	}
+}
+
+// A hook is prolonged while ECS cannot be read: what runs into its timeout ends with its tasks.
+func TestReviewHeartbeatWithoutECS(t *testing.T) {
+	t.Parallel()
+	w := newWard(t)
+	w.hook = 5 * time.Minute
+	g := w.groups["m7g"]
+	g.Members[0].State, g.InService, g.DesiredCapacity = "Terminating:Wait", g.InService[1:], 2
+	w.groups["m7g"] = g
+	w.run(t, event.Event{Kind: event.Lifecycle, Via: event.ViaEventBridge, Group: "m7g", Instance: host(1), HookName: "trimtab-drain", HookToken: "t", Time: noon})
+	w.fail["instances"] = refusal("throttled")
+	for minute := range 5 {
+		w.now = noon.Add(time.Duration(minute+1) * time.Minute)
+		_, _ = w.drainage.Run(t.Context(), event.Event{Kind: event.Tick})
+	}
+	if !slices.ContainsFunc(w.calls, func(c string) bool { return strings.HasPrefix(c, "heartbeat") }) {
+		t.Errorf("five minutes of a hook with a timeout of five, and no heartbeat: %v", w.calls)
+	}
+}
+
+// A group that is taken out of the policy file (apply --prune) while an instance drains
+// leaves no instance DRAINING for ever, and no row that nobody looks at.
+func TestReviewPrunedGroupLeavesNoInstanceDraining(t *testing.T) {
+	t.Parallel()
+	w := consolidating(t)
+	w.change(t, ledger.Edit{Target: m7g(), Remove: true})
+	for minute := range 60 {
+		w.now = noon.Add(time.Duration(minute+2) * time.Minute)
+		w.run(t, event.Event{Kind: event.Tick})
+	}
+	if d := w.removal(t, 2); !d.State.Closed() || w.instances[1].Draining {
+		t.Errorf("an hour later the row is %s and DRAINING is %v", d.State, w.instances[1].Draining)
 	}
 }

@@ -143,3 +143,16 @@ func TestReviewFitsCountsOnInstancesOnTheWay(t *testing.T) {
 		t.Error("the two tasks fit only on an instance that has not come")
 	}
 }
+
+// In a group of several types a task that fits on one of them is not told to fit on none.
+func TestReviewTaskThatFitsOnALargerType(t *testing.T) {
+	t.Parallel()
+	in := input(placement.Item{Name: "big", Size: fleet.Resources{CPU: 4096, Memory: 8192}, Count: 1})
+	large := full("i-3")
+	large.Type, large.Registered = "m7g.2xlarge", fleet.Resources{CPU: 8192, Memory: 31000}
+	in.Instances = append(in.Instances, large)
+	in.Group.DesiredCapacity, in.Base = 3, 3
+	if r := capacity.Decide(in); r.Desired <= 3 {
+		t.Errorf("desired %d (%s: %s), though the group has an instance that holds it", r.Desired, r.Reason, r.Because)
+	}
+}

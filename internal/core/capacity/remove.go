@@ -21,7 +21,9 @@ func (v *view) remove(s *history.Steps, r *Result) {
 		return
 	}
 	if rule, because, closed := v.stays(); closed {
-		v.memory = v.memory.WithRemovable(v.in.Now, nil)
+		if rule == history.ServicesGrowing || rule == history.TasksWaiting || rule == history.InstancesOnTheWay {
+			v.memory = v.memory.Undisturbed()
+		}
 		s.To(s.Count(), rule, because)
 		return
 	}
@@ -32,10 +34,15 @@ func (v *view) remove(s *history.Steps, r *Result) {
 		}
 		return
 	}
-	found, _ := v.candidates(maxSearch)
+	found, stay := v.candidates(maxSearch)
 	ids := make([]fleet.InstanceID, 0, len(found))
 	for _, c := range found {
 		ids = append(ids, c.Instance)
+	}
+	for _, x := range stay {
+		if x.Because == takesOthers { // which of the two goes must not reset their times
+			ids = append(ids, x.Instance)
+		}
 	}
 	v.memory = v.memory.WithRemovable(v.in.Now, ids)
 	if v.in.Observing {
@@ -94,6 +101,8 @@ func (v *view) stays() (rule, because string, closed bool) {
 		return history.LaunchBackoff, "launches fail, and what is removed could not be had again: " + v.backoffWords(), true
 	case g.Refreshing:
 		return history.InstanceRefresh, "an instance refresh of the group is under way", true
+	case g.SuspendedLaunch:
+		return history.LaunchSuspended, "the group's Launch process is suspended: resume it, or what is removed could not be had again", true
 	case g.SuspendedTerminate:
 		return history.TerminateSuspended, "the group's Terminate process is suspended: resume it, or nothing can be removed", true
 	case v.deploying() != "":
@@ -297,6 +306,10 @@ func (v *view) keeps(i fleet.Instance) string {
 		return "it is no member of the group"
 	case member && !m.InService():
 		return "its lifecycle state is " + m.State
+	case m.Unhealthy:
+		return "Auto Scaling holds it for unhealthy and replaces it itself"
+	case i.Tasks > len(v.on[i.ID]):
+		return fmt.Sprintf("ECS counts %s on it and lists %d", plural(i.Tasks, "task"), len(v.on[i.ID]))
 	case m.Protected && !v.in.Policy.ScaleIn.ManageProtection:
 		return "it is protected from scale-in: remove the protection, or set scaleIn.manageProtection"
 	}

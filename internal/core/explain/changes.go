@@ -106,6 +106,7 @@ var changes = map[string]string{
 	history.MaxDraining:        "the end of a drain, or a higher maxDraining",
 	history.TasksUnread:        "a read of the tasks that succeeds",
 	history.ServicesGrowing:    "services that do not grow",
+	history.InstancesOverdue:   "instances that register with the cluster",
 	history.InstancesOnTheWay:  "the registration of the instances on the way",
 }
 

@@ -96,6 +96,7 @@ const (
 	MaxDraining        = "MaxDraining"
 	TasksUnread        = "TasksUnread"
 	ServicesGrowing    = "ServicesGrowing"
+	InstancesOverdue   = "InstancesOverdue"
 	InstancesOnTheWay  = "InstancesOnTheWay"
 )
 

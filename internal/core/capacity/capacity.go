@@ -38,6 +38,8 @@ type Input struct {
 	// notice of EC2 names: they count as gone.
 	Drains []drain.Row
 	Doomed []fleet.InstanceID
+	// Failed are the removals that were given back since they were not done in time.
+	Failed []drain.Row
 	// Observing makes removals move a shadow of the desired capacity and drain nothing.
 	Observing bool
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -292,6 +293,26 @@ func (v *view) score(i fleet.Instance, n, tasks int) float64 {
 	return share / (float64(n) / float64(max(tasks, 1)))
 }
 
+// The wait after a drain that was not done in time, and where its doubling ends.
+const (
+	retryDrain    = 2 * time.Hour
+	maxRetryDrain = 24 * time.Hour
+)
+
+// failed gives why an instance rests whose drain was not done in time, empty if it does not.
+func (v *view) failed(id fleet.InstanceID) string {
+	for _, d := range v.in.Failed {
+		if d.Instance != id || d.Fails == 0 {
+			continue
+		}
+		again := d.Since.Add(min(maxRetryDrain, retryDrain<<min(d.Fails-1, 5)))
+		if v.in.Now.Before(again) {
+			return fmt.Sprintf("its last drain was not done in time (%s): the next is tried from %s", d.Because, stamp(again))
+		}
+	}
+	return ""
+}
+
 // keeps gives why an instance must stay whatever room the others have.
 func (v *view) keeps(i fleet.Instance) string {
 	m, member := v.in.Group.Member(i.ID)
@@ -312,6 +333,9 @@ func (v *view) keeps(i fleet.Instance) string {
 		return fmt.Sprintf("ECS counts %s on it and lists %d", plural(i.Tasks, "task"), len(v.on[i.ID]))
 	case m.Protected && !v.in.Policy.ScaleIn.ManageProtection:
 		return "it is protected from scale-in: remove the protection, or set scaleIn.manageProtection"
+	}
+	if because := v.failed(i.ID); because != "" {
+		return because
 	}
 	standalone := v.in.Policy.In().StandaloneTasks
 	for _, t := range v.on[i.ID] {

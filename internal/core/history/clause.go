@@ -86,6 +86,9 @@ const (
 	Headroom        = "Headroom"
 	DrainUndone     = "DrainUndone"
 
+	DrainByHand        = "DrainByHand"
+	SpotInterruption   = "SpotInterruption"
+	RebalanceNotice    = "RebalanceNotice"
 	EmptyInstances     = "EmptyInstances"
 	Consolidation      = "Consolidation"
 	ScaleInDisabled    = "ScaleInDisabled"

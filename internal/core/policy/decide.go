@@ -256,7 +256,7 @@ func groupInput(now time.Time, in Input, g GroupInput, mode spec.Mode, services 
 		Now: now, Group: live, Policy: g.Policy, Overrides: g.Overrides, Memory: g.History, Base: base,
 		Instances: instancesOf(in.Fleet, live.Name), Services: in.Fleet.Services, Daemons: daemons(in.Fleet),
 		Tasks: in.Fleet.Tasks, TasksRead: in.Fleet.TasksRead, TasksUnread: in.Fleet.TasksUnread,
-		Drains: in.Drains, Doomed: in.Doomed, Observing: mode != spec.Act,
+		Drains: in.Drains, Failed: in.Failed, Doomed: in.Doomed, Observing: mode != spec.Act,
 	}
 	c.Waiting = waiting(in, mode, services, capacity.Leaving(live, in.Drains, in.Doomed))
 	for _, d := range services {

@@ -18,7 +18,7 @@ func (in Input) Only(service fleet.ServiceName, d Decision) Input {
 	out := in
 	out.Fleet = fleetOf(in, service, d.At)
 	out.Services = slices.DeleteFunc(slices.Clone(in.Services), func(s ServiceInput) bool { return s.Name != service })
-	out.Group, out.Account, out.Signals, out.Queues, out.Drains, out.Doomed = nil, nil, nil, nil, nil, nil
+	out.Group, out.Account, out.Signals, out.Queues, out.Drains, out.Failed, out.Doomed = nil, nil, nil, nil, nil, nil, nil
 	for _, s := range out.Services {
 		var asked signal.Set
 		for _, q := range taskcount.Queries(fleet.ServiceKey{Cluster: in.Cell.Cluster, Service: s.Name}, s.Policy) {

@@ -351,8 +351,8 @@ func TestDrainWaitsForWhatPasses(t *testing.T) {
 			"an instance refresh of the group prod-m7g is in progress",
 		},
 		"a protected task": {
-			func(t *testing.T, s stage, h host) { s.protect(t, h, true) },
-			func(t *testing.T, s stage, h host) { s.protect(t, h, false) },
+			func(t *testing.T, s stage, h host) { t.Helper(); s.protect(t, h, true) },
+			func(t *testing.T, s stage, h host) { t.Helper(); s.protect(t, h, false) },
 			"under task scale-in protection",
 		},
 	} {

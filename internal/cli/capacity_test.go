@@ -68,6 +68,23 @@ func TestWastes(t *testing.T) {
 	}
 }
 
+// Of many services those are told that leave most idle, and how many there are beside.
+func TestUseWords(t *testing.T) {
+	t.Parallel()
+	var us []useOf
+	for i, percent := range []float64{90, 10, 50, 120, 30, 70, 20} {
+		us = append(us, useOf{
+			service: fleet.ServiceName("s" + string(rune('1'+i))), reserved: fleet.Resources{CPU: 1024},
+			percent: [2]float64{percent, 0}, unknown: [2]string{"", "no datapoint in the last hour"},
+		})
+	}
+	want := "used of what they reserve: s2 CPU 10 %, memory unknown; s7 CPU 20 %, memory unknown; s5 CPU 30 %, memory unknown; " +
+		"s3 CPU 50 %, memory unknown; s6 CPU 70 %, memory unknown; 2 more with --json"
+	if got := useWords(usesShown(us)); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 // Whatever is shown of usual instances fits the width of a screen.
 func TestInstancesFit(t *testing.T) {
 	t.Parallel()

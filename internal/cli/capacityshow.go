@@ -50,11 +50,13 @@ type groupShown struct {
 	// for each task, since the tasks were not read.
 	ENIsUnknown bool `json:"enisUnknown,omitempty"`
 	// Packing and Reservations are the two wastes.
-	Packing      []waste       `json:"packing"`
-	Reservations []waste       `json:"reservations"`
-	Drains       []drain.Row   `json:"drains"`
-	Decision     decisionShown `json:"decision"`
-	decided      *policy.GroupDecision
+	Packing      []waste `json:"packing"`
+	Reservations []waste `json:"reservations"`
+	// Use are the services by what they leave idle, most first.
+	Use      []useShown    `json:"use"`
+	Drains   []drain.Row   `json:"drains"`
+	Decision decisionShown `json:"decision"`
+	decided  *policy.GroupDecision
 }
 
 // decisionShown is what would be decided now.
@@ -135,7 +137,7 @@ func showGroup(in policy.Input, us []useOf) groupShown {
 		g.Decision.Drains = append(g.Decision.Drains, r.Instance)
 	}
 	g.Drains = append(g.Drains, in.Drains...)
-	g.Packing, g.Reservations = []waste{}, []waste{}
+	g.Packing, g.Reservations, g.Use = []waste{}, []waste{}, []useShown{}
 	live := in.Fleet.Group
 	if live == nil {
 		return g
@@ -149,6 +151,7 @@ func showGroup(in policy.Input, us []useOf) groupShown {
 		g.Registered, g.Reserved = g.Registered.Plus(i.Registered), g.Reserved.Plus(i.Reserved)
 		g.Tasks += i.Tasks
 	}
+	g.Use = usesShown(us)
 	g.ENIsUnknown = g.Registered.ENI > 0 && !in.Fleet.TasksRead
 	g.Packing, g.Reservations = packing(g.Registered, g.Reserved, in.Fleet.TasksRead), reservations(in.Fleet, us)
 	return g
@@ -276,6 +279,9 @@ func (s *session) groupShown(c fleet.ClusterName, g groupShown) {
 	s.labelled("sizes", fmt.Sprintf("desired %d, min %d, max %d; %s%s%s", g.Desired, g.MinSize, g.MaxSize, count(len(g.Instances), "instance"), of, pool))
 	s.labelled("wastes", "packing: "+wasteWords(g.Packing, "of what is registered is reserved by no task"))
 	s.labelled("", "reservations: "+wasteWords(g.Reservations, "of what tasks reserve was not used in the last hour"))
+	if len(g.Use) > 0 {
+		s.labelled("", useWords(g.Use))
+	}
 	s.drainsShown(g)
 	if len(g.Instances) == 0 {
 		return

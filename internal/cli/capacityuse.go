@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -120,6 +121,62 @@ func reservedBy(f fleet.Snapshot, v fleet.Service) fleet.Resources {
 		}
 	}
 	return sum
+}
+
+// useShown is what the tasks of one service use of what they reserve.
+type useShown struct {
+	Service  fleet.ServiceName `json:"service"`
+	Reserved fleet.Resources   `json:"reserved"` // on the group
+	// The mean use in percent, absent where it is not known.
+	CPU    *float64 `json:"cpuPercent,omitempty"`
+	Memory *float64 `json:"memoryPercent,omitempty"`
+	idle   float64
+}
+
+// usesShown gives the uses, those first that leave most of the group idle: by the larger
+// share of all that is reserved on it.
+func usesShown(us []useOf) []useShown {
+	var all fleet.Resources
+	for _, u := range us {
+		all = all.Plus(u.reserved)
+	}
+	out := make([]useShown, 0, len(us))
+	for _, u := range us {
+		x := useShown{Service: u.service, Reserved: u.reserved}
+		for k, into := range []**float64{&x.CPU, &x.Memory} {
+			if u.unknown[k] != "" {
+				continue
+			}
+			*into = new(u.percent[k])
+			if n := dimensions[k].of(all); n > 0 {
+				x.idle = max(x.idle, float64(dimensions[k].of(u.reserved))*(1-u.percent[k]/100)/float64(n))
+			}
+		}
+		out = append(out, x)
+	}
+	slices.SortFunc(out, func(a, b useShown) int { return cmp.Or(cmp.Compare(b.idle, a.idle), cmp.Compare(a.Service, b.Service)) })
+	return out
+}
+
+// usesTold is how many services are told of, of more than that.
+const usesTold = 5
+
+// useWords tells of the services that leave most of what they reserve idle.
+func useWords(us []useShown) string {
+	percent := func(v *float64) string {
+		if v == nil {
+			return "unknown"
+		}
+		return fmt.Sprintf("%.0f %%", *v)
+	}
+	words := make([]string, 0, usesTold)
+	for _, u := range us[:min(len(us), usesTold)] {
+		words = append(words, fmt.Sprintf("%s CPU %s, memory %s", u.Service, percent(u.CPU), percent(u.Memory)))
+	}
+	if n := len(us) - usesTold; n > 0 {
+		words = append(words, fmt.Sprintf("%d more with --json", n))
+	}
+	return "used of what they reserve: " + strings.Join(words, "; ")
 }
 
 // average gives the mean of the datapoints. A part of them is not known to be like the

@@ -27,12 +27,12 @@ import (
 const (
 	ExitOK       = 0 // done, or nothing to do
 	ExitFailed   = 1 // the command could not do its work
-	ExitRefused  = 2 // wrong usage, or the input has faults
+	ExitRefused  = 2 // wrong usage, the input has faults, or something speaks against it
 	ExitPending  = 3 // policy apply --dry-run: there is something to change
 	ExitConflict = 4 // someone else changed the ledger meanwhile; nothing was written
 )
 
-const exitWords = "Exit codes: 0 done, 1 failed, 2 wrong usage or faulty input, " +
+const exitWords = "Exit codes: 0 done, 1 failed, 2 wrong usage, faulty input or refused (capacity drain), " +
 	"3 changes pending (policy apply --dry-run), 4 the ledger was changed meanwhile and nothing was written."
 
 // Env is everything a command touches outside itself. System fills it for a

@@ -111,10 +111,6 @@ func meddle(ts *testscript.TestScript, _ bool, args []string) {
 
 func (w *world) Change(ctx context.Context, c ledger.Change) error { return w.memory.Change(ctx, c) }
 
-func (w *world) WriteDrain(ctx context.Context, d ledger.Drain) error {
-	return w.memory.WriteDrain(ctx, d)
-}
-
 func (w *world) Records(ctx context.Context, t fleet.Target, before time.Time, limit int) ([]ledger.Record, error) {
 	return w.memory.Records(ctx, t, before, limit)
 }

@@ -51,8 +51,8 @@ func (v *view) remove(s *history.Steps, r *Result) {
 // mightRemove tells cheaply whether an instance could go: one that holds no more than
 // the free room of the others.
 func (v *view) mightRemove() bool {
-	if v.in.Policy.ScaleIn.Disabled && len(v.ready) == 0 {
-		return false
+	if v.in.Policy.In().StandaloneTasks == spec.StandaloneWait && len(v.ready) > 1 {
+		return true // a task that is waited for needs no other place
 	}
 	var free fleet.Resources
 	for _, b := range v.ready {

@@ -146,9 +146,11 @@ func TestRemovalByRule(t *testing.T) {
 		{"the tasks cannot be read", []int{0, 0}, func(in *capacity.Input) { in.TasksRead, in.TasksUnread = false, "throttled" }, nil, history.TasksUnread, "throttled"},
 
 		{"a protected task keeps its instance", []int{4, 1}, func(in *capacity.Input) { in.Tasks[4].Guarded = true }, nil, history.AlreadyAtDesiredCapacity, ""},
-		{"a standalone task keeps its instance", []int{4, 1}, func(in *capacity.Input) { in.Tasks[4].Service = "" }, nil, history.AlreadyAtDesiredCapacity, ""},
-		{"or is waited for", []int{3, 1}, func(in *capacity.Input) {
-			in.Tasks[3].Service, in.Policy.ScaleIn.StandaloneTasks = "", spec.StandaloneWait
+		{"a standalone task keeps its instance", []int{4, 1, 3}, func(in *capacity.Input) {
+			in.Tasks[4].Service, in.Policy.ScaleIn.MinSavings = "", new(1.2)
+		}, nil, history.AlreadyAtDesiredCapacity, ""},
+		{"or is waited for, though it needs no other place", []int{4, 1}, func(in *capacity.Input) {
+			in.Tasks[4].Service, in.Policy.ScaleIn.StandaloneTasks = "", spec.StandaloneWait
 		}, ids(2), history.Consolidation, ""},
 		{"a service that ECS cannot replace keeps its instances", []int{2, 1}, func(in *capacity.Input) {
 			in.Services[0].Rollout = &fleet.Rollout{MinimumHealthyPercent: 100, MaximumPercent: 100}

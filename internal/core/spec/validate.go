@@ -45,8 +45,8 @@ const (
 )
 
 var (
-	ecsName   = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,255}$`)
-	groupName = regexp.MustCompile(`^[^\x00-\x1f:]{1,255}$`)
+	ecsName   = atMost(255, `^[a-zA-Z0-9_-]+$`)
+	groupName = atMost(255, `^[^\x00-\x1f:]+$`)
 	statistic = regexp.MustCompile(`^(Average|Sum|SampleCount|Minimum|Maximum|p[0-9]{1,2}(\.[0-9]{1,2})?)$`)
 )
 

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-var mathID = regexp.MustCompile(`^[a-z][a-zA-Z0-9_]{0,254}$`)
+var mathID = atMost(255, `^[a-z][a-zA-Z0-9_]*$`)
 
 // expression checks metric math: CloudWatch computes it, so only its form and its
 // ids are looked at here. One that it refuses would hold the service for ever.

@@ -64,6 +64,20 @@ func CheckShape(op, body string) error {
 	return checkCounts(op, lists)
 }
 
+// CheckShapes tells what is wrong with the recorded requests of ECS and EC2 Auto Scaling.
+func (r *Recorder) CheckShapes() error {
+	var errs []error
+	for _, c := range r.Calls("") {
+		if c.Service != "autoscaling" && !strings.HasPrefix(c.Service, "AmazonEC2ContainerService") {
+			continue
+		}
+		if err := CheckShape(c.Op, c.Body); err != nil {
+			errs = append(errs, fmt.Errorf("%w: %s", err, c.Body))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // most are the documented limits of the lists in one request.
 var most = map[string]map[string]int{
 	"DescribeAutoScalingInstances":        {"InstanceIds": 50},

@@ -6,32 +6,34 @@ import (
 	"unicode/utf8"
 )
 
-// bounded is an expression with the most characters of what it matches. A count of
-// hundreds within the expression is compiled anew, character by character, at every
-// cold start of a function.
-type bounded struct {
-	text *regexp.Regexp
-	most int
-}
-
-func atMost(characters int, expression string) bounded {
-	return bounded{regexp.MustCompile(expression), characters}
-}
-
-// MatchString tells whether the text is of the form and not too long.
-func (b bounded) MatchString(s string) bool {
-	return utf8.RuneCountInString(s) <= b.most && b.text.MatchString(s)
-}
-
+// The forms of names, of which each has a length as well: a count of hundreds within
+// an expression would be compiled anew, character by character, at every cold start
+// of a function.
 var (
-	queueWord = atMost(80, `^[a-zA-Z0-9_-]+$`)
+	ecsWord   = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+	groupWord = regexp.MustCompile(`^[^\x00-\x1f:]+$`)
+	mathWord  = regexp.MustCompile(`^[a-z][a-zA-Z0-9_]*$`)
 	queueURL  = regexp.MustCompile(`^https?://[^/\s]+/([^/\s]+/)*([^/\s]+)$`)
 )
+
+// The most characters of a name, and of that of an SQS queue.
+const (
+	nameCharacters  = 255
+	queueCharacters = 80
+)
+
+func isECSName(s string) bool   { return bounded(ecsWord, s, nameCharacters) }
+func isGroupName(s string) bool { return bounded(groupWord, s, nameCharacters) }
+func isMathID(s string) bool    { return bounded(mathWord, s, nameCharacters) }
 
 // isQueue tells whether a text is the name or the URL of an SQS queue.
 func isQueue(s string) bool {
 	if at := queueURL.FindStringSubmatch(s); at != nil {
 		s = at[len(at)-1]
 	}
-	return queueWord.MatchString(strings.TrimSuffix(s, ".fifo"))
+	return bounded(ecsWord, strings.TrimSuffix(s, ".fifo"), queueCharacters)
+}
+
+func bounded(form *regexp.Regexp, s string, most int) bool {
+	return utf8.RuneCountInString(s) <= most && form.MatchString(s)
 }

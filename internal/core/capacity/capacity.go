@@ -38,6 +38,8 @@ type Input struct {
 	// notice of EC2 names: they count as gone.
 	Drains []drain.Row
 	Doomed []fleet.InstanceID
+	// Failed are the removals that were given back since they were not done in time.
+	Failed []drain.Row
 	// Observing makes removals move a shadow of the desired capacity and drain nothing.
 	Observing bool
 }
@@ -96,9 +98,7 @@ func Decide(in Input) Result {
 	default:
 		s.To(in.Base, history.AlreadyAtDesiredCapacity, fmt.Sprintf("%s on %s and %d on the way",
 			fits(r.Waiting), plural(len(v.ready), "instance"), v.onTheWay))
-		if v.onTheWay > 0 && in.Now.Before(v.memory.RetryAt) {
-			s.To(in.Base, history.LaunchBackoff, plural(v.onTheWay, "instance")+" on the way may not come: "+v.backoffWords())
-		}
+		v.doubt(s)
 	}
 	if v.known {
 		v.keepHeadroom(s, bins)
@@ -127,9 +127,10 @@ func Fits(in Input, ids []fleet.InstanceID) string {
 	if !in.TasksRead {
 		return "the tasks on the instances could not be read: " + in.TasksUnread
 	}
-	rest, after := v.place(in.Waiting)
+	// What is on the way may not come: only what stands takes the tasks of one that goes.
+	_, rest, after := placement.Place(in.Waiting, v.ready)
 	if n := count(items(rest)); n > 0 {
-		return fmt.Sprintf("%s without a place", plural(n, "task"))
+		return fmt.Sprintf("%s without a place on what stands", plural(n, "task"))
 	}
 	p := v.pass()
 	p.bins = after

@@ -86,6 +86,9 @@ const (
 	Headroom        = "Headroom"
 	DrainUndone     = "DrainUndone"
 
+	DrainByHand        = "DrainByHand"
+	SpotInterruption   = "SpotInterruption"
+	RebalanceNotice    = "RebalanceNotice"
 	EmptyInstances     = "EmptyInstances"
 	Consolidation      = "Consolidation"
 	ScaleInDisabled    = "ScaleInDisabled"
@@ -96,6 +99,7 @@ const (
 	MaxDraining        = "MaxDraining"
 	TasksUnread        = "TasksUnread"
 	ServicesGrowing    = "ServicesGrowing"
+	InstancesOverdue   = "InstancesOverdue"
 	InstancesOnTheWay  = "InstancesOnTheWay"
 )
 

@@ -256,7 +256,7 @@ func groupInput(now time.Time, in Input, g GroupInput, mode spec.Mode, services 
 		Now: now, Group: live, Policy: g.Policy, Overrides: g.Overrides, Memory: g.History, Base: base,
 		Instances: instancesOf(in.Fleet, live.Name), Services: in.Fleet.Services, Daemons: daemons(in.Fleet),
 		Tasks: in.Fleet.Tasks, TasksRead: in.Fleet.TasksRead, TasksUnread: in.Fleet.TasksUnread,
-		Drains: in.Drains, Doomed: in.Doomed, Observing: mode != spec.Act,
+		Drains: in.Drains, Failed: in.Failed, Doomed: in.Doomed, Observing: mode != spec.Act,
 	}
 	c.Waiting = waiting(in, mode, services, capacity.Leaving(live, in.Drains, in.Doomed))
 	for _, d := range services {
@@ -342,6 +342,22 @@ func daemons(s fleet.Snapshot) fleet.Resources {
 	return sum
 }
 
+// surge is the task beyond the desired count that a rolling deployment needs room for
+// where it may stop none of the old ones first: on a full group it would stand still.
+// With room for one it goes on, task by task.
+func surge(s fleet.Service) int {
+	p, ok := s.Primary()
+	r := fleet.Rollout{MinimumHealthyPercent: 100, MaximumPercent: 200}
+	if s.Rollout != nil {
+		r = *s.Rollout
+	}
+	least, most := (s.Desired*r.MinimumHealthyPercent+99)/100, s.Desired*r.MaximumPercent/100
+	if !ok || len(s.Deployments) < 2 || p.Running+p.Pending >= p.Desired || p.Pending > 0 || least < s.Desired || most <= s.Desired {
+		return 0
+	}
+	return max(0, min(1, most-s.Running-s.Pending)) + max(0, s.Running+s.Pending-s.Desired)
+}
+
 // waiting counts the tasks of the cell, ours or not, that will need a place:
 // max(live, ordered) less those that ECS has placed on instances that stay. A group
 // that acts looks at what services that only observe really are, not at what they
@@ -364,7 +380,7 @@ func waiting(in Input, mode spec.Mode, services []ServiceDecision, leaving map[f
 				n = max(n, d.Desired)
 			}
 		}
-		if n -= live.Running + live.Pending - going[live.Name]; n > 0 {
+		if n += surge(live) - live.Running - live.Pending + going[live.Name]; n > 0 {
 			out = append(out, placement.Item{Name: string(live.Name), Size: live.TaskSize, Rules: live.Rules, Count: n})
 		}
 	}

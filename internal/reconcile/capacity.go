@@ -61,7 +61,7 @@ func (s *Stair) probe(ctx context.Context, now time.Time, cells []policy.Input) 
 		if in.Group == nil || in.Fleet.Group == nil || in.Unreadable != "" {
 			continue
 		}
-		if len(capacity.Leaving(*in.Fleet.Group, in.Drains, in.Doomed)) > 0 {
+		if len(capacity.Leaving(in.Fleet, in.Drains, in.Doomed)) > 0 {
 			s.readTasks(read, in)
 		}
 		s.readLaunches(read, now, in)

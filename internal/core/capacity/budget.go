@@ -43,7 +43,7 @@ func (v *view) grant(s *history.Steps, r *Result, found []Removal) {
 		}
 		left, why := v.left(c.Cause)
 		if used >= left {
-			words = why
+			words = why + goNow(used)
 			if c.Cause == drain.Empty {
 				break
 			}
@@ -61,6 +61,13 @@ func (v *view) grant(s *history.Steps, r *Result, found []Removal) {
 		because += fmt.Sprintf("; %d more could go: %s", len(ripe)-len(r.Drains), words)
 	}
 	s.To(s.Count(), rule, because)
+}
+
+func goNow(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d go now", n)
 }
 
 // told says which instances go and why.
@@ -129,6 +136,12 @@ func Left(in Input) (n int, words string) { return look(in).left(drain.Consolida
 func (v *view) shadow(s *history.Steps, found []Removal) {
 	live, gone := v.in.Group.DesiredCapacity, max(0, v.in.Group.DesiredCapacity-v.in.Base)
 	var r Result
+	if extra := v.in.Base - live; extra > 0 { // what would have been started would be empty now
+		if n, _ := v.left(drain.Empty); n > 0 {
+			s.To(s.Count()-min(n, extra), history.EmptyInstances, fmt.Sprintf("in act mode %s without tasks would be drained", plural(min(n, extra), "instance")))
+		}
+		return
+	}
 	switch {
 	case gone > len(found):
 		s.To(live-len(found), history.TasksWaiting, fmt.Sprintf("of %s that observe mode would have removed, %d would be needed again", plural(gone, "instance"), gone-len(found)))

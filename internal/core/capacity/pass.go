@@ -21,7 +21,12 @@ type pass struct {
 }
 
 func (v *view) pass() *pass {
-	p := &pass{v: v, bins: slices.Clone(v.ready), spare: v.spare(), took: map[string]bool{}}
+	p := &pass{v: v, bins: slices.Clone(v.ready), took: map[string]bool{}}
+	for _, it := range v.spare() {
+		if !v.known || it.Size.Fits(v.shape.Whole) { // what no instance can hold is no reason to keep one
+			p.spare = append(p.spare, it)
+		}
+	}
 	for _, t := range v.in.Tasks {
 		if !t.Daemon {
 			p.tasks++

@@ -108,14 +108,20 @@ func (v *view) raise(s *history.Steps, rest []placement.Rest, after []placement.
 	if never > 0 {
 		return v.raiseOthers(s, rest, plan.Rest, after)
 	}
-	n := plan.Instances()
+	n, before := plan.Instances(), count(waiting)+1
 	late := v.fresh("new", min(n, maxRaise))
 	for n > 0 && n < maxRaise {
 		_, left, placed := placement.Place(waiting, late)
-		if count(items(left)) <= never {
+		if count(items(left)) == 0 {
 			late = placed
 			break
 		}
+		// A packing takes an instance of no zone; where ECS finds no place on those of the
+		// group's zones, more of them are in vain.
+		if count(items(left)) >= before {
+			return v.raiseOthers(s, rest, left, after)
+		}
+		before = count(items(left))
 		n += max(1, placement.Pack(items(left), nil, []placement.Shape{{Bin: v.shape, Limit: -1}}).Instances())
 		late = v.fresh("new", n)
 	}
@@ -263,6 +269,9 @@ func (v *view) keepHeadroom(s *history.Steps, bins []placement.Bin) {
 	if len(rest) > 0 {
 		plan := placement.Pack(items(rest), nil, []placement.Shape{{Bin: v.shape, Limit: -1}})
 		n += plan.Instances()
+		for _, x := range plan.Rest {
+			s.To(s.Count(), history.TaskTooLarge, fmt.Sprintf("headroom for %d of %s cannot be kept: %s", x.Count, x.Name, x.Because))
+		}
 		late := v.fresh("headroom", min(n, maxRaise))
 		_, _, late = placement.Place(items(rest), late)
 		after = append(after, late...)

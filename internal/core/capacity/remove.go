@@ -72,7 +72,7 @@ func (v *view) mightRemove() bool {
 			return true
 		}
 	}
-	return v.in.Observing && v.in.Base < v.in.Group.DesiredCapacity
+	return v.in.Observing && v.in.Base != v.in.Group.DesiredCapacity
 }
 
 // maxUnhealthy is the share of the group's instances, in percent, beyond which nothing
@@ -96,7 +96,7 @@ func (v *view) stays() (rule, because string, closed bool) {
 		return history.ServicesGrowing, fmt.Sprintf("%s grows", v.in.Growing[0]), true
 	case count(v.in.Waiting) > 0:
 		return history.TasksWaiting, plural(count(v.in.Waiting), "task") + " must find a place first", true
-	case v.onTheWay > 0:
+	case v.onTheWay > 0 && !v.in.Observing:
 		return history.InstancesOnTheWay, plural(v.onTheWay, "instance") + " on the way", true
 	case v.in.Now.Before(v.memory.RetryAt):
 		return history.LaunchBackoff, "launches fail, and what is removed could not be had again: " + v.backoffWords(), true

@@ -258,7 +258,7 @@ func groupInput(now time.Time, in Input, g GroupInput, mode spec.Mode, services 
 		Tasks: in.Fleet.Tasks, TasksRead: in.Fleet.TasksRead, TasksUnread: in.Fleet.TasksUnread,
 		Drains: in.Drains, Failed: in.Failed, Doomed: in.Doomed, Observing: mode != spec.Act,
 	}
-	c.Waiting = waiting(in, mode, services, capacity.Leaving(live, in.Drains, in.Doomed))
+	c.Waiting = waiting(in, mode, services, capacity.Leaving(in.Fleet, in.Drains, in.Doomed))
 	for _, d := range services {
 		if d.Direction == history.Out && (d.Mode == spec.Act || mode == spec.Observe) {
 			c.Growing = append(c.Growing, d.Service)

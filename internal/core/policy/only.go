@@ -67,7 +67,7 @@ func fleetOf(in Input, service fleet.ServiceName, now time.Time) fleet.Snapshot 
 	for _, i := range s.Instances {
 		if i.Group == g.Name {
 			out.Instances = append(out.Instances, fleet.Instance{
-				ID: i.ID, Group: i.Group, Active: i.Active, Connected: i.Connected, Type: i.Type, Registered: i.Registered,
+				ID: i.ID, Group: i.Group, Active: i.Active, Draining: i.Draining, Connected: i.Connected, Type: i.Type, Registered: i.Registered,
 			})
 		}
 	}

@@ -351,8 +351,8 @@ func TestDrainWaitsForWhatPasses(t *testing.T) {
 			"an instance refresh of the group prod-m7g is in progress",
 		},
 		"a protected task": {
-			func(t *testing.T, s stage, h host) { s.protect(t, h, true) },
-			func(t *testing.T, s stage, h host) { s.protect(t, h, false) },
+			func(t *testing.T, s stage, h host) { t.Helper(); s.protect(t, h, true) },
+			func(t *testing.T, s stage, h host) { t.Helper(); s.protect(t, h, false) },
 			"under task scale-in protection",
 		},
 	} {
@@ -455,4 +455,43 @@ func TestObserveModeMovesNothing(t *testing.T) {
 		t.Errorf("row %+v, want none", d)
 	}
 	s.wantWritten(t)
+}
+
+// What ECS refused was written down before: a later tick orders it again.
+func TestRefusedOrderIsGivenAgain(t *testing.T) {
+	t.Parallel()
+	s := play(t, 2, 3)
+	empty := s.hosts(t)[1]
+	s.AWS.Fail(local.Fault{Op: "UpdateContainerInstancesState", Code: "AccessDeniedException", Message: "no", Count: 1})
+	res, err := s.Lambda.Invoke(t.Context(), "drain", about(t, "trimtab.drain.act", empty.id, 0))
+	if err != nil || !strings.Contains(string(res.Payload), "AccessDeniedException") {
+		t.Errorf("answer %s, %v; want a report with the refusal", res.Payload, err)
+	}
+	d := s.wantDrain(t, empty.id, drain.Manual, drain.Draining)
+	s.AWS.Reset()
+	s.tick(t, "drain")
+	s.wantWritten(t) // it may have been carried out after all
+	time.Sleep(time.Until(d.Ordered.Add(drain.Again + time.Second)))
+	s.tick(t, "drain")
+	s.wantDrain(t, empty.id, drain.Manual, drain.Terminated)
+	s.wantWritten(t, setDraining("DRAINING", empty), terminate(empty))
+}
+
+// An instance that disappears while it drains closes its row, and nothing is ended
+// in its place.
+func TestInstanceThatDisappears(t *testing.T) {
+	t.Parallel()
+	s := play(t, 3, 3)
+	busy := s.hosts(t)[0]
+	s.Standin.Hold(true)
+	s.invoke(t, "drain", about(t, "trimtab.drain.act", busy.id, 0))
+	s.wantWritten(t, setDraining("DRAINING", busy))
+	if _, err := s.Standin.Leave(t.Context(), string(busy.id)); err != nil {
+		t.Fatal(err)
+	}
+	s.settle(t)
+	s.invoke(t, "drain", about(t, "aws.ec2.instance-state-change.terminated", busy.id, 0))
+	s.wantDrain(t, busy.id, drain.Manual, drain.Gone)
+	s.wantWritten(t)
+	s.wantGroup(t, 2, 3, 0)
 }

@@ -33,7 +33,7 @@ func (c *checker) headroom(path []string, h Headroom) {
 		within := at(path, "tasks", string(n))
 		// A service of the cluster need not be one of the document: its tasks take their
 		// place all the same.
-		if !ecsName.MatchString(string(n)) {
+		if !isECSName(string(n)) {
 			c.add(within, ecsNameRemedy("service", string(n)), "%q is not an ECS service name", n)
 		}
 		c.integer(within, "tasks of "+strconv.Quote(string(n)), h.Tasks[n], 1, 1000)

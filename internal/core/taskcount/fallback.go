@@ -36,6 +36,16 @@ func (f *Fallback) called() bool {
 	return f != nil && f.History.Shortage != nil && f.History.Shortage.Called()
 }
 
+// without tells whether the service had no task yet at a time: so says the memory of
+// its fallback, while that counts on none.
+func (f *Fallback) without(t time.Time) bool {
+	if !f.called() || *f.History.Shortage.Counted > 0 {
+		return false
+	}
+	since := f.History.Shortage.AboveSince
+	return since.IsZero() || !t.After(since)
+}
+
 // desired is the most tasks of the fallback that were ordered at either end of a
 // period. Orders of observe mode never moved its count.
 func (f *Fallback) desired(start time.Time, period time.Duration) int {
@@ -129,7 +139,7 @@ func (e *eyes) sum(own, other signal.Series) signal.Series {
 		}
 	}
 	for _, t := range other.Points {
-		if _, alone := theirs[t.Start.UnixNano()]; alone && e.in.Service.Running == 0 {
+		if _, alone := theirs[t.Start.UnixNano()]; alone && (e.in.Service.Running == 0 || f.without(t.Start.Add(own.Metric.Period))) {
 			t.Value, t.Samples = scale*t.Value, scale*t.Samples
 			points = append(points, t)
 		}
@@ -211,7 +221,7 @@ func (d *decider) standInWords(s history.Shortage, placed int) string {
 func unplacedWords(now time.Time, s fleet.Service) (string, bool) {
 	for _, t := range s.Troubles {
 		if t.Kind == fleet.PlacementFailure && now.Sub(t.At) <= TroubleFor {
-			return fmt.Sprintf("%s at %s", t.Words, clock(t.At)), true
+			return fmt.Sprintf("at %s: %s", clock(t.At), t.Words), true
 		}
 	}
 	return "", false

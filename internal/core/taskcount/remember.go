@@ -142,7 +142,7 @@ func (d *decider) remember() Memory {
 			m.History.Shortage = nil
 		}
 	}
-	if d.sc.HistoryFloor > 0 {
+	if d.sc.HistoryFloor > 0 && d.in.Policy.FallbackFor == nil {
 		if hours, changed := m.History.Hours.See(d.now, d.in.Base); changed {
 			m.History.Hours, m.Worth = hours, true
 		}

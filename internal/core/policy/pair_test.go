@@ -333,7 +333,8 @@ func TestPairDoesNotFlap(t *testing.T) {
 				spot = r.IntN(16)
 			}
 			d := l.minute(t, 0.6*12*(1+0.03*math.Sin(float64(i)/9)), spot)
-			one, wanted := of(t, d, spare), of(t, d, "checkout").Base
+			one, lead := of(t, d, spare), of(t, d, "checkout")
+			wanted := max(lead.Base, lead.Desired)
 			switch {
 			case one.Direction == history.Out:
 				grown, total = l.now, wanted

@@ -23,8 +23,8 @@ type FallbackFor struct {
 	CoolOff *Duration `json:"coolOff,omitempty"`
 }
 
-// The times of a fallback where the policy names none. A start on Fargate takes about
-// a minute, and ECS tries to place a task again within two.
+// The times of a fallback where the policy names none: a start on Fargate takes about a
+// minute, and what Spot gives back it may take again.
 const (
 	DefaultFallbackAfter   = 3 * time.Minute
 	DefaultFallbackCoolOff = 30 * time.Minute

@@ -51,7 +51,7 @@ func Otherwise(now time.Time, in policy.Input, service fleet.ServiceName) Search
 		return Search{}
 	}
 	w.is = w.decide(w.in)
-	out, bound := w.rules(moves(w.in, w.is))
+	out, bound := w.rules(append(moves(w.in, w.is), standsIn(now, w.in)...))
 	if a, ok := w.later(); ok {
 		out = append(out, a)
 	}

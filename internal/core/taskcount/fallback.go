@@ -171,7 +171,7 @@ func (d *decider) standIn() view {
 		}
 		return v
 	}
-	placed := l.Service.Running + l.Service.Pending
+	placed := l.placed(d.now)
 	s := d.remembered().See(d.now, l.Service.Desired, placed, f.AfterTime(), f.CoolOffTime())
 	r.Count = 0
 	if s.Called() {
@@ -188,6 +188,22 @@ func (d *decider) standIn() view {
 	}
 	r.verdict(d.in.Base)
 	return v
+}
+
+// failedJustNow is how long after a report of ECS that it could not place a task one
+// at least of those that do not run is taken to have no place: a task that is pending
+// between two failures would else end the shortage at each look that meets it.
+const failedJustNow = 2 * time.Minute
+
+// placed is how many of the lead's tasks have a place.
+func (l Lead) placed(now time.Time) int {
+	n := l.Service.Running + l.Service.Pending
+	for _, t := range l.Service.Troubles {
+		if t.Kind == fleet.PlacementFailure && now.Sub(t.At) < failedJustNow && l.Service.Running < l.Service.Desired {
+			n = min(n, l.Service.Desired-1)
+		}
+	}
+	return n
 }
 
 // remembered is what the fallback remembers of its lead.

@@ -37,6 +37,14 @@ func stands(count, placed int, s *history.Shortage) taskcount.Input {
 	return in
 }
 
+// failing leaves so many tasks of the lead pending, and a failure to place one so long ago.
+func failing(pending int, ago time.Duration) func(*taskcount.Input) {
+	return func(in *taskcount.Input) {
+		in.Lead.Service.Pending = pending
+		in.Lead.Service.Troubles = []fleet.Trouble{{Kind: fleet.PlacementFailure, At: noon.Add(-ago), Words: noRoom}}
+	}
+}
+
 func TestFallbackRunsWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	long := noon.Add(-30 * time.Minute)
@@ -56,6 +64,9 @@ func TestFallbackRunsWhatIsMissing(t *testing.T) {
 		},
 		{"for long enough", stands(0, 4, &history.Shortage{Since: noon.Add(-3 * time.Minute)}), nil, 6, history.Fallback, called(4)},
 		{"pending tasks have a place", stands(0, 4, &history.Shortage{Since: long}), func(in *taskcount.Input) { in.Lead.Service.Pending = 5 }, 1, history.Fallback, called(9)},
+		{"pending between two failures", stands(0, 4, &history.Shortage{Since: long}), failing(6, 119*time.Second), 1, history.Fallback, called(9)},
+		{"pending long after a failure", stands(0, 4, &history.Shortage{Since: long}), failing(6, 2*time.Minute), 0, history.AlreadyAtDesiredCapacity, nil},
+		{"all run right after a failure", stands(0, 10, &history.Shortage{Since: long}), failing(0, time.Second), 0, history.AlreadyAtDesiredCapacity, nil},
 		{"a growing shortage", stands(6, 2, called(4)), nil, 8, history.Fallback, called(2)},
 		{"more is wanted", stands(6, 4, called(4)), func(in *taskcount.Input) { in.Lead.Total, in.Lead.Service.Desired = 15, 15 }, 11, history.Fallback, called(4)},
 		{"less is wanted", stands(6, 4, called(4)), func(in *taskcount.Input) { in.Lead.Total, in.Lead.Service.Desired = 7, 7 }, 3, history.Fallback, called(4)},

@@ -11,39 +11,39 @@ import (
 // standsIn are the waits of a fallback, each as long as what it waits for has lasted,
 // and the places that its lead has.
 func standsIn(now time.Time, in policy.Input) []move {
-	s := in.Services[0]
-	f, h := s.Policy.FallbackFor, s.History.Shortage
-	if f == nil {
+	f, h := in.Services[0].Policy.FallbackFor, in.Services[0].History.Shortage
+	if f == nil || h == nil {
 		return nil
 	}
 	var out []move
-	if h != nil && !h.Called() && !h.Since.IsZero() {
-		if to := now.Sub(h.Since).Truncate(time.Second); to >= 0 && to < f.AfterTime() {
-			out = append(out, field("fallbackFor.after", spec.Duration(f.AfterTime()).String(), spec.Duration(to).String(), behave(func(p *spec.Service) {
-				p.FallbackFor = &spec.FallbackFor{Service: f.Service, After: new(spec.Duration(to)), CoolOff: f.CoolOff}
-			})))
-		}
+	lasted := func(since time.Time) spec.Duration { return spec.Duration(now.Sub(since).Truncate(time.Second)) }
+	if to := lasted(h.Since); !h.Called() && to >= 0 && time.Duration(to) < f.AfterTime() {
+		next := spec.FallbackFor{Service: f.Service, After: &to, CoolOff: f.CoolOff}
+		out = append(out, field("fallbackFor.after", wait(f.AfterTime()), to.String(), behave(func(p *spec.Service) { p.FallbackFor = &next })))
 	}
-	if h != nil && !h.AboveSince.IsZero() {
-		if to := now.Sub(h.AboveSince).Truncate(time.Second); to >= time.Minute && to < f.CoolOffTime() {
-			out = append(out, field("fallbackFor.coolOff", spec.Duration(f.CoolOffTime()).String(), spec.Duration(to).String(), behave(func(p *spec.Service) {
-				p.FallbackFor = &spec.FallbackFor{Service: f.Service, After: f.After, CoolOff: new(spec.Duration(to))}
-			})))
-		}
+	if to := lasted(h.AboveSince); !h.AboveSince.IsZero() && time.Duration(to) >= time.Minute && time.Duration(to) < f.CoolOffTime() {
+		next := spec.FallbackFor{Service: f.Service, After: f.After, CoolOff: &to}
+		out = append(out, field("fallbackFor.coolOff", wait(f.CoolOffTime()), to.String(), behave(func(p *spec.Service) { p.FallbackFor = &next })))
 	}
-	lead, ok := in.Fleet.Service(f.Service)
-	if !ok || h == nil || !h.Called() {
-		return out
-	}
-	// One place less: with it a called fallback grows.
-	if to := min(*h.Counted, lead.Running+lead.Pending) - 1; to >= 0 {
-		out = append(out, field("the places of "+string(f.Service), tasks(lead.Running+lead.Pending), tasks(to), func(in *policy.Input, _ *policy.ServiceInput, _ *fleet.Service) {
-			for i := range in.Fleet.Services {
-				if v := &in.Fleet.Services[i]; v.Name == f.Service {
-					v.Running, v.Pending = to, 0
-				}
-			}
-		}))
+	if lead, ok := in.Fleet.Service(f.Service); ok && h.Called() {
+		out = append(out, fewer(lead, *h.Counted)...)
 	}
 	return out
+}
+
+// fewer is one place less than a lead has, or than are counted on: with it a fallback
+// that is called grows.
+func fewer(lead fleet.Service, counted int) []move {
+	has := lead.Running + lead.Pending
+	to := min(counted, has) - 1
+	if to < 0 {
+		return nil
+	}
+	return []move{field("the places of "+string(lead.Name), tasks(has), tasks(to), func(in *policy.Input, _ *policy.ServiceInput, _ *fleet.Service) {
+		for i := range in.Fleet.Services {
+			if v := &in.Fleet.Services[i]; v.Name == lead.Name {
+				v.Running, v.Pending = to, 0
+			}
+		}
+	})}
 }

@@ -127,8 +127,14 @@ func TestShortageJSON(t *testing.T) {
 func TestShortagesDiffer(t *testing.T) {
 	t.Parallel()
 	all := []history.Shortage{
-		{}, {Since: noon}, {Since: minutes(1)}, {Counted: new(0)}, {Counted: new(1)}, {Counted: new(0), Above: 1, AboveSince: noon},
-		{Counted: new(0), Above: 2, AboveSince: noon}, {Counted: new(0), Above: 1, AboveSince: minutes(1)},
+		{},
+		{Since: noon},
+		{Since: minutes(1)},
+		{Counted: new(0)},
+		{Counted: new(1)},
+		{Counted: new(0), Above: 1, AboveSince: noon},
+		{Counted: new(0), Above: 2, AboveSince: noon},
+		{Counted: new(0), Above: 1, AboveSince: minutes(1)},
 	}
 	for i, a := range all {
 		for j, b := range all {

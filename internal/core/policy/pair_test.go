@@ -326,7 +326,7 @@ func TestPairDoesNotFlap(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		l := newLoop(12)
-		spot, total, before, last := 60, 0, 0, 0
+		spot, total, last := 60, 0, 0
 		var grown time.Time
 		for i := range 8 * 60 {
 			if r.IntN(7) == 0 && i > 20 {
@@ -335,7 +335,8 @@ func TestPairDoesNotFlap(t *testing.T) {
 			d := l.minute(t, 0.6*12*(1+0.03*math.Sin(float64(i)/9)), spot)
 			one, lead := of(t, d, spare), of(t, d, "checkout")
 			wanted := max(lead.Base, lead.Desired)
-			before, last = last, wanted
+			before := last
+			last = wanted
 			switch {
 			case one.Direction == history.Out && wanted == before:
 				grown, total = l.now, wanted

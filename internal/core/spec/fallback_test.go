@@ -1,6 +1,7 @@
 package spec_test
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -94,9 +95,7 @@ func TestValidatePairs(t *testing.T) {
 	}
 	for _, tt := range tests {
 		d := document()
-		for n, s := range tt.extra {
-			d.Services[n] = s
-		}
+		maps.Copy(d.Services, tt.extra)
 		if diff := cmp.Diff(tt.want, d.Validate()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	standard fleet.ServiceName = "checkout-standard"
-	noRoom                     = "(service checkout) was unable to place a task. Reason: Capacity is unavailable at this time."
+	standard = fleet.ServiceName("checkout-standard")
+	noRoom   = "(service checkout) was unable to place a task. Reason: Capacity is unavailable at this time."
 )
 
 func called(n int) *history.Shortage { return &history.Shortage{Counted: &n} }

@@ -157,8 +157,7 @@ func (e *eyes) perTask(m signal.Metric, s fleet.Service) float64 {
 	return samplesPerTask(m.Period, s.CPUSeconds)
 }
 
-// standIn gives what a fallback is to run: what is wanted of both services, less the
-// tasks of its lead that are counted on.
+// standIn gives what a fallback is to run.
 func (d *decider) standIn() view {
 	f, l := d.in.Policy.FallbackFor, d.in.Lead
 	v := view{now: d.now, silent: true}
@@ -175,7 +174,7 @@ func (d *decider) standIn() view {
 	s := d.remembered().See(d.now, l.Service.Desired, placed, f.AfterTime(), f.CoolOffTime())
 	r.Count = 0
 	if s.Called() {
-		r.Count = max(0, l.Total-*s.Counted)
+		r.Count = l.leaves(d.in.Base, placed, *s.Counted)
 		if r.Count == 0 && d.in.Base <= d.min.count && placed >= l.Service.Desired {
 			s = history.Shortage{} // all of it has gone back
 		}
@@ -188,6 +187,18 @@ func (d *decider) standIn() view {
 	}
 	r.verdict(d.in.Base)
 	return v
+}
+
+// leaves is what a lead leaves to its fallback, which has a count: what has no place at
+// the moment, and of what the fallback runs as much as the tasks that are counted on
+// leave. While all that the lead wants has a place, what it comes to want beside is its
+// own to place first: started on both, it would run twice until the cool-off is over.
+func (l Lead) leaves(has, placed, counted int) int {
+	missing := 0
+	if placed < l.Service.Desired {
+		missing = l.Total - placed
+	}
+	return max(missing, min(has, l.Total-counted), 0)
 }
 
 // failedJustNow is how long after a report of ECS that it could not place a task one

@@ -69,6 +69,13 @@ func TestFallbackRunsWhatIsMissing(t *testing.T) {
 		{"all run right after a failure", stands(0, 10, &history.Shortage{Since: long}), failing(0, time.Second), 0, history.AlreadyAtDesiredCapacity, nil},
 		{"a growing shortage", stands(6, 2, called(4)), nil, 8, history.Fallback, called(2)},
 		{"more is wanted", stands(6, 4, called(4)), func(in *taskcount.Input) { in.Lead.Total, in.Lead.Service.Desired = 15, 15 }, 11, history.Fallback, called(4)},
+		{"more is wanted than is ordered of a lead that is short", stands(6, 4, called(4)), func(in *taskcount.Input) { in.Lead.Total = 15 }, 11, history.Fallback, called(4)},
+		{"more is wanted of a lead that has all", stands(6, 10, called(4)), func(in *taskcount.Input) { in.Lead.Total = 15 }, 6, history.AlreadyAtDesiredCapacity,
+			&history.Shortage{Counted: new(4), Above: 10, AboveSince: noon}},
+		{"some places have come back, and what runs is enough for more", stands(6, 8, called(4)), func(in *taskcount.Input) { in.Lead.Total, in.Lead.Service.Desired = 14, 14 }, 6,
+			history.AlreadyAtDesiredCapacity, &history.Shortage{Counted: new(4), Above: 8, AboveSince: noon}},
+		{"and not for still more", stands(6, 8, called(4)), func(in *taskcount.Input) { in.Lead.Total, in.Lead.Service.Desired = 15, 15 }, 7,
+			history.Fallback, &history.Shortage{Counted: new(4), Above: 8, AboveSince: noon}},
 		{"less is wanted", stands(6, 4, called(4)), func(in *taskcount.Input) { in.Lead.Total, in.Lead.Service.Desired = 7, 7 }, 3, history.Fallback, called(4)},
 		{"places come back", stands(6, 10, called(4)), nil, 6, history.AlreadyAtDesiredCapacity, &history.Shortage{Counted: new(4), Above: 10, AboveSince: noon}},
 		{
@@ -185,6 +192,38 @@ func TestDemandOfAPairIsItsSum(t *testing.T) {
 	over := lead(10, 6, called(4)) // all have come back, and 16 run at 60 %
 	if got := decide(noon, over); got.Desired != 16 {
 		t.Errorf("16 tasks at their target: %d", got.Desired)
+	}
+}
+
+// An average of the user's own is what each task of both sees.
+func TestTasksOfAPairAreCountedTogether(t *testing.T) {
+	t.Parallel()
+	counts := func(in *taskcount.Input) {
+		for i, n := range []float64{4, 6} {
+			m := in.Signals[i].Metric
+			m.Statistic = "SampleCount"
+			s := signal.Series{Metric: m, Status: signal.Complete}
+			for _, p := range in.Signals[i].Points {
+				s.Points = append(s.Points, signal.Point{Start: p.Start, Value: signal.Value(n)})
+			}
+			in.Signals = append(in.Signals, s)
+		}
+	}
+	own := lead(4, 6, called(4))
+	counts(&own)
+	own.Policy.Policies = []spec.Policy{average(ownMetric("Busy", time.Minute), 50)}
+	busy := signal.Series{Metric: ownMetric("Busy", time.Minute).CloudWatch("Average"), Status: signal.Complete}
+	for _, p := range own.Signals[0].Points {
+		busy.Points = append(busy.Points, signal.Point{Start: p.Start, Value: 50})
+	}
+	own.Signals = append(own.Signals, busy)
+	if got := decide(noon, own); got.Desired != 10 || got.Policies[0].Need != 10 || got.Policies[0].Tasks != 10 {
+		t.Errorf("50 for each of 10: %d, %+v", got.Desired, got.Policies[0])
+	}
+	one := own
+	one.Fallback = nil
+	if got := decide(noon, one); got.Policies[0].Need != 4 {
+		t.Errorf("the test shows nothing: 50 for each of 4 is a need of %v", got.Policies[0].Need)
 	}
 }
 
@@ -383,7 +422,7 @@ func cpuOf(n fleet.ServiceName) signal.Metric {
 }
 
 // Whatever was seen: a fallback whose lead is unknown removes nothing, and with nothing
-// in its way it runs exactly what the lead's counted tasks leave.
+// in its way it runs what has no place, and keeps what the counted tasks leave.
 func TestFallbackLaws(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -407,7 +446,10 @@ func TestFallbackLaws(t *testing.T) {
 		}
 		want := 0
 		if n := m.History.Shortage; n != nil && n.Called() {
-			want = max(0, in.Lead.Total-*n.Counted)
+			want = max(0, min(count, in.Lead.Total-*n.Counted))
+			if placed < in.Lead.Service.Desired {
+				want = max(want, in.Lead.Total-placed)
+			}
 		}
 		if got.Desired != want {
 			t.Fatalf("%d with the memory %+v: %+v", got.Desired, m.History.Shortage, got.Clauses)

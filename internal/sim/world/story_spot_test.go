@@ -135,6 +135,24 @@ func TestLoadMovesWhileSpotIsGone(t *testing.T) {
 	}
 }
 
+// Spot is back, and within the cool-off the load doubles: Spot takes it, and it is not
+// started twice.
+func TestLoadMovesWithinTheCoolOff(t *testing.T) {
+	t.Parallel()
+	s := pair(t, plot{Service: plant.Service{Load: between(2*3600+600, 9*3600, 58, 116), Desired: 10}})
+	s.to(t, time.Hour)
+	s.Plant.SetSpot(4)
+	s.to(t, 2*time.Hour)
+	s.Plant.SetSpot(-1)
+	most := 0
+	s.Clock.Every(at(2*time.Hour), time.Minute, sim.Probes, func() { most = max(most, s.Plant.View("web").Desired+s.Plant.View(standard).Desired) })
+	v := s.to(t, 3*time.Hour)
+	if most > 24+6 || v.Running < 20 {
+		t.Errorf("at most %d together for a load of 20 beside the 6 that stood in: %+v and %+v", most, v, s.Plant.View(standard))
+	}
+	s.calm()
+}
+
 // Capacity that comes and goes every nine minutes does not move the pair to and fro.
 func TestSpotFlickers(t *testing.T) {
 	t.Parallel()

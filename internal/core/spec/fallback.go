@@ -56,7 +56,7 @@ func (c *checker) fallback(path []string, s Service) {
 	if s.Activation != nil {
 		c.add(at(path, "activation"), "remove it: a fallback goes to and from zero with what the other service lacks", "a fallback has no activation")
 	}
-	if !ecsName.MatchString(string(f.Service)) {
+	if !isECSName(string(f.Service)) {
 		c.add(at(within, "service"), ecsNameRemedy("service", string(f.Service)), "%q is not an ECS service name", f.Service)
 	}
 	if d := f.AfterTime(); d < 0 || d > time.Hour {

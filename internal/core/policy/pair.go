@@ -22,9 +22,10 @@ func (in Input) FallbackFor(lead fleet.ServiceName) (ServiceInput, bool) {
 	if in.Cell.Service == "" {
 		return ServiceInput{}, false // in the cell of a group tasks wait for its instances
 	}
-	for _, s := range in.Services {
+	for i := range in.Services { // not a copy: this is asked for each of 500 services
+		s := &in.Services[i]
 		if f := s.Policy.FallbackFor; f != nil && f.Service == lead && s.Name != lead {
-			return s, true
+			return *s, true
 		}
 	}
 	return ServiceInput{}, false

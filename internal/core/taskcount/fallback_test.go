@@ -70,12 +70,19 @@ func TestFallbackRunsWhatIsMissing(t *testing.T) {
 		{"a growing shortage", stands(6, 2, called(4)), nil, 8, history.Fallback, called(2)},
 		{"more is wanted", stands(6, 4, called(4)), func(in *taskcount.Input) { in.Lead.Total, in.Lead.Service.Desired = 15, 15 }, 11, history.Fallback, called(4)},
 		{"more is wanted than is ordered of a lead that is short", stands(6, 4, called(4)), func(in *taskcount.Input) { in.Lead.Total = 15 }, 11, history.Fallback, called(4)},
-		{"more is wanted of a lead that has all", stands(6, 10, called(4)), func(in *taskcount.Input) { in.Lead.Total = 15 }, 6, history.AlreadyAtDesiredCapacity,
-			&history.Shortage{Counted: new(4), Above: 10, AboveSince: noon}},
-		{"some places have come back, and what runs is enough for more", stands(6, 8, called(4)), func(in *taskcount.Input) { in.Lead.Total, in.Lead.Service.Desired = 14, 14 }, 6,
-			history.AlreadyAtDesiredCapacity, &history.Shortage{Counted: new(4), Above: 8, AboveSince: noon}},
-		{"and not for still more", stands(6, 8, called(4)), func(in *taskcount.Input) { in.Lead.Total, in.Lead.Service.Desired = 15, 15 }, 7,
-			history.Fallback, &history.Shortage{Counted: new(4), Above: 8, AboveSince: noon}},
+		{
+			"more is wanted of a lead that has all", stands(6, 10, called(4)), func(in *taskcount.Input) { in.Lead.Total = 15 }, 6,
+			history.AlreadyAtDesiredCapacity, &history.Shortage{Counted: new(4), Above: 10, AboveSince: noon},
+		},
+		{
+			"some places have come back, and what runs is enough for more", stands(6, 8, called(4)),
+			func(in *taskcount.Input) { in.Lead.Total, in.Lead.Service.Desired = 14, 14 }, 6,
+			history.AlreadyAtDesiredCapacity, &history.Shortage{Counted: new(4), Above: 8, AboveSince: noon},
+		},
+		{
+			"and not for still more", stands(6, 8, called(4)), func(in *taskcount.Input) { in.Lead.Total, in.Lead.Service.Desired = 15, 15 }, 7,
+			history.Fallback, &history.Shortage{Counted: new(4), Above: 8, AboveSince: noon},
+		},
 		{"less is wanted", stands(6, 4, called(4)), func(in *taskcount.Input) { in.Lead.Total, in.Lead.Service.Desired = 7, 7 }, 3, history.Fallback, called(4)},
 		{"places come back", stands(6, 10, called(4)), nil, 6, history.AlreadyAtDesiredCapacity, &history.Shortage{Counted: new(4), Above: 10, AboveSince: noon}},
 		{

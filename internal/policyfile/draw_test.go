@@ -2,7 +2,9 @@ package policyfile
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +19,7 @@ import (
 // YAML would take for something else.
 func documents() *rapid.Generator[spec.Document] {
 	return rapid.Custom(func(t *rapid.T) spec.Document {
-		return spec.Document{
+		d := spec.Document{
 			Cluster:  fleet.ClusterName(drawName(t, "cluster")),
 			Mode:     drawMode(t),
 			Services: rapid.MapOfN(rapid.Custom(func(t *rapid.T) fleet.ServiceName { return fleet.ServiceName(drawName(t, "service")) }), rapid.Custom(drawService), 1, 3).Draw(t, "services"),
@@ -25,7 +27,22 @@ func documents() *rapid.Generator[spec.Document] {
 				return fleet.GroupName(strings.ReplaceAll(drawText(t, "group"), ":", "."))
 			}), rapid.Custom(drawGroup), 1, 3).Draw(t, "groups"),
 		}
+		drawFallback(t, d)
+		return d
 	})
+}
+
+// drawFallback adds to a document a service that stands in for another one, or none.
+func drawFallback(t *rapid.T, d spec.Document) {
+	leads := slices.Sorted(maps.Keys(d.Services))
+	lead, name := rapid.SampledFrom(leads).Draw(t, "lead"), fleet.ServiceName(drawName(t, "fallback"))
+	if _, taken := d.Services[name]; taken || rapid.Bool().Draw(t, "no fallback") {
+		return
+	}
+	s := drawService(t)
+	s.Policies, s.Activation = nil, nil
+	s.FallbackFor = &spec.FallbackFor{Service: lead, After: maybe(t, "after", in(0, 3600, time.Second)), CoolOff: maybe(t, "fallbackCoolOff", in(60, 86_400, time.Second))}
+	d.Services[name] = s
 }
 
 func drawName(t *rapid.T, label string) string {

@@ -18,7 +18,8 @@ type around struct {
 	daemons              fleet.Resources
 	group                fleet.Group // with what its memory tells of launches
 	active, disconnected int
-	left                 *float64 // what the account's cap leaves for the service at hand
+	left                 *float64          // what the account's cap leaves for the service at hand
+	before               []ServiceDecision // about the services that were decided already
 }
 
 // surroundings looks once at what every service of the cell asks for. Instances

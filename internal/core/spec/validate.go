@@ -84,6 +84,7 @@ func (d Document) Validate() []Problem {
 		}
 		c.service(path, d.Services[n])
 	}
+	c.pairs(d)
 	for _, n := range sortedKeys(d.Groups) {
 		path := []string{"groups", string(n)}
 		if !isGroupName(string(n)) {

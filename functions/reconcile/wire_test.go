@@ -2,6 +2,7 @@ package main
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,11 +56,9 @@ func wantWired(t *testing.T, of any) {
 	t.Helper()
 	v := reflect.ValueOf(of).Elem()
 	for i := range v.NumField() {
-		switch f := v.Field(i); f.Kind() {
-		case reflect.Interface, reflect.Func, reflect.Pointer:
-			if f.IsNil() {
-				t.Errorf("%s is not wired", v.Type().Field(i).Name)
-			}
+		f := v.Field(i)
+		if slices.Contains([]reflect.Kind{reflect.Interface, reflect.Func, reflect.Pointer}, f.Kind()) && f.IsNil() {
+			t.Errorf("%s is not wired", v.Type().Field(i).Name)
 		}
 	}
 }

@@ -98,7 +98,9 @@ func ruleOf(ends []moving) string {
 		cause drain.Cause
 		rule  string
 	}{
-		{drain.Consolidation, history.Consolidation}, {drain.Manual, history.DrainByHand}, {drain.Spot, history.SpotInterruption},
+		{drain.Consolidation, history.Consolidation},
+		{drain.Manual, history.DrainByHand},
+		{drain.Spot, history.SpotInterruption},
 		{drain.Rebalance, history.RebalanceNotice},
 	}
 	for _, r := range rules {

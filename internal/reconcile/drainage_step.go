@@ -77,7 +77,12 @@ func (d *Drainage) see(ctx context.Context, b bed) (*ward, error) {
 		return nil, err
 	}
 	w := &ward{Drainage: d, now: now, rows: rows, recall: map[fleet.InstanceID]string{}, waits: map[fleet.InstanceID]string{}, touched: map[fleet.InstanceID]bool{}}
-	for _, in := range eyes.assemble(now, sc, world) {
+	read, cancel := context.WithTimeout(ctx, readWithin)
+	defer cancel()
+	for _, in := range eyes.assemble(now, sc, world) { // the group's cell, and that of the other of its pair
+		if in.Group != nil && in.Fleet.Group != nil {
+			eyes.readLaunches(read, now, &in)
+		}
 		if in.Cell.Group == b.group {
 			w.in = in
 		}
@@ -96,11 +101,6 @@ func (d *Drainage) see(ctx context.Context, b bed) (*ward, error) {
 	c := cell{in: w.in}
 	eyes.deepen(ctx, &c)
 	w.in = c.in
-	if w.in.Fleet.Group != nil {
-		read, cancel := context.WithTimeout(ctx, readWithin)
-		defer cancel()
-		eyes.readLaunches(read, now, &w.in)
-	}
 	return w, nil
 }
 

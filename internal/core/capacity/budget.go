@@ -56,7 +56,7 @@ func (v *view) grant(s *history.Steps, r *Result, found []Removal) {
 		s.To(s.Count(), history.DisruptionBudget, fmt.Sprintf("%s could go: %s", plural(len(ripe), "instance"), words))
 		return
 	}
-	rule, because := told(r.Drains)
+	rule, because := v.told(r.Drains)
 	if words != "" && len(r.Drains) < len(ripe) {
 		because += fmt.Sprintf("; %d more could go: %s", len(ripe)-len(r.Drains), words)
 	}
@@ -64,15 +64,15 @@ func (v *view) grant(s *history.Steps, r *Result, found []Removal) {
 }
 
 // told says which instances go and why.
-func told(drains []Removal) (rule, because string) {
+func (v *view) told(drains []Removal) (rule, because string) {
 	var empty, busy []string
-	moved := 0
+	moved, returns := 0, false
 	for _, c := range drains {
 		if c.Cause == drain.Empty {
 			empty = append(empty, string(c.Instance))
 			continue
 		}
-		busy = append(busy, string(c.Instance))
+		busy, returns = append(busy, string(c.Instance)), returns || c.Returns
 		for _, m := range c.Moves {
 			moved += m.Count
 		}
@@ -83,8 +83,12 @@ func told(drains []Removal) (rule, because string) {
 	}
 	rule = history.EmptyInstances
 	if len(busy) > 0 {
+		where := "the others"
 		rule = history.Consolidation
-		parts = append(parts, fmt.Sprintf("%s whose %s fit on the others: %s", plural(len(busy), "instance"), plural(moved, "task"), strings.Join(busy, ", ")))
+		if returns {
+			rule, where = history.PrimaryReturns, "group "+string(v.primary.in.Group.Name)+" again"
+		}
+		parts = append(parts, fmt.Sprintf("%s whose %s fit on %s: %s", plural(len(busy), "instance"), plural(moved, "task"), where, strings.Join(busy, ", ")))
 	}
 	return rule, "drain " + strings.Join(parts, "; ")
 }

@@ -40,6 +40,11 @@ type Input struct {
 	Doomed []fleet.InstanceID
 	// Observing makes removals move a shadow of the desired capacity and drain nothing.
 	Observing bool
+	// Fallback is the group that takes over while launches of this one fail, Primary the
+	// one for which this group does, each as its own cell sees it and at most one of
+	// them set. The services whose tasks land on both groups are in the Services of both,
+	// and in Waiting of the primary alone; Tasks are those on the instances of both.
+	Fallback, Primary *Input
 }
 
 // Result is the desired capacity decided, and why.
@@ -74,6 +79,8 @@ type Removal struct {
 	// Moves is where its tasks are expected to go, none for an empty instance. ECS
 	// chooses the place itself when the time comes.
 	Moves []placement.Placed `json:"moves,omitempty"`
+	// Returns is true where the tasks go back to the group for which this one took over.
+	Returns bool `json:"returns,omitempty"`
 	// Score is the share of the group that goes over the share of its tasks that move,
 	// 0 for an empty instance, which moves none.
 	Score float64 `json:"score,omitempty"`
@@ -84,8 +91,8 @@ type Removal struct {
 func Decide(in Input) Result {
 	s := history.Begin(in.Base)
 	v := look(in)
-	r := Result{Live: in.Group.DesiredCapacity, Base: in.Base, Waiting: count(in.Waiting)}
-	rest, bins := v.place(in.Waiting)
+	r := Result{Live: in.Group.DesiredCapacity, Base: in.Base, Waiting: v.waiting()}
+	rest, bins := v.placeHanded(v.place(in.Waiting))
 	rest, bins = v.undo(s, &r, rest, bins)
 	r.Unplaced = count(items(rest))
 	switch {
@@ -94,13 +101,18 @@ func Decide(in Input) Result {
 	case r.Unplaced > 0:
 		bins = v.raise(s, rest, bins)
 	default:
-		s.To(in.Base, history.AlreadyAtDesiredCapacity, fmt.Sprintf("%s on %s and %d on the way",
-			fits(r.Waiting), plural(len(v.ready), "instance"), v.onTheWay))
+		beside := ""
+		if v.fallback != nil && len(v.fallback.ready) > 0 {
+			beside = fmt.Sprintf(", or %d of group %s", len(v.fallback.ready), v.fallback.in.Group.Name)
+		}
+		s.To(in.Base, history.AlreadyAtDesiredCapacity, fmt.Sprintf("%s on %s and %d on the way%s",
+			fits(r.Waiting), plural(len(v.ready), "instance"), v.onTheWay, beside))
 		if v.onTheWay > 0 && in.Now.Before(v.memory.RetryAt) {
-			s.To(in.Base, history.LaunchBackoff, plural(v.onTheWay, "instance")+" on the way may not come: "+v.backoffWords())
+			s.To(in.Base, history.LaunchBackoff, plural(v.onTheWay, "instance")+" on the way may not come: "+v.backoffWords()+v.reliefWords())
 		}
 	}
 	if v.known {
+		bins = v.bringBack(s, &r, bins)
 		v.keepHeadroom(s, bins)
 	}
 	v.limit(s)
@@ -127,7 +139,7 @@ func Fits(in Input, ids []fleet.InstanceID) string {
 	if !in.TasksRead {
 		return "the tasks on the instances could not be read: " + in.TasksUnread
 	}
-	rest, after := v.place(in.Waiting)
+	rest, after := v.placeHanded(v.place(in.Waiting))
 	if n := count(items(rest)); n > 0 {
 		return fmt.Sprintf("%s without a place", plural(n, "task"))
 	}
@@ -144,6 +156,9 @@ func Fits(in Input, ids []fleet.InstanceID) string {
 	}
 	return ""
 }
+
+// waiting counts the tasks that need a place, here or on the primary's instances first.
+func (v *view) waiting() int { return count(v.in.Waiting) + count(v.handed) }
 
 func fits(waiting int) string {
 	switch waiting {

@@ -65,30 +65,40 @@ func (v *view) learn(s *history.Steps, r Result) {
 // maxRaise bounds the instances of one decision, far above any group.
 const maxRaise = 5000
 
-// raise adds the instances that the tasks without a place need: as few as a packing
-// needs, and then as many as ECS needs, which packs by its strategies and not best.
-func (v *view) raise(s *history.Steps, rest []placement.Rest, after []placement.Bin) []placement.Bin {
-	waiting := items(rest)
+// need gives how many instances tasks need, those instances with the tasks on them, and
+// what fits on none: as few as a packing needs, and then as many as ECS needs, which
+// packs by its strategies and not best.
+func (v *view) need(waiting []placement.Item, name string) (n int, late []placement.Bin, never []placement.Rest) {
 	plan := placement.Pack(waiting, nil, []placement.Shape{{Bin: v.shape, Limit: -1}})
-	n, never := plan.Instances(), count(items(plan.Rest))
-	late := v.fresh("new", min(n, maxRaise))
+	n = plan.Instances()
+	late = v.fresh(name, min(n, maxRaise))
 	for n > 0 && n < maxRaise {
 		_, left, placed := placement.Place(waiting, late)
-		if count(items(left)) <= never {
+		if count(items(left)) <= count(items(plan.Rest)) {
 			late = placed
 			break
 		}
 		n += max(1, placement.Pack(items(left), nil, []placement.Shape{{Bin: v.shape, Limit: -1}}).Instances())
-		late = v.fresh("new", n)
+		late = v.fresh(name, n)
 	}
+	return n, late, plan.Rest
+}
+
+// raise adds the instances that the tasks without a place need.
+func (v *view) raise(s *history.Steps, rest []placement.Rest, after []placement.Bin) []placement.Bin {
+	n, late, never := v.need(items(rest), "new")
 	why := make([]string, 0, len(rest))
 	for _, x := range rest {
 		why = append(why, fmt.Sprintf("%d of %s: %s", x.Count, x.Name, x.Because))
 	}
 	if n > 0 {
-		s.To(s.Base()+n, history.TasksWaiting, "tasks that fit nowhere need "+plural(n, "instance")+" more"+v.fromPool(n)+" ("+strings.Join(why, "; ")+")")
+		rule, because := history.TasksWaiting, ""
+		if v.over > 0 {
+			rule, because = history.FallbackTakes, fmt.Sprintf("group %s cannot launch (%s): ", v.primary.in.Group.Name, v.primary.backoffWords())
+		}
+		s.To(s.Base()+n, rule, because+"tasks that fit nowhere need "+plural(n, "instance")+" more"+v.fromPool(n)+" ("+strings.Join(why, "; ")+")")
 	}
-	for _, x := range plan.Rest {
+	for _, x := range never {
 		s.To(s.Count(), history.TaskTooLarge, fmt.Sprintf("%d of %s fit on no instance of the group: %s", x.Count, x.Name, x.Because))
 	}
 	return append(after, late...)
@@ -216,7 +226,10 @@ func (v *view) limit(s *history.Steps) {
 		s.To(v.in.Base, history.LaunchSuspended, "the group's Launch process is suspended: resume it, raising the group would start nothing")
 	}
 	if s.Count() > v.in.Base && now.Before(v.memory.RetryAt) {
-		s.To(v.in.Base, history.LaunchBackoff, v.backoffWords())
+		s.To(v.in.Base, history.LaunchBackoff, v.backoffWords()+v.reliefWords())
+	}
+	if s.Count() > v.in.Base && v.relieved() {
+		s.To(v.in.Base, history.FallbackTakes, fmt.Sprintf("%s on the way may not come%s", plural(v.onTheWay, "instance"), v.reliefWords()))
 	}
 	if n := max(g.MaxSize, v.in.Base); s.Count() > n {
 		rule := history.MaxCapacity

@@ -95,6 +95,8 @@ var changes = map[string]string{
 	history.LaunchBackoff:   "a launch that succeeds, or the end of the wait",
 	history.Headroom:        "less headroom, or fewer tasks",
 	history.DrainUndone:     "room for the waiting tasks on the instances that stay",
+	history.FallbackTakes:   "a launch of the primary group that succeeds, or fewer waiting tasks",
+	history.PrimaryReturns:  "a launch of the primary group that fails, a longer fallbackCoolOff, or a larger MinSize of the fallback",
 
 	history.EmptyInstances:     "a task on the instances before they drain",
 	history.Consolidation:      "a raise of the group, or tasks that fit on the others no more",

@@ -85,6 +85,8 @@ const (
 	LaunchBackoff   = "LaunchBackoff"
 	Headroom        = "Headroom"
 	DrainUndone     = "DrainUndone"
+	FallbackTakes   = "FallbackTakesOver"
+	PrimaryReturns  = "ReturnToPrimary"
 
 	EmptyInstances     = "EmptyInstances"
 	Consolidation      = "Consolidation"

@@ -198,11 +198,29 @@ func (v *view) returning() []placement.Item {
 	return out
 }
 
+// guests tells whether tasks that roam may be on the group's instances: more run there
+// than its own services have. It saves reading the tasks of a group that works for itself.
+func (v *view) guests() bool {
+	n := 0
+	for _, i := range v.in.Instances {
+		n += i.Tasks
+	}
+	for _, s := range v.in.Services {
+		switch {
+		case !Roams(s):
+			n -= s.Running + s.Pending
+		case s.Daemon:
+			n -= len(v.in.Instances)
+		}
+	}
+	return n > 0
+}
+
 // bringBack adds the instances that the tasks on the fallback's surplus need, once the
 // group has launched well for a while. They go back when the instances stand.
 func (v *view) bringBack(s *history.Steps, r *Result, bins []placement.Bin) []placement.Bin {
 	f := v.fallback
-	if f == nil || !v.mended() || f.surplus() == 0 || len(f.in.Instances) == 0 {
+	if f == nil || !v.mended() || f.surplus() == 0 || !f.guests() {
 		return bins
 	}
 	if !v.in.TasksRead {

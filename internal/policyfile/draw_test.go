@@ -2,7 +2,9 @@ package policyfile
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +19,7 @@ import (
 // YAML would take for something else.
 func documents() *rapid.Generator[spec.Document] {
 	return rapid.Custom(func(t *rapid.T) spec.Document {
-		return spec.Document{
+		d := spec.Document{
 			Cluster:  fleet.ClusterName(drawName(t, "cluster")),
 			Mode:     drawMode(t),
 			Services: rapid.MapOfN(rapid.Custom(func(t *rapid.T) fleet.ServiceName { return fleet.ServiceName(drawName(t, "service")) }), rapid.Custom(drawService), 1, 3).Draw(t, "services"),
@@ -25,6 +27,12 @@ func documents() *rapid.Generator[spec.Document] {
 				return fleet.GroupName(strings.ReplaceAll(drawText(t, "group"), ":", "."))
 			}), rapid.Custom(drawGroup), 1, 3).Draw(t, "groups"),
 		}
+		if names := slices.Sorted(maps.Keys(d.Groups)); len(names) > 1 && rapid.Bool().Draw(t, "fallback") {
+			g := d.Groups[names[0]]
+			g.ScaleOut.Fallback = names[1]
+			d.Groups[names[0]] = g
+		}
+		return d
 	})
 }
 

@@ -56,7 +56,7 @@ type GroupScaleOut struct {
 	// itself where that is longer.
 	MaxLaunchBackoff *Duration `json:"maxLaunchBackoff,omitempty"`
 	// Fallback is the group that is raised in place of this one while its launches fail,
-	// as on-demand instances for a group on Spot; default none. It is another group of the
+	// as on-demand instances for a group on Spot; empty for none. It is another group of the
 	// document, the fallback of one group only and without one of its own. Only tasks
 	// of services with launch type EC2 can land on both.
 	Fallback fleet.GroupName `json:"fallback,omitempty"`

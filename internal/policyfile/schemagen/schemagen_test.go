@@ -206,6 +206,7 @@ func TestDefaultsAreThoseOfTheCode(t *testing.T) {
 		"Headroom.CPU": spec.Percent(cpu), "Headroom.Memory": spec.Percent(memory), "Headroom.LargestTask": spec.Headroom{}.LargestTask,
 		"InstanceShape.GPU": spec.InstanceShape{}.GPU, "InstanceShape.ENIs": spec.InstanceShape{}.ENIs,
 		"GroupScaleOut.LaunchBackoff": spec.Duration(groupOut.LaunchBackoff), "GroupScaleOut.MaxLaunchBackoff": spec.Duration(groupOut.MaxLaunchBackoff),
+		"GroupScaleOut.FallbackCoolOff": spec.Duration(groupOut.FallbackCoolOff),
 		"GroupScaleIn.Disabled": groupIn.Disabled, "GroupScaleIn.Consolidate": groupIn.Consolidate, "GroupScaleIn.MaxDraining": groupIn.MaxDraining,
 		"GroupScaleIn.MinSavings": groupIn.MinSavings, "GroupScaleIn.CoolOff": spec.Duration(groupIn.CoolOff),
 		"GroupScaleIn.StabilizationWindow": spec.Duration(groupIn.StabilizationWindow), "GroupScaleIn.DrainTimeout": spec.Duration(groupIn.DrainTimeout),

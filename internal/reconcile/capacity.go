@@ -99,7 +99,7 @@ func (s *Stair) readTasks(ctx context.Context, in *policy.Input) {
 		in.Fleet.TasksUnread = err.Error()
 		return
 	}
-	in.Fleet.Tasks, in.Fleet.TasksRead = tasks, true
+	takeTasks(in, tasks)
 }
 
 // inspect reads the tasks on a group's instances where the decision says that some of
@@ -126,7 +126,8 @@ func (s *Stair) deepen(ctx context.Context, c *cell) {
 		group := *c.in.Fleet.Group
 		refreshing, err := s.Activities.Refreshing(read, group.Name)
 		if err != nil {
-			c.in.Fleet.Tasks, c.in.Fleet.TasksRead = nil, false
+			takeTasks(&c.in, nil)
+			c.in.Fleet.TasksRead = false
 			c.in.Fleet.TasksUnread = "whether an instance refresh is under way is not known: " + err.Error()
 		}
 		group.Refreshing = refreshing

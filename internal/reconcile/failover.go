@@ -106,6 +106,32 @@ func instances(in policy.Input) []fleet.Instance {
 	return out
 }
 
+// takeTasks gives the tasks that were read to the two groups of a pair, by whose
+// instance each is on.
+func takeTasks(in *policy.Input, tasks []fleet.Task) {
+	rest := tasks
+	for _, p := range []**policy.Partner{&in.Fallback, &in.Primary} {
+		if *p == nil {
+			continue
+		}
+		other := **p
+		of := map[fleet.InstanceID]bool{}
+		for _, i := range other.Instances {
+			of[i.ID] = true
+		}
+		other.Tasks, rest = nil, nil
+		for _, t := range tasks {
+			if of[t.Instance] {
+				other.Tasks = append(other.Tasks, t)
+			} else {
+				rest = append(rest, t)
+			}
+		}
+		*p = &other
+	}
+	in.Fleet.Tasks, in.Fleet.TasksRead = rest, true
+}
+
 // decidePair decides the cells that wait for nobody, and then those of fallbacks, which
 // are told what the primary's cell has decided.
 func decidePair(now time.Time, cells []policy.Input) []cell {

@@ -154,6 +154,20 @@ func TestThePrimaryBesideItsFallback(t *testing.T) {
 		{"held, and the other takes over", pair(full, nil).wait(4, 0).failed(time.Minute, 4*time.Minute), 2, history.LaunchBackoff, "; group standby takes over"},
 		{"held, and the other is full", pair(full, []int{4}).wait(4, 0).failed(time.Minute, 4*time.Minute).edit(off(func(f *capacity.Input) { f.Group.MaxSize = 1 })), 2, history.LaunchBackoff, "; group standby cannot take over: its MaxSize is 1"},
 		{"held, and the other only observes", pair(full, nil).wait(4, 0).failed(time.Minute, 4*time.Minute).edit(off(func(f *capacity.Input) { f.Observing = true })), 2, history.LaunchBackoff, "cannot take over: it is in observe mode"},
+		{"held, and the other's launches fail as well", pair(full, nil).wait(4, 0).failed(time.Minute, 4*time.Minute).edit(off(func(f *capacity.Input) {
+			f.Memory.Capacity.Failures, f.Memory.Capacity.FailedAt, f.Memory.Capacity.RetryAt = 1, noon.Add(-time.Minute), noon.Add(time.Minute)
+		})), 2, history.LaunchBackoff, "cannot take over: its launches fail as well"},
+		{"held, and the other is paused", pair(full, nil).wait(4, 0).failed(time.Minute, 4*time.Minute).edit(off(func(f *capacity.Input) {
+			f.Overrides = []spec.Override{{Kind: spec.Pause, Until: noon.Add(time.Hour), By: "ann", Why: "audit"}}
+		})), 2, history.LaunchBackoff, "cannot take over: pause by ann"},
+		{"held, and the other is held by a person", pair(full, []int{4}).wait(4, 0).failed(time.Minute, 4*time.Minute).edit(off(func(f *capacity.Input) {
+			f.Overrides = []spec.Override{{Kind: spec.MaxAt, Count: 1, Until: noon.Add(time.Hour), By: "ann", Why: "budget"}}
+		})), 2, history.LaunchBackoff, "cannot take over: max 1 by ann"},
+		{"the other has failed too, so what is on the way to it may not come", pair(full, nil).mended(time.Minute).wait(4, 0).edit(off(func(f *capacity.Input) {
+			f.Base, f.Group.DesiredCapacity = 1, 1
+			f.Memory.Capacity.Failures, f.Memory.Capacity.FailedAt, f.Memory.Capacity.RetryAt = 1, noon.Add(-time.Minute), noon.Add(time.Minute)
+		})), 3, history.TasksWaiting, "4 of web"},
+		{"on the way to the other", pair(full, nil).mended(time.Minute).wait(4, 0).edit(off(func(f *capacity.Input) { f.Base, f.Group.DesiredCapacity = 1, 1 })), 2, history.AlreadyAtDesiredCapacity, "all 4"},
 		{"held with tasks of a provider", pair(full, nil).wait(4, 1).failed(time.Minute, 4*time.Minute), 2, history.LaunchBackoff, "not for job, whose capacity provider strategy keeps its tasks here: a new deployment"},
 		{"tasks of a provider on the way", pair(full, nil).wait(0, 1).failed(time.Minute, 4*time.Minute).behind(1), 3, history.LaunchBackoff, "not for job"},
 		{"behind after the wait, and more are wanted", pair(full, nil).wait(9, 0).failed(10*time.Minute, -time.Minute).behind(1), 3, history.FallbackTakes, "1 instance on the way may not come; group standby takes over"},
@@ -210,6 +224,12 @@ func TestThePrimaryIsRaisedForTasksThatComeBack(t *testing.T) {
 			i := slices.IndexFunc(c.standby.Tasks, func(x fleet.Task) bool { return x.Instance == "standby-01" })
 			c.standby.Tasks[i].Guarded = true
 			c.spot.Tasks = c.standby.Tasks
+		}), 3},
+		{"one of the other's instances has a task of its own that fits nowhere else", back().edit(func(c *couple) {
+			own := fleet.Service{Name: "own", Compute: fleet.EC2, Provider: "standby", Active: true, TaskSize: fleet.Resources{CPU: 1536, Memory: 1024}, Running: 1}
+			c.standby.Services = append(c.standby.Services, own)
+			c.spot.Tasks = append(slices.Clone(c.spot.Tasks), fleet.Task{ARN: "arn/own", Instance: "standby-02", Service: "own", Size: own.TaskSize, Running: true})
+			c.standby.Tasks = c.spot.Tasks
 		}), 3},
 		{"up to its maximum", back().edit(func(c *couple) { c.spot.Group.MaxSize = 3 }), 3},
 	} {

@@ -255,11 +255,11 @@ func groupInput(now time.Time, in Input, g GroupInput, mode spec.Mode, services 
 	c := capacity.Input{
 		Now: now, Group: live, Policy: g.Policy, Overrides: g.Overrides, Memory: g.History, Base: base,
 		Instances: instancesOf(in.Fleet, live.Name), Services: in.Landing(), Daemons: daemons(in),
-		Tasks: in.Fleet.Tasks, TasksRead: in.Fleet.TasksRead, TasksUnread: in.Fleet.TasksUnread,
+		Tasks: in.tasks(), TasksRead: in.Fleet.TasksRead, TasksUnread: in.Fleet.TasksUnread,
 		Drains: in.Drains, Doomed: in.Doomed, Observing: mode != spec.Act,
 	}
 	ordered := orders(services, mode)
-	c.Waiting = waiting(in.Fleet.Services, in.Fleet.Tasks, ordered, in.leaving())
+	c.Waiting = waiting(in.Fleet.Services, in.tasks(), ordered, in.leaving())
 	for _, d := range services {
 		if d.Direction == history.Out && (d.Mode == spec.Act || mode == spec.Observe) {
 			c.Growing = append(c.Growing, d.Service)

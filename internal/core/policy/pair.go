@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/capacity"
@@ -26,6 +27,17 @@ func landing(own, primary []fleet.Service) []fleet.Service {
 	for _, s := range primary {
 		if capacity.Roams(s) {
 			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// tasks are those on the instances of the cell's group and of its partner.
+func (in Input) tasks() []fleet.Task {
+	out := in.Fleet.Tasks
+	for _, p := range []*Partner{in.Fallback, in.Primary} {
+		if p != nil && len(p.Tasks) > 0 {
+			out = slices.Concat(out, p.Tasks)
 		}
 	}
 	return out
@@ -59,8 +71,8 @@ func (in Input) partnerInput(now time.Time, p Partner) *capacity.Input {
 	return &capacity.Input{
 		Now: now, Group: *p.Group, Policy: p.Policy, Overrides: p.Overrides, Memory: given(mode, p.History), Base: p.Group.DesiredCapacity,
 		Instances: p.Instances, Services: p.Services, Daemons: in.partnerDaemons(p),
-		Waiting: waiting(p.Services, in.Fleet.Tasks, p.Ordered, in.leaving()),
-		Tasks:   in.Fleet.Tasks, TasksRead: in.Fleet.TasksRead, TasksUnread: in.Fleet.TasksUnread,
+		Waiting: waiting(p.Services, in.tasks(), p.Ordered, in.leaving()),
+		Tasks:   in.tasks(), TasksRead: in.Fleet.TasksRead, TasksUnread: in.Fleet.TasksUnread,
 		Drains: p.Drains, Doomed: p.Doomed, Observing: mode != spec.Act,
 	}
 }

@@ -98,7 +98,9 @@ type Partner struct {
 	History   history.History  `json:"history,omitzero"`
 	Services  []fleet.Service  `json:"services,omitempty"`
 	Instances []fleet.Instance `json:"instances,omitempty"`
-	Drains    []drain.Row      `json:"drains,omitempty"`
+	// Tasks are those on its instances, read together with the cell's own.
+	Tasks  []fleet.Task `json:"tasks,omitempty"`
+	Drains []drain.Row  `json:"drains,omitempty"`
 	// Doomed is as in Input.
 	Doomed []fleet.InstanceID `json:"doomed,omitempty"`
 	// Ordered are the desired counts that the primary's cell has decided on at the same

@@ -207,7 +207,7 @@ func TestDefaultsAreThoseOfTheCode(t *testing.T) {
 		"InstanceShape.GPU": spec.InstanceShape{}.GPU, "InstanceShape.ENIs": spec.InstanceShape{}.ENIs,
 		"GroupScaleOut.LaunchBackoff": spec.Duration(groupOut.LaunchBackoff), "GroupScaleOut.MaxLaunchBackoff": spec.Duration(groupOut.MaxLaunchBackoff),
 		"GroupScaleOut.FallbackCoolOff": spec.Duration(groupOut.FallbackCoolOff),
-		"GroupScaleIn.Disabled": groupIn.Disabled, "GroupScaleIn.Consolidate": groupIn.Consolidate, "GroupScaleIn.MaxDraining": groupIn.MaxDraining,
+		"GroupScaleIn.Disabled":         groupIn.Disabled, "GroupScaleIn.Consolidate": groupIn.Consolidate, "GroupScaleIn.MaxDraining": groupIn.MaxDraining,
 		"GroupScaleIn.MinSavings": groupIn.MinSavings, "GroupScaleIn.CoolOff": spec.Duration(groupIn.CoolOff),
 		"GroupScaleIn.StabilizationWindow": spec.Duration(groupIn.StabilizationWindow), "GroupScaleIn.DrainTimeout": spec.Duration(groupIn.DrainTimeout),
 		"GroupScaleIn.OnDrainTimeout": groupIn.OnDrainTimeout, "GroupScaleIn.StandaloneTasks": groupIn.StandaloneTasks,

@@ -226,7 +226,7 @@ func TestThePrimaryIsRaisedForTasksThatComeBack(t *testing.T) {
 			c.spot.Tasks = c.standby.Tasks
 		}), 3},
 		{"one of the other's instances has a task of its own that fits nowhere else", back().edit(func(c *couple) {
-			own := fleet.Service{Name: "own", Compute: fleet.EC2, Provider: "standby", Active: true, TaskSize: fleet.Resources{CPU: 1536, Memory: 1024}, Running: 1}
+			own := fleet.Service{Name: "own", Compute: fleet.EC2, Provider: "standby", Active: true, TaskSize: fleet.Resources{CPU: 1536, Memory: 1024}, Desired: 1, Running: 1}
 			c.standby.Services = append(c.standby.Services, own)
 			c.spot.Tasks = append(slices.Clone(c.spot.Tasks), fleet.Task{ARN: "arn/own", Instance: "standby-02", Service: "own", Size: own.TaskSize, Running: true})
 			c.standby.Tasks = c.spot.Tasks

@@ -86,14 +86,14 @@ func (v *view) stays() (rule, because string, closed bool) {
 		return history.HoldOverride, fmt.Sprintf("an override keeps %s", plural(v.held(), "instance")), true
 	case v.in.Base <= g.MinSize+v.open():
 		return history.AlreadyAtMinCapacity, fmt.Sprintf("the group's MinSize is %d%s", g.MinSize, drainWords(v.open())), true
+	case v.in.Now.Before(v.memory.RetryAt):
+		return history.LaunchBackoff, "launches fail, and what is removed could not be had again: " + v.backoffWords() + v.reliefWords(), true
 	case len(v.in.Growing) > 0:
 		return history.ServicesGrowing, fmt.Sprintf("%s grows", v.in.Growing[0]), true
 	case v.waiting() > 0:
 		return history.TasksWaiting, plural(v.waiting(), "task") + " must find a place first", true
 	case v.onTheWay > 0:
 		return history.InstancesOnTheWay, plural(v.onTheWay, "instance") + " on the way", true
-	case v.in.Now.Before(v.memory.RetryAt):
-		return history.LaunchBackoff, "launches fail, and what is removed could not be had again: " + v.backoffWords(), true
 	case g.Refreshing:
 		return history.InstanceRefresh, "an instance refresh of the group is under way", true
 	case g.SuspendedTerminate:

@@ -96,12 +96,22 @@ func (v *view) raise(s *history.Steps, rest []placement.Rest, after []placement.
 		if v.over > 0 {
 			rule, because = history.FallbackTakes, fmt.Sprintf("group %s cannot launch (%s): ", v.primary.in.Group.Name, v.primary.backoffWords())
 		}
-		s.To(s.Base()+n, rule, because+"tasks that fit nowhere need "+plural(n, "instance")+" more"+v.fromPool(n)+" ("+strings.Join(why, "; ")+")")
+		v.restore(s)
+		s.To(s.Count()+n, rule, because+"tasks that fit nowhere need "+plural(n, "instance")+" more"+v.fromPool(n)+" ("+strings.Join(why, "; ")+")")
 	}
 	for _, x := range never {
 		s.To(s.Count(), history.TaskTooLarge, fmt.Sprintf("%d of %s fit on no instance of the group: %s", x.Count, x.Name, x.Because))
 	}
 	return append(after, late...)
+}
+
+// restore takes back what observe mode would have removed, before more is added: what is
+// there is not enough, so none of it could have gone. Else the shadow would rise to
+// what there is by one raise at every look.
+func (v *view) restore(s *history.Steps) {
+	if live := v.in.Group.DesiredCapacity; v.in.Observing && s.Count() < live {
+		s.To(live, history.TasksWaiting, fmt.Sprintf("%s that observe mode would have removed would be needed again", plural(live-s.Count(), "instance")))
+	}
 }
 
 // fromPool says how many of the instances come from the warm pool, and so in seconds.
@@ -138,6 +148,7 @@ func (v *view) keepHeadroom(s *history.Steps, bins []placement.Bin) {
 	if what != "" {
 		why = append(why, what)
 	}
+	v.restore(s)
 	s.To(s.Count()+n, history.Headroom, fmt.Sprintf("the headroom needs %s more (%s)", plural(n, "instance"), strings.Join(why, "; ")))
 }
 

@@ -22,6 +22,7 @@ func failed(kind string, at time.Time) fleet.LaunchFailure {
 
 func TestLaunches(t *testing.T) {
 	t.Parallel()
+	waits := history.Capacity{Failures: 1, FailedAt: ago(5 * time.Minute), RetryAt: ago(-5 * time.Minute)}
 	held := history.Capacity{Failures: 2, FailedAt: ago(time.Hour), RetryAt: ago(40 * time.Minute)}
 	for _, tt := range []struct {
 		name     string
@@ -34,8 +35,7 @@ func TestLaunches(t *testing.T) {
 		{"the first failure", history.Capacity{}, []fleet.LaunchFailure{failed("m7g.large", ago(time.Minute))}, time.Time{}, history.Capacity{
 			Failures: 1, FailedAt: ago(time.Minute), RetryAt: ago(-9 * time.Minute),
 		}},
-		{"a failure while held is the same", history.Capacity{Failures: 1, FailedAt: ago(5 * time.Minute), RetryAt: ago(-5 * time.Minute)},
-			[]fleet.LaunchFailure{failed("m7g.large", ago(time.Minute))}, time.Time{}, history.Capacity{Failures: 1, FailedAt: ago(5 * time.Minute), RetryAt: ago(-5 * time.Minute)}},
+		{"a failure while held is the same", waits, []fleet.LaunchFailure{failed("m7g.large", ago(time.Minute))}, time.Time{}, waits},
 		{"the next after the wait", held, []fleet.LaunchFailure{failed("m7g.large", ago(time.Minute))}, time.Time{}, history.Capacity{
 			Failures: 3, FailedAt: ago(time.Minute), RetryAt: ago(-29 * time.Minute),
 		}},

@@ -18,10 +18,7 @@ func (in Input) Only(service fleet.ServiceName, d Decision) Input {
 	out := in
 	out.Fleet = fleetOf(in, service, d.At)
 	out.Services = slices.DeleteFunc(slices.Clone(in.Services), func(s ServiceInput) bool { return s.Name != service })
-	out.Fallback, out.Primary = nil, nil
-	if v, ok := in.Fleet.Service(service); ok && v.Compute == fleet.EC2 && in.Fleet.Group != nil {
-		out.Fallback, out.Primary = in.lean(d.At)
-	}
+	out.Fallback, out.Primary = in.lean(service, d.At)
 	out.Group, out.Account, out.Signals, out.Queues, out.Drains, out.Doomed = nil, nil, nil, nil, nil, nil
 	for _, s := range out.Services {
 		var asked signal.Set

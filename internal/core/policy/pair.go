@@ -110,7 +110,10 @@ func (in Input) Informed(primary Decision) Input {
 // lean is the part of a partner that the decision about one service rests on: on a
 // fallback the daemons of the primary that take room there, for the primary's services the
 // fallback's instances on the way.
-func (in Input) lean(now time.Time) (fallback, primary *Partner) {
+func (in Input) lean(service fleet.ServiceName, now time.Time) (fallback, primary *Partner) {
+	if v, ok := in.Fleet.Service(service); !ok || v.Compute != fleet.EC2 || in.Fleet.Group == nil {
+		return nil, nil
+	}
 	if p := in.Primary; p != nil {
 		for _, s := range p.Services {
 			if s.Daemon && capacity.Roams(s) {

@@ -47,7 +47,7 @@ func TestTheFallbackIsToldWhatIsOrdered(t *testing.T) {
 			p.Services[0].Policy.Mode, f.Group.Policy.Mode = spec.Observe, spec.Observe
 		}, 1},
 		{"the global stop", func(p, f *policy.Input) { p.Stop, f.Stop = true, true }, 0},
-		{"a service of a provider", func(p, f *policy.Input) { p.Fleet.Services[0].Provider = "m7g" }, 0},
+		{"a service of a provider", func(p, _ *policy.Input) { p.Fleet.Services[0].Provider = "m7g" }, 0},
 		{"launches succeed", func(_, f *policy.Input) { f.Primary.History.Capacity = nil }, 0},
 	} {
 		p, f := pair()

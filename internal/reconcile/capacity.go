@@ -29,6 +29,17 @@ func openDrains(rows ledger.Cluster, g fleet.GroupName) []drain.Row {
 	return out
 }
 
+// failedDrains are the removals of a group that were given back since they took too long.
+func failedDrains(rows ledger.Cluster, g fleet.GroupName) []drain.Row {
+	var out []drain.Row
+	for _, d := range rows.Drains {
+		if d.Group == g && d.State == drain.Undone && d.Fails > 0 {
+			out = append(out, d.Row)
+		}
+	}
+	return out
+}
+
 // doomed are the instances of a group that a notice names.
 func doomed(named []fleet.InstanceID, is []fleet.Instance) []fleet.InstanceID {
 	var out []fleet.InstanceID
@@ -177,6 +188,7 @@ func (s *Stair) drains(ctx context.Context, rows ledger.Cluster, claim ledger.Cl
 		row := opening(at, rows, ch, r)
 		row.By = claim.ID
 		old := rows.Drain(r.Instance)
+		row.Fails = old.Fails
 		errs = append(errs, s.Drains.WriteDrain(ctx, ledger.Drain{Generation: old.Generation, Row: row}))
 	}
 	for _, id := range ch.undo {
@@ -193,7 +205,8 @@ func (s *Stair) drains(ctx context.Context, rows ledger.Cluster, claim ledger.Cl
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("write the drains of %s: %w", ch.target, err)
+		// Some may be written: the intent stays open, and whoever heals it sees which.
+		return fmt.Errorf("write the drains of %s: %v", ch.target, err) //nolint:errorlint // a refusal of one is none of the order
 	}
 	return nil
 }

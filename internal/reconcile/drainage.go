@@ -28,8 +28,10 @@ type Drainage struct {
 	// Activities and Exits are Auto Scaling's as well, with permissions of their own.
 	Activities Activities
 	Exits      Exits
-	Notices    Notices
-	Log        *slog.Logger
+	// Owners tells who else sizes a group: such a group is left alone.
+	Owners  Owners
+	Notices Notices
+	Log     *slog.Logger
 	// Metrics takes one line of CloudWatch embedded metric format per run.
 	Metrics io.Writer
 	// Now is the clock; NewID names a claim uniquely.
@@ -117,7 +119,8 @@ func (d *Drainage) locate(ctx context.Context, ev event.Event, rep *Report) ([]b
 // all gives every group with an open removal, and those whose protection is kept.
 func (d *Drainage) all(ctx context.Context) ([]bed, error) {
 	return d.beds(ctx, func(c ledger.Cluster, g fleet.GroupName, p spec.Group) bool {
-		return len(openDrains(c, g)) > 0 || p.ScaleIn.ManageProtection && spec.Least(d.Mode, p.Mode) == spec.Act
+		keeps := p.ScaleIn.ManageProtection && spec.Least(d.Mode, p.Mode) == spec.Act
+		return len(openDrains(c, g)) > 0 || keeps && turnOf(d.Now(), fleet.GroupOf(c.Name, g))
 	})
 }
 
@@ -145,12 +148,23 @@ func (d *Drainage) beds(ctx context.Context, want func(ledger.Cluster, fleet.Gro
 			errs = append(errs, fmt.Errorf("read the ledger of cluster %s: %w", c, err))
 			continue
 		}
+		var seen []fleet.GroupName
 		for _, r := range rows.Rows {
 			if r.Policy == nil || r.Policy.Group == nil {
 				continue
 			}
-			if g := fleet.GroupName(r.Target.Name); want(rows, g, *r.Policy.Group) {
+			g := fleet.GroupName(r.Target.Name)
+			seen = append(seen, g)
+			if want(rows, g, *r.Policy.Group) {
 				out = append(out, bed{cluster: c, group: g})
+			}
+		}
+		for _, r := range rows.Drains { // of a group whose policy was taken away meanwhile
+			if !r.State.Closed() && !slices.Contains(seen, r.Group) {
+				seen = append(seen, r.Group)
+				if want(rows, r.Group, spec.Group{}) {
+					out = append(out, bed{cluster: c, group: r.Group})
+				}
 			}
 		}
 	}

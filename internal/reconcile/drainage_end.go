@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/trimtab-ecs/trimtab/internal/announce"
@@ -69,13 +70,10 @@ func (w *ward) claim(target fleet.Target, row ledger.Row, before int, ends []mov
 	if uncharged > 0 {
 		h = h.With(history.Order{At: w.now, From: before, To: before - uncharged}, nil)
 	}
-	rule := history.EmptyInstances
+	rule := ruleOf(ends)
 	because := make([]string, 0, len(ends))
 	for _, e := range ends {
 		because = append(because, fmt.Sprintf("%s (%s): %s", e.old.Instance, e.old.Cause, e.step.Because))
-		if e.old.Cause != drain.Empty {
-			rule = history.Consolidation
-		}
 	}
 	return ledger.Claim{ID: id, Entries: []ledger.ClaimEntry{{
 		Target: target, Generation: row.Generation, History: h,
@@ -84,6 +82,23 @@ func (w *ward) claim(target fleet.Target, row ledger.Row, before int, ends []mov
 			Rule: rule, Because: "end " + strings.Join(because, "; "), Marks: row.History.Marks,
 		},
 	}}}
+}
+
+// ruleOf is the rule of the order: that of what disrupts most of its causes.
+func ruleOf(ends []moving) string {
+	rules := []struct {
+		cause drain.Cause
+		rule  string
+	}{
+		{drain.Consolidation, history.Consolidation}, {drain.Manual, history.DrainByHand}, {drain.Spot, history.SpotInterruption},
+		{drain.Rebalance, history.RebalanceNotice},
+	}
+	for _, r := range rules {
+		if slices.ContainsFunc(ends, func(e moving) bool { return e.old.Cause == r.cause }) {
+			return r.rule
+		}
+	}
+	return history.EmptyInstances
 }
 
 // ended is what came of an order to end instances.

@@ -27,10 +27,16 @@ func (d *Drainage) group(ctx context.Context, b bed, ev event.Event, rep *Report
 	for round := range rounds {
 		w, err := d.see(ctx, b)
 		if err != nil {
+			if w != nil && !ev.DryRun {
+				errs = append(errs, w.prolong(ctx))
+			}
 			return errors.Join(append(errs, err)...)
 		}
 		if round == 0 {
-			if err := w.enter(b, ev.DryRun); err != nil {
+			if b, err = w.owned(ctx, b, rep); err == nil {
+				err = w.enter(b, ev.DryRun)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -72,24 +78,8 @@ func (d *Drainage) see(ctx context.Context, b bed) (*ward, error) {
 	now := d.Now()
 	eyes := &Stair{Book: d.Book, Services: d.Services, Groups: d.Groups, Activities: d.Activities, Hosts: d.Hosts, Now: d.Now, Mode: d.Mode}
 	sc := scope{cluster: b.cluster, rows: rows, groups: []fleet.GroupName{b.group}}
-	world, err := eyes.look(ctx, sc)
-	if err != nil {
-		return nil, err
-	}
 	w := &ward{Drainage: d, now: now, rows: rows, recall: map[fleet.InstanceID]string{}, waits: map[fleet.InstanceID]string{}, touched: map[fleet.InstanceID]bool{}}
-	read, cancel := context.WithTimeout(ctx, readWithin)
-	defer cancel()
-	for _, in := range eyes.assemble(now, sc, world) { // the group's cell, and that of the other of its pair
-		if in.Group != nil && in.Fleet.Group != nil {
-			eyes.readLaunches(read, now, &in)
-		}
-		if in.Cell.Group == b.group {
-			w.in = in
-		}
-	}
-	if w.in.Unreadable != "" {
-		return nil, errors.New(w.in.Unreadable)
-	}
+	w.in.Cell = fleet.Cell{Cluster: b.cluster, Group: b.group}
 	for _, r := range rows.Drains {
 		if r.Group == b.group && !r.State.Closed() {
 			w.open = append(w.open, r)
@@ -98,15 +88,47 @@ func (d *Drainage) see(ctx context.Context, b bed) (*ward, error) {
 	slices.SortStableFunc(w.open, func(a, b ledger.Drain) int {
 		return cmp.Or(a.Opened.Compare(b.Opened), cmp.Compare(a.Instance, b.Instance))
 	})
+	world, err := eyes.look(ctx, sc)
+	if err != nil {
+		return w, err
+	}
+	w.in = eyes.housed(now, sc, world, b.group)
+	if w.in.Unreadable != "" {
+		return w, errors.New(w.in.Unreadable)
+	}
 	c := cell{in: w.in}
 	eyes.deepen(ctx, &c)
 	w.in = c.in
+	if w.in.Fleet.Group != nil && w.in.Group != nil {
+		read, cancel := context.WithTimeout(ctx, readWithin)
+		defer cancel()
+		eyes.readLaunches(read, now, &w.in)
+		eyes.readPrimary(read, now, w.in)
+	}
 	return w, nil
 }
 
 // acting tells whether the group's removals may be carried out.
 func (w *ward) acting() bool {
 	return w.in.Group != nil && spec.Least(w.Mode, w.in.Group.Policy.Mode) == spec.Act
+}
+
+// owned refuses to begin a removal in a group that somebody else sizes, but for one that
+// Auto Scaling has begun itself.
+func (w *ward) owned(ctx context.Context, b bed, rep *Report) (bed, error) {
+	if b.open == nil || b.open.Cause == drain.Lifecycle || !w.acting() {
+		return b, nil
+	}
+	o, err := w.Owners.Group(ctx, b.cluster, b.group, true)
+	if o = known(o, err); o.Kind == "" && !o.Unknown {
+		return b, nil
+	}
+	if b.open.Cause == drain.Manual {
+		return b, fmt.Errorf("drain instance %s: group %s is not ours to size: %s %s", b.open.Instance, b.group, o.Kind, o.Detail)
+	}
+	rep.Unmatched = append(rep.Unmatched, fmt.Sprintf("instance %s of group %s, which %s sizes", b.open.Instance, b.group, o.Kind))
+	b.open = nil
+	return b, nil
 }
 
 // enter begins the removal that the event calls for, or takes one back. The new row
@@ -116,6 +138,9 @@ func (w *ward) enter(b bed, dryRun bool) error {
 		i := slices.IndexFunc(w.open, func(d ledger.Drain) bool { return d.Instance == b.undo })
 		if i < 0 {
 			return fmt.Errorf("give instance %s back: it is not being drained", b.undo)
+		}
+		if w.open[i].State == drain.Terminating {
+			return fmt.Errorf("give instance %s back: its end is ordered already", b.undo)
 		}
 		w.open[i].Row = GiveBack(w.now, w.open[i].Row, "a person gives it back")
 		return nil
@@ -159,6 +184,30 @@ func (w *ward) join(i int, row drain.Row) error {
 	return nil
 }
 
+// abandon gives back what was begun for a group whose policy is gone or observes now:
+// nobody else would make its instances ACTIVE again.
+func (w *ward) abandon() {
+	for _, r := range w.open {
+		w.recall[r.Instance] = "its group has no policy in act mode any more"
+	}
+}
+
+// prolong keeps the waits of hooks alive while the world cannot be read: one that runs
+// into its timeout ends the instance with its tasks.
+func (w *ward) prolong(ctx context.Context) error {
+	if w.Mode != spec.Act {
+		return nil
+	}
+	var steps []moving
+	for _, r := range w.open {
+		if m := (moving{old: r, step: drain.Prolong(w.now, r.Row)}); m.step.Changed {
+			steps = append(steps, m)
+		}
+	}
+	_, err := w.carryOut(ctx, steps, &Report{})
+	return err
+}
+
 // judge asks anew what spoke for the removals when they were chosen.
 func (w *ward) judge() {
 	w.hold = holdOf(w.now, w.in)
@@ -166,10 +215,26 @@ func (w *ward) judge() {
 	if !ok {
 		return
 	}
+	w.ration(in)
 	for _, id := range capacity.Decide(in).Undo {
 		w.recall[id] = "its room is needed for tasks without a place"
 	}
 	w.verify()
+}
+
+// ration makes the ends of what EC2 gave notice of wait for the budget. They are drained
+// whatever it says, and EC2 takes the instances it meant; but words without authority
+// must not lower the group as far as they like.
+func (w *ward) ration(in capacity.Input) {
+	left, words := capacity.Left(in)
+	for _, r := range w.open {
+		if r.Cause != drain.Spot && r.Cause != drain.Rebalance || r.State != drain.Draining {
+			continue
+		}
+		if left--; left < 0 {
+			w.waits[r.Instance] = words
+		}
+	}
 }
 
 // verify asks of every candidate, the oldest first, whether its tasks still fit on
@@ -203,10 +268,14 @@ func (w *ward) verify() {
 
 // advance takes each removal one step further and tells whether anything was done.
 func (w *ward) advance(ctx context.Context, dryRun bool, rep *Report) (acted bool, err error) {
-	if w.in.Group == nil || !w.acting() && !dryRun {
-		return false, nil
+	if w.Mode != spec.Act && !dryRun {
+		return false, nil // the function's role can do nothing of it
 	}
-	w.judge()
+	if w.acting() || dryRun {
+		w.judge()
+	} else {
+		w.abandon()
+	}
 	var steps, ends []moving
 	for _, row := range w.open {
 		m := moving{old: row, step: drain.Advance(w.now, row.Row, w.seen(row.Row))}
@@ -316,7 +385,7 @@ func (w *ward) write(ctx context.Context, m moving) (bool, error) {
 // seen is what the world shows of the instance of a row.
 func (w *ward) seen(r drain.Row) drain.Seen {
 	s := seenOf(w.in, r)
-	s.Hold, s.Recall, s.Others, s.Ending = w.hold, w.recall[r.Instance], others(w.in.Drains, r.Instance), w.ended
+	s.Hold, s.Recall, s.Others, s.Ending = cmp.Or(w.hold, w.waits[r.Instance]), w.recall[r.Instance], others(w.in.Drains, r.Instance), w.ended
 	return s
 }
 

@@ -62,7 +62,7 @@ func newWard(t *testing.T) *ward {
 	hand := wardHand{w}
 	w.stair.Hosts, w.stair.Activities, w.stair.Drains = hand, hand, w.book
 	w.drainage = &reconcile.Drainage{
-		Book: w.book, Drains: w.book, Services: w.world, Hosts: hand, Groups: groupHand{w.world}, Activities: hand, Exits: hand, Notices: w.world,
+		Book: w.book, Drains: w.book, Services: w.world, Hosts: hand, Groups: groupHand{w.world}, Activities: hand, Exits: hand, Owners: ownerHand{w.world}, Notices: w.world,
 		Log: slog.New(slog.NewJSONHandler(&w.log, nil)), Metrics: &w.metrics, Now: w.stair.Now, NewID: w.stair.NewID, Mode: spec.Act,
 	}
 	return w

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
@@ -22,8 +23,13 @@ func due(now time.Time, r ledger.Row) bool {
 	if hot(now, r) {
 		return true
 	}
+	return turnOf(now, r.Target)
+}
+
+// turnOf tells whether it is a calm target's turn.
+func turnOf(now time.Time, t fleet.Target) bool {
 	h := fnv.New32a()
-	_, _ = h.Write([]byte(r.Target.String())) // a hash never fails
+	_, _ = h.Write([]byte(t.String())) // a hash never fails
 	return (now.Unix()/60)%calmEvery == int64(h.Sum32()%calmEvery)
 }
 

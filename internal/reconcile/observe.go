@@ -34,6 +34,9 @@ func (s *Stair) observe(ctx context.Context, now time.Time, sc scope) (view, err
 				return view{}, errors.Join(err, fmt.Errorf("read the ledger of cluster %s again: %w", sc.cluster, rerr))
 			}
 			sc.rows = rows
+			// What others ordered since is in these rows: the world must not be older.
+			again, lerr := s.look(ctx, sc)
+			w, err = again, errors.Join(err, lerr)
 		}
 	}
 	v := view{rows: sc.rows, cells: s.assemble(now, sc, w), calm: len(w.skipped)}
@@ -218,7 +221,7 @@ func (s *Stair) assemble(now time.Time, sc scope, w *world) []policy.Input {
 				in.Fleet.Instances = append(in.Fleet.Instances, i)
 			}
 		}
-		in.Drains = openDrains(sc.rows, g)
+		in.Drains, in.Failed = openDrains(sc.rows, g), failedDrains(sc.rows, g)
 		in.Doomed = doomed(sc.doomed, in.Fleet.Instances)
 		for _, v := range w.services {
 			if w.home(v) == g {
@@ -244,6 +247,24 @@ func (s *Stair) assemble(now time.Time, sc scope, w *world) []policy.Input {
 		cells = append(cells, in)
 	}
 	return cells
+}
+
+// housed is the cell of one group, also where it has no policy any more.
+func (s *Stair) housed(now time.Time, sc scope, w *world, g fleet.GroupName) policy.Input {
+	for _, in := range s.assemble(now, sc, w) {
+		if in.Cell.Group == g {
+			return in
+		}
+	}
+	in := s.blank(now, sc, fleet.Cell{Cluster: sc.cluster, Group: g})
+	in.Fleet.Group, in.Unreadable = w.groups[g], w.unreadGroup[g]
+	in.Drains, in.Fleet.Services = openDrains(sc.rows, g), w.services
+	for _, i := range w.instances {
+		if i.Group == g {
+			in.Fleet.Instances = append(in.Fleet.Instances, i)
+		}
+	}
+	return in
 }
 
 func (s *Stair) blank(now time.Time, sc scope, c fleet.Cell) policy.Input {

@@ -114,6 +114,8 @@ func (s *Stair) act(ctx context.Context, rows ledger.Cluster, claim ledger.Claim
 		switch {
 		case err == nil:
 			out = append(out, ch.outcome(OrderDone, ""))
+		case errors.As(err, &moved{}):
+			out = append(out, ch.outcome(OrderMoot, err.Error()))
 		case refused(err):
 			out = append(out, ch.outcome(OrderFail, err.Error()))
 		default:
@@ -145,9 +147,35 @@ func (s *Stair) set(ctx context.Context, rows ledger.Cluster, claim ledger.Claim
 		if err := s.drains(ctx, rows, claim, ch); err != nil || ch.desired == ch.base {
 			return err
 		}
-		return s.Groups.SetDesiredCapacity(ctx, fleet.GroupName(t.Name), ch.desired)
+		return s.raise(ctx, ch)
 	}
 	return s.Services.SetDesiredCount(ctx, fleet.ServiceKey{Cluster: t.Cluster, Service: fleet.ServiceName(t.Name)}, ch.desired)
+}
+
+// moved is the refusal of an order whose target somebody else has changed since it was
+// read.
+type moved struct{ was, is int }
+
+func (m moved) Error() string {
+	return fmt.Sprintf("the desired capacity was %d and is %d now: decided anew at the next look", m.was, m.is)
+}
+
+// ErrorCode says that nothing was ordered.
+func (moved) ErrorCode() string { return "TargetMoved" }
+
+// raise orders the capacity of a group that nobody has changed since it was read: Auto
+// Scaling has no compare-and-set, and an order below what somebody else has just set
+// would lower the group, with a victim of Auto Scaling's choice.
+func (s *Stair) raise(ctx context.Context, ch change) error {
+	g := fleet.GroupName(ch.target.Name)
+	live, ok, err := s.Groups.Describe(ctx, g)
+	if err != nil || !ok {
+		return moved{was: ch.base, is: live.DesiredCapacity}
+	}
+	if live.DesiredCapacity != ch.live {
+		return moved{was: ch.live, is: live.DesiredCapacity}
+	}
+	return s.Groups.SetDesiredCapacity(ctx, g, ch.desired)
 }
 
 // close ends the claim with its records. An uncertain order stays open: the
@@ -169,7 +197,7 @@ func (s *Stair) close(ctx context.Context, claim ledger.Claim, c cell, changes [
 		}
 		ch, kind := changes[i], ledger.Ordered
 		reason := ch.ledgerReason(c.decision.At)
-		if outcomes[i].Done == OrderFail {
+		if outcomes[i].Done == OrderFail || outcomes[i].Done == OrderMoot {
 			kind, entry.History = ledger.Refused, &changes[i].before
 			reason.Desired = ch.base
 		}

@@ -78,6 +78,7 @@ const (
 	WouldDo   Done = "wouldDo"   // dry run: nothing was written or ordered
 	OrderDone Done = "ordered"   // the order was accepted
 	OrderFail Done = "refused"   // the order was refused by AWS; nothing changed
+	OrderMoot Done = "moot"      // somebody changed the target since it was read: nothing was ordered
 	OrderOpen Done = "uncertain" // the order timed out: it may have been carried out
 )
 

@@ -193,6 +193,7 @@ type part struct {
 	target        fleet.Target
 	mode          spec.Mode
 	base, desired int
+	live          int // of a group, as it was read
 	wanted        int
 	reason        string
 	because       string
@@ -210,7 +211,7 @@ func (c cell) targets() []part {
 	out := make([]part, 0, len(c.decision.Services)+1)
 	if g := c.decision.Group; g != nil {
 		out = append(out, part{
-			target: fleet.GroupOf(c.in.Cell.Cluster, g.Group), mode: g.Mode, base: g.Base, desired: g.Desired, wanted: g.Desired,
+			target: fleet.GroupOf(c.in.Cell.Cluster, g.Group), mode: g.Mode, base: g.Base, live: g.Live, desired: g.Desired, wanted: g.Desired,
 			reason: g.Reason, because: g.Because, before: c.in.Group.History, next: g.Next, learnt: g.Learnt,
 			drains: g.Drains, undo: g.Undo,
 		})

@@ -33,7 +33,7 @@ func (s *Stair) announceRun(ctx context.Context, rep Report, err error) {
 			switch o.Done {
 			case OrderDone:
 				orders++
-			case Held, Observed:
+			case Held, Observed, OrderMoot:
 				holds++
 			case OrderFail, OrderOpen:
 				refusals++

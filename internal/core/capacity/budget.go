@@ -124,6 +124,10 @@ func (v *view) left(cause drain.Cause) (n int, words string) {
 	return n, words
 }
 
+// Left is how many more instances the budgets let go now, and the words of the one that
+// binds: for removals that nobody decided, which are charged when they end.
+func Left(in Input) (n int, words string) { return look(in).left(drain.Consolidation) }
+
 // shadow moves the desired capacity that observe mode would have ordered: down by what
 // could go, up again by what would be needed.
 func (v *view) shadow(s *history.Steps, found []Removal) {

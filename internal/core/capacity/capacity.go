@@ -38,6 +38,8 @@ type Input struct {
 	// notice of EC2 names: they count as gone.
 	Drains []drain.Row
 	Doomed []fleet.InstanceID
+	// Failed are the removals that were given back since they were not done in time.
+	Failed []drain.Row
 	// Observing makes removals move a shadow of the desired capacity and drain nothing.
 	Observing bool
 	// Fallback is the group that takes over while launches of this one fail, Primary the
@@ -107,9 +109,7 @@ func Decide(in Input) Result {
 		}
 		s.To(in.Base, history.AlreadyAtDesiredCapacity, fmt.Sprintf("%s on %s and %d on the way%s",
 			fits(r.Waiting), plural(len(v.ready), "instance"), v.onTheWay, beside))
-		if v.onTheWay > 0 && in.Now.Before(v.memory.RetryAt) {
-			s.To(in.Base, history.LaunchBackoff, plural(v.onTheWay, "instance")+" on the way may not come: "+v.backoffWords()+v.reliefWords())
-		}
+		v.doubt(s)
 	}
 	if v.known {
 		bins = v.bringBack(s, &r, bins)
@@ -139,9 +139,14 @@ func Fits(in Input, ids []fleet.InstanceID) string {
 	if !in.TasksRead {
 		return "the tasks on the instances could not be read: " + in.TasksUnread
 	}
-	rest, after := v.placeHanded(v.place(in.Waiting))
+	// What is on the way may not come: only what stands takes the tasks of one that goes.
+	_, rest, after := placement.Place(in.Waiting, v.ready)
+	if v.fallback != nil {
+		rest = v.aside(rest)
+	}
+	rest, after = v.placeHanded(rest, after)
 	if n := count(items(rest)); n > 0 {
-		return fmt.Sprintf("%s without a place", plural(n, "task"))
+		return fmt.Sprintf("%s without a place on what stands", plural(n, "task"))
 	}
 	p := v.pass()
 	p.bins = after

@@ -232,7 +232,7 @@ func (v *view) bringBack(s *history.Steps, r *Result, bins []placement.Bin) []pl
 	if len(rest) == 0 {
 		return after
 	}
-	n, late, _ := v.need(items(rest), "return")
+	n, late, _ := v.start(items(rest), "return")
 	if n > 0 {
 		s.To(s.Count()+n, history.PrimaryReturns, fmt.Sprintf("no launch failed for %s: %s on the surplus instances of group %s need %s more to come back",
 			spec.Duration(v.in.Policy.Out().FallbackCoolOff), plural(count(back), "task"), f.in.Group.Name, plural(n, "instance")))

@@ -56,11 +56,15 @@ func (v *view) of(id fleet.InstanceID) []part {
 	return out
 }
 
+// takesOthers is why an instance stays that could go as well, but not together with
+// another whose tasks it takes.
+const takesOthers = "it takes the tasks of another that goes"
+
 // take removes an instance from those that stay if all its tasks fit on the others and
 // the headroom with them; else it says why not and changes nothing.
 func (p *pass) take(i fleet.Instance) string {
 	if p.took[string(i.ID)] {
-		return "it takes the tasks of another that goes"
+		return takesOthers
 	}
 	others := slices.DeleteFunc(slices.Clone(p.bins), func(b placement.Bin) bool { return b.Name == string(i.ID) })
 	moving := p.v.of(i.ID)

@@ -15,6 +15,9 @@ func Halt(in Input) string {
 	if sick, all := v.sick(); sick*100 > maxUnhealthy*all {
 		return fmt.Sprintf("%d of %s are unhealthy or not connected, more than %d %%", sick, plural(all, "instance"), maxUnhealthy)
 	}
+	if n := v.held(); n > 0 && in.Base-v.open() < n {
+		return fmt.Sprintf("an override keeps %s", plural(n, "instance"))
+	}
 	if in.Now.Before(v.memory.RetryAt) {
 		return "launches fail: " + v.backoffWords()
 	}

@@ -3,9 +3,11 @@ package capacity
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -62,13 +64,45 @@ func (v *view) learn(s *history.Steps, r Result) {
 		plural(r.Unplaced, "task")))
 }
 
+// doubt says where what is on the way may not come.
+func (v *view) doubt(s *history.Steps) {
+	if v.onTheWay == 0 {
+		return
+	}
+	if v.in.Now.Before(v.memory.RetryAt) {
+		s.To(v.in.Base, history.LaunchBackoff, plural(v.onTheWay, "instance")+" on the way may not come: "+v.backoffWords()+v.reliefWords())
+		return
+	}
+	if n, since := v.overdue(); n > 0 && v.waiting() > 0 {
+		s.To(v.in.Base, history.InstancesOverdue, fmt.Sprintf("%s in service in the group since %s or longer and not registered in the cluster: look at the cluster's name in their user data, at their role and at their agent; more of them would not help",
+			plural(n, "instance"), stamp(since)))
+	}
+}
+
+// overdueAfter is how long an instance in service may take to register at least.
+const overdueAfter = 15 * time.Minute
+
+// overdue counts the members in service that ECS has not seen long after the last raise.
+func (v *view) overdue() (n int, since time.Time) {
+	at, ok := lastRaise(v.in.Memory, v.in.Now)
+	if !ok || v.in.Now.Sub(at) < max(overdueAfter, 4*seconds(v.memory.WarmUp)) {
+		return 0, at
+	}
+	for _, m := range v.in.Group.Members {
+		if m.InService() && !v.leaving[m.ID] && !slices.ContainsFunc(v.in.Instances, func(i fleet.Instance) bool { return i.ID == m.ID }) {
+			n++
+		}
+	}
+	return n, at
+}
+
 // maxRaise bounds the instances of one decision, far above any group.
 const maxRaise = 5000
 
-// need gives how many instances tasks need, those instances with the tasks on them, and
-// what fits on none: as few as a packing needs, and then as many as ECS needs, which
-// packs by its strategies and not best.
-func (v *view) need(waiting []placement.Item, name string) (n int, late []placement.Bin, never []placement.Rest) {
+// start gives how many usual instances tasks need, those instances with the tasks on
+// them, and what fits on none: as few as a packing needs, and then as many as ECS needs,
+// which packs by its strategies and not best.
+func (v *view) start(waiting []placement.Item, name string) (n int, late []placement.Bin, never []placement.Rest) {
 	plan := placement.Pack(waiting, nil, []placement.Shape{{Bin: v.shape, Limit: -1}})
 	n = plan.Instances()
 	late = v.fresh(name, min(n, maxRaise))
@@ -86,22 +120,11 @@ func (v *view) need(waiting []placement.Item, name string) (n int, late []placem
 
 // raise adds the instances that the tasks without a place need.
 func (v *view) raise(s *history.Steps, rest []placement.Rest, after []placement.Bin) []placement.Bin {
-	n, late, never := v.need(items(rest), "new")
-	why := make([]string, 0, len(rest))
-	for _, x := range rest {
-		why = append(why, fmt.Sprintf("%d of %s: %s", x.Count, x.Name, x.Because))
+	n, late, never := v.start(items(rest), "new")
+	if len(never) > 0 {
+		return v.raiseOthers(s, rest, never, after)
 	}
-	if n > 0 {
-		rule, because := history.TasksWaiting, ""
-		if v.over > 0 {
-			rule, because = history.FallbackTakes, fmt.Sprintf("group %s cannot launch (%s): ", v.primary.in.Group.Name, v.primary.backoffWords())
-		}
-		v.restore(s)
-		s.To(s.Count()+n, rule, because+"tasks that fit nowhere need "+plural(n, "instance")+" more"+v.fromPool(n)+" ("+strings.Join(why, "; ")+")")
-	}
-	for _, x := range never {
-		s.To(s.Count(), history.TaskTooLarge, fmt.Sprintf("%d of %s fit on no instance of the group: %s", x.Count, x.Name, x.Because))
-	}
+	v.need(s, n, rest)
 	return append(after, late...)
 }
 
@@ -112,6 +135,134 @@ func (v *view) restore(s *history.Steps) {
 	if live := v.in.Group.DesiredCapacity; v.in.Observing && s.Count() < live {
 		s.To(live, history.TasksWaiting, fmt.Sprintf("%s that observe mode would have removed would be needed again", plural(live-s.Count(), "instance")))
 	}
+}
+
+// need raises by so many instances for the tasks without a place.
+func (v *view) need(s *history.Steps, n int, rest []placement.Rest) {
+	if n == 0 {
+		return
+	}
+	why := make([]string, 0, len(rest))
+	for _, x := range rest {
+		why = append(why, fmt.Sprintf("%d of %s: %s", x.Count, x.Name, x.Because))
+	}
+	rule, because := history.TasksWaiting, ""
+	if v.over > 0 {
+		rule, because = history.FallbackTakes, fmt.Sprintf("group %s cannot launch (%s): ", v.primary.in.Group.Name, v.primary.backoffWords())
+	}
+	v.restore(s)
+	s.To(s.Count()+n, rule, because+"tasks that fit nowhere need "+plural(n, "instance")+" more"+v.fromPool(n)+" ("+strings.Join(why, "; ")+")")
+}
+
+// raiseOthers raises where some of the tasks fit on no usual instance: those that fit on
+// another type of the group, or in one of its zones, need such a one, and Auto Scaling
+// chooses which it starts; what asks for an attribute that nobody has shown yet
+// learns by one instance.
+func (v *view) raiseOthers(s *history.Steps, rest, never []placement.Rest, after []placement.Bin) []placement.Bin {
+	var usual []placement.Item
+	for _, x := range rest {
+		k := slices.IndexFunc(never, func(n placement.Rest) bool { return n.Name == x.Name })
+		if k >= 0 {
+			x.Count -= never[k].Count
+		}
+		if x.Count > 0 {
+			usual = append(usual, x.Item)
+		}
+	}
+	shape := []placement.Shape{{Bin: v.shape, Limit: -1}}
+	n := placement.Pack(usual, nil, shape).Instances()
+	late := v.fresh("new", min(n, maxRaise))
+	_, left, late := placement.Place(usual, late)
+	n += placement.Pack(items(left), nil, shape).Instances()
+	other := placement.Pack(items(never), nil, v.others())
+	if more := other.Instances(); more > 0 && v.gamble(s, more) {
+		n += more
+	}
+	v.need(s, n, rest)
+	for _, x := range other.Rest {
+		if v.blind(x.Item) {
+			v.learnAttributes(s, x)
+			continue
+		}
+		s.To(s.Count(), history.TaskTooLarge, fmt.Sprintf("%d of %s fit on no instance of the group: %s", x.Count, x.Name, x.Because))
+	}
+	return append(after, late...)
+}
+
+// gamble tells whether to raise for what needs another type or zone than the usual.
+// Auto Scaling chooses both, so one raise is tried at a time: while an instance is on
+// the way it may be the right one, and while one stands idle the last try was not.
+func (v *view) gamble(s *history.Steps, n int) bool {
+	idle := slices.ContainsFunc(v.ready, func(b placement.Bin) bool { return b.Free == b.Whole })
+	if v.onTheWay == 0 && !idle {
+		return true
+	}
+	what := "an instance on the way may be of it"
+	if idle {
+		what = "the last instance that came is of another, and stands idle: let the group start the right one, or a group of its own"
+	}
+	s.To(s.Count(), history.TasksWaiting, fmt.Sprintf("tasks need %s of another type or zone than the usual: %s", plural(n, "instance"), what))
+	return false
+}
+
+// others gives the templates that the group has beside the usual one: its other types,
+// each in each of its zones.
+func (v *view) others() []placement.Shape {
+	var out []placement.Shape
+	zones := v.zones()
+	if len(zones) == 0 {
+		zones = []string{""}
+	}
+	var seen []placement.Bin
+	for _, b := range append([]placement.Bin{v.shape}, v.kinds()...) {
+		if slices.ContainsFunc(seen, func(x placement.Bin) bool { return x.Kind == b.Kind && x.Whole == b.Whole }) {
+			continue
+		}
+		seen = append(seen, b)
+		for _, z := range zones {
+			b := b
+			b.Zone, b.Attributes = z, maps.Clone(b.Attributes)
+			if b.Attributes == nil {
+				b.Attributes = map[string]string{}
+			}
+			if z != "" {
+				b.Attributes[zoneAttribute] = z
+			}
+			out = append(out, placement.Shape{Bin: b, Limit: -1})
+		}
+	}
+	return out
+}
+
+// kinds are the templates of the types that stand, the smallest first.
+func (v *view) kinds() []placement.Bin {
+	var out []placement.Bin
+	for _, i := range v.in.Instances {
+		if !slices.ContainsFunc(out, func(b placement.Bin) bool { return b.Kind == i.Type && b.Whole == i.Registered.Minus(v.in.Daemons) }) {
+			out = append(out, v.template(i))
+		}
+	}
+	slices.SortFunc(out, func(a, b placement.Bin) int {
+		return cmp.Or(cmp.Compare(weight(a.Whole), weight(b.Whole)), cmp.Compare(a.Whole.CPU, b.Whole.CPU), strings.Compare(a.Kind, b.Kind))
+	})
+	return out[:min(len(out), maxKinds)]
+}
+
+// maxKinds bounds the types that are tried for a task.
+const maxKinds = 8
+
+// blind tells whether nobody knows if a task fits: it asks for attributes, and no
+// instance is there to show its own.
+func (v *view) blind(it placement.Item) bool {
+	return len(v.in.Instances) == 0 && slices.ContainsFunc(it.Rules.Constraints, func(c fleet.Constraint) bool { return c.Type == fleet.MemberOf })
+}
+
+func (v *view) learnAttributes(s *history.Steps, x placement.Rest) {
+	if v.onTheWay > 0 || s.Count() > v.in.Base {
+		s.To(s.Count(), history.ShapeUnknown, fmt.Sprintf("%d of %s ask for attributes that the first instance will show", x.Count, x.Name))
+		return
+	}
+	s.To(s.Count()+1, history.ShapeUnknown, fmt.Sprintf("%d of %s ask for attributes, and the group has no instance to show its own: start one", x.Count, x.Name))
 }
 
 // fromPool says how many of the instances come from the warm pool, and so in seconds.

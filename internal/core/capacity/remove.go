@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -20,7 +21,9 @@ func (v *view) remove(s *history.Steps, r *Result) {
 		return
 	}
 	if rule, because, closed := v.stays(); closed {
-		v.memory = v.memory.WithRemovable(v.in.Now, nil)
+		if rule == history.ServicesGrowing || rule == history.TasksWaiting || rule == history.InstancesOnTheWay {
+			v.memory = v.memory.Undisturbed()
+		}
 		s.To(s.Count(), rule, because)
 		return
 	}
@@ -31,10 +34,15 @@ func (v *view) remove(s *history.Steps, r *Result) {
 		}
 		return
 	}
-	found, _ := v.candidates(maxSearch)
+	found, stay := v.candidates(maxSearch)
 	ids := make([]fleet.InstanceID, 0, len(found))
 	for _, c := range found {
 		ids = append(ids, c.Instance)
+	}
+	for _, x := range stay {
+		if x.Because == takesOthers { // which of the two goes must not reset their times
+			ids = append(ids, x.Instance)
+		}
 	}
 	v.memory = v.memory.WithRemovable(v.in.Now, ids)
 	if v.in.Observing {
@@ -96,6 +104,8 @@ func (v *view) stays() (rule, because string, closed bool) {
 		return history.InstancesOnTheWay, plural(v.onTheWay, "instance") + " on the way", true
 	case g.Refreshing:
 		return history.InstanceRefresh, "an instance refresh of the group is under way", true
+	case g.SuspendedLaunch:
+		return history.LaunchSuspended, "the group's Launch process is suspended: resume it, or what is removed could not be had again", true
 	case g.SuspendedTerminate:
 		return history.TerminateSuspended, "the group's Terminate process is suspended: resume it, or nothing can be removed", true
 	case v.deploying() != "":
@@ -273,6 +283,26 @@ func (v *view) score(i fleet.Instance, n, tasks int) float64 {
 	return share / (float64(n) / float64(max(tasks, 1)))
 }
 
+// The wait after a drain that was not done in time, and where its doubling ends.
+const (
+	retryDrain    = 2 * time.Hour
+	maxRetryDrain = 24 * time.Hour
+)
+
+// failed gives why an instance rests whose drain was not done in time, empty if it does not.
+func (v *view) failed(id fleet.InstanceID) string {
+	for _, d := range v.in.Failed {
+		if d.Instance != id || d.Fails == 0 {
+			continue
+		}
+		again := d.Since.Add(min(maxRetryDrain, retryDrain<<min(d.Fails-1, 5)))
+		if v.in.Now.Before(again) {
+			return fmt.Sprintf("its last drain was not done in time (%s): the next is tried from %s", d.Because, stamp(again))
+		}
+	}
+	return ""
+}
+
 // keeps gives why an instance must stay whatever room the others have.
 func (v *view) keeps(i fleet.Instance) string {
 	m, member := v.in.Group.Member(i.ID)
@@ -287,8 +317,15 @@ func (v *view) keeps(i fleet.Instance) string {
 		return "it is no member of the group"
 	case member && !m.InService():
 		return "its lifecycle state is " + m.State
+	case m.Unhealthy:
+		return "Auto Scaling holds it for unhealthy and replaces it itself"
+	case i.Tasks > len(v.on[i.ID]):
+		return fmt.Sprintf("ECS counts %s on it and lists %d", plural(i.Tasks, "task"), len(v.on[i.ID]))
 	case m.Protected && !v.in.Policy.ScaleIn.ManageProtection:
 		return "it is protected from scale-in: remove the protection, or set scaleIn.manageProtection"
+	}
+	if because := v.failed(i.ID); because != "" {
+		return because
 	}
 	standalone := v.in.Policy.In().StandaloneTasks
 	for _, t := range v.on[i.ID] {

@@ -75,7 +75,12 @@ func stands(in Input, i fleet.Instance) bool {
 		}
 	}
 	m, ok := in.Group.Member(i.ID)
-	return !ok || !strings.HasPrefix(m.State, "Terminating") && !strings.HasPrefix(m.State, "Detach")
+	return !ok || !parting(m)
+}
+
+// parting tells whether the group's desired capacity counts an instance no more.
+func parting(m fleet.Member) bool {
+	return strings.HasPrefix(m.State, "Terminating") || strings.HasPrefix(m.State, "Detach") || strings.HasSuffix(m.State, "Standby")
 }
 
 func leaving(in Input) map[fleet.InstanceID]bool {
@@ -89,7 +94,7 @@ func leaving(in Input) map[fleet.InstanceID]bool {
 		out[id] = true
 	}
 	for _, m := range in.Group.Members {
-		if strings.HasPrefix(m.State, "Terminating") || strings.HasPrefix(m.State, "Detach") || strings.HasPrefix(m.State, "EnteringStandby") {
+		if parting(m) {
 			out[m.ID] = true
 		}
 	}
@@ -169,10 +174,30 @@ func (v *view) usual() (placement.Bin, bool) {
 	default:
 		return placement.Bin{}, false
 	}
+	return v.template(i), true
+}
+
+// template is an empty instance like one that stands.
+func (v *view) template(i fleet.Instance) placement.Bin {
 	free := i.Registered.Minus(v.in.Daemons)
 	attributes := maps.Clone(i.Attributes)
 	delete(attributes, zoneAttribute)
-	return placement.Bin{Kind: i.Type, Attributes: attributes, Whole: free, Free: free, Ports: reserved(i)}, true
+	if attributes == nil && i.Type != "" {
+		attributes = map[string]string{"ecs.instance-type": i.Type}
+	}
+	return placement.Bin{Kind: i.Type, Attributes: attributes, Whole: free, Free: free, Ports: reserved(i)}
+}
+
+// zones are those of the group's instances, sorted.
+func (v *view) zones() []string {
+	var zones []string
+	for _, i := range v.in.Instances {
+		if i.Zone != "" && !slices.Contains(zones, i.Zone) {
+			zones = append(zones, i.Zone)
+		}
+	}
+	slices.Sort(zones)
+	return zones
 }
 
 // zoneAttribute is the attribute of the zone, in which the next instance need not be.
@@ -229,14 +254,10 @@ func (v *view) place(tasks []placement.Item) (rest []placement.Rest, after []pla
 // fresh gives the room of instances that do not stand yet, in the zones that have
 // fewest, as Auto Scaling launches them.
 func (v *view) fresh(name string, n int) []placement.Bin {
-	var zones []string
-	in := map[string]int{}
+	zones, in := v.zones(), map[string]int{}
 	for _, i := range v.in.Instances {
-		if in[i.Zone]++; in[i.Zone] == 1 && i.Zone != "" {
-			zones = append(zones, i.Zone)
-		}
+		in[i.Zone]++
 	}
-	slices.Sort(zones)
 	bins := make([]placement.Bin, n)
 	for k := range bins {
 		b := v.shape

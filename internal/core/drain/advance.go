@@ -73,9 +73,34 @@ type Step struct {
 	Because string
 }
 
+// UnseenFor is how long ECS must not have listed an instance before that is believed.
+const UnseenFor = 2 * time.Minute
+
 // Advance gives the next step of a removal. It looks at the world alone, so that a
 // step that was interrupted anywhere is taken up by the next call.
 func Advance(now time.Time, r Row, seen Seen) Step {
+	was := r.Unseen
+	if seen.Instance != nil {
+		r.Unseen = time.Time{}
+	}
+	s := advance(now, r, seen)
+	s.Changed = s.Changed || !s.Next.Unseen.Equal(was)
+	return s
+}
+
+// unseen gives the step that waits for another reading, where ECS does not list the
+// instance for the first time; ok is false once that is to be believed.
+func unseen(now time.Time, r Row) (s Step, ok bool) {
+	if r.Unseen.IsZero() {
+		r.Unseen = now
+	}
+	if now.Before(r.Unseen.Add(UnseenFor)) {
+		return wait(r, "ECS does not list it: another look must say so as well"), true
+	}
+	return Step{}, false
+}
+
+func advance(now time.Time, r Row, seen Seen) Step {
 	if r.State.Closed() {
 		return wait(r, "it is "+string(r.State))
 	}
@@ -152,6 +177,9 @@ func depart(now time.Time, r Row, seen Seen, m fleet.Member, found bool) Step {
 func choose(now time.Time, r Row, seen Seen) Step {
 	if r.Cause.Forced() {
 		if seen.Instance == nil {
+			if s, ok := unseen(now, r); ok {
+				return s
+			}
 			return move(now, r, Gone, "ECS does not list it: there is nothing to drain")
 		}
 		return drain(now, r, seen, forcedWords(r.Cause))
@@ -193,6 +221,11 @@ func drain(now time.Time, r Row, seen Seen, because string) Step {
 // empty waits until the tasks have left the draining instance.
 func empty(now time.Time, r Row, seen Seen, m fleet.Member) Step {
 	i, late := seen.Instance, !now.Before(lastly(r))
+	if i == nil {
+		if s, ok := unseen(now, r); ok {
+			return s
+		}
+	}
 	switch {
 	case i == nil:
 		return move(now, r, Gone, fmt.Sprintf("ECS does not list it any more, while it is %s in the group %s: "+
@@ -223,7 +256,9 @@ func empty(now time.Time, r Row, seen Seen, m fleet.Member) Step {
 	case !late:
 		return wait(r, l.String()+words(i.Connected, "", "; its ECS agent is disconnected, so ECS cannot stop them"))
 	case r.OnTimeout != spec.DrainTerminate:
-		return undo(now, r, fmt.Sprintf("it was not empty at %s, and onDrainTimeout is undo: %s", clock(r.Deadline), l))
+		s := undo(now, r, fmt.Sprintf("it was not empty at %s, and onDrainTimeout is undo: %s", clock(r.Deadline), l))
+		s.Next.Fails++
+		return s
 	case !l.known:
 		return wait(r, "its time is over and its tasks are not known: it is not ended blindly")
 	}
@@ -297,9 +332,11 @@ func conclude(now time.Time, r Row, seen Seen, m fleet.Member) Step {
 		return undo(now, r, fmt.Sprintf("its end was not carried out, and the group was raised from %d to %d meanwhile", r.Before, g.DesiredCapacity))
 	case seen.Instance != nil && !seen.Instance.Draining:
 		return undo(now, r, "its end was not carried out, and somebody made it ACTIVE again")
-	case seen.Instance != nil && !l.known:
+	case seen.Instance == nil:
+		return wait(r, "its end was not carried out, and ECS does not list it now: it is not ended blindly")
+	case !l.known:
 		return wait(r, "its end was not carried out, and its tasks are not known now")
-	case seen.Instance != nil && !l.none() && !declared:
+	case !l.none() && !declared:
 		return undo(now, r, "its end was not carried out, and tasks are on it again: "+l.String())
 	case g.DesiredCapacity < r.Before && staying(*g) > g.DesiredCapacity:
 		return wait(r, fmt.Sprintf("the desired capacity went from %d to %d and the group still has %d: nothing is ordered until they agree",
@@ -336,6 +373,11 @@ func undo(now time.Time, r Row, because string) Step {
 // arrived.
 func giveBack(now time.Time, r Row, seen Seen) Step {
 	i := seen.Instance
+	if i == nil {
+		if s, ok := unseen(now, r); ok {
+			return s
+		}
+	}
 	switch {
 	case i == nil:
 		return move(now, r, Gone, "ECS does not list it any more")

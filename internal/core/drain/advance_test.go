@@ -64,7 +64,7 @@ func TestCandidate(t *testing.T) {
 		{"is recalled", 0, rowIn(drain.Candidate), seenWith(recalled), drain.Undone, nil, "raised"},
 		{"of a person is recalled", 0, rowIn(drain.Candidate, because(drain.Manual)), seenWith(recalled), drain.Undone, nil, "raised"},
 		{"of Spot has no pre-flight", 0, rowIn(drain.Candidate, because(drain.Spot)), seenWith(deploying, minSize(5), recalled), drain.Draining, acts(drain.SetDraining), "EC2"},
-		{"of Spot that ECS does not list", 0, rowIn(drain.Candidate, because(drain.Spot)), seenWith(unlisted), drain.Gone, nil, "ECS does not list"},
+		{"of Spot that ECS does not list", 0, rowIn(drain.Candidate, because(drain.Spot), unseen), seenWith(unlisted), drain.Gone, nil, "ECS does not list"},
 		{"of Spot that its agent drains itself", 0, rowIn(drain.Candidate, because(drain.Spot)), seenWith(draining), drain.Draining, nil, ""},
 		{"has gone", 0, rowIn(drain.Candidate), seenWith(absent), drain.Gone, nil, "does not have it"},
 		{"has lost its group", 0, rowIn(drain.Candidate), drain.Seen{}, drain.Gone, nil, "no group g"},
@@ -127,7 +127,7 @@ func TestDraining(t *testing.T) {
 		{"at the deadline: undo unknown tasks", late, row, seenWith(draining, unread), drain.Undoing, acts(drain.SetActive), "not known"},
 		{"at the deadline: terminate", late, rowIn(drain.Draining, killing), seenWith(draining), drain.Terminating, acts(drain.Terminate), "onDrainTimeout is terminate"},
 		{"at the deadline: unknown tasks are not ended", late, rowIn(drain.Draining, killing), seenWith(draining, unread), "", nil, "blindly"},
-		{"gone from ECS", time.Minute, row, seenWith(unlisted), drain.Gone, nil, "terminate it by hand"},
+		{"gone from ECS", time.Minute, rowIn(drain.Draining, unseen), seenWith(unlisted), drain.Gone, nil, "terminate it by hand"},
 		{"gone from the group", time.Minute, row, seenWith(draining, absent), drain.Gone, nil, ""},
 		{"terminated by another", time.Minute, row, seenWith(draining, state("Terminating")), drain.Gone, nil, ""},
 	})
@@ -142,7 +142,7 @@ func TestSpot(t *testing.T) {
 	check(t, []stepCase{
 		{"tasks are left", time.Minute, row, seenWith(draining, recalled), "", nil, "EC2 takes it back"},
 		{"empty", time.Minute, row, seenWith(draining, emptied), drain.Terminating, acts(drain.Terminate), "no task"},
-		{"empty, and nothing else is to go", time.Minute, row, seenWith(draining, emptied, func(s *drain.Seen) { s.Hold = "tasks wait" }), drain.Terminating, acts(drain.Terminate), ""},
+		{"empty, and nothing else is to go", time.Minute, row, seenWith(draining, emptied, func(s *drain.Seen) { s.Hold = "tasks wait" }), "", nil, "EC2 takes it back by itself; tasks wait"},
 		{"empty and unhealthy", time.Minute, row, seenWith(draining, emptied, func(s *drain.Seen) { s.Group.Members[0].Unhealthy = true }), drain.Terminating, acts(drain.Terminate), ""},
 		{"empty at minSize is left to EC2", time.Minute, row, seenWith(draining, emptied, minSize(5)), "", nil, "by itself"},
 		{"notice is over: undo leaves it to EC2", notice, row, seenWith(draining), "", nil, "EC2 takes it back"},
@@ -183,8 +183,8 @@ func TestTerminating(t *testing.T) {
 		{"not done, and the group had one too many before", settled, row, seenWith(draining, emptied, extra("InService")), "", acts(drain.Terminate), ""},
 		{"not done, lowered, and one comes", settled, row, seenWith(draining, emptied, desired(4), func(s *drain.Seen) { s.Group.Members[4].State = "Pending" }), "", nil, "still has 5"},
 		{"done, and the group is deleted", settled, row, drain.Seen{}, drain.Terminated, nil, "no group"},
-		{"not done, gone from ECS, tasks unknown", settled, row, seenWith(unlisted, unread), "", acts(drain.Terminate), ""},
-		{"not done, gone from ECS", settled, row, seenWith(unlisted), "", acts(drain.Terminate), ""},
+		{"not done, gone from ECS, tasks unknown", settled, row, seenWith(unlisted, unread), "", nil, "not ended blindly"},
+		{"not done, gone from ECS", settled, row, seenWith(unlisted), "", nil, "not ended blindly"},
 		{"not done in a long time", drain.EndWithin, row, seenWith(draining, emptied), drain.Undoing, acts(drain.SetActive), "not ended within"},
 		{"protected by us meanwhile", settled, rowIn(drain.Terminating, func(r *drain.Row) { r.Unprotect = true }), seenWith(draining, emptied, shielded), "", acts(drain.Unprotect, drain.Terminate), ""},
 	})
@@ -207,7 +207,7 @@ func TestUndoing(t *testing.T) {
 		{"given back, done", drain.Again, given, seenWith(), drain.Undone, nil, "why"},
 		{"a Spot notice came meanwhile", last - 1, noticed, seenWith(), drain.Draining, acts(drain.SetDraining), "EC2"},
 		{"a Spot notice came and nobody else", last, noticed, seenWith(), drain.Undone, nil, "why"},
-		{"gone from ECS", time.Second, row, seenWith(unlisted), drain.Gone, nil, ""},
+		{"gone from ECS", time.Second, rowIn(drain.Undoing, unseen), seenWith(unlisted), drain.Gone, nil, ""},
 		{"gone", time.Second, row, seenWith(absent), drain.Gone, nil, ""},
 		{"its end was ordered and done after all", time.Second, rowIn(drain.Undoing, func(r *drain.Row) { r.Before, r.After = 5, 4 }), seenWith(absent, desired(4)), drain.Terminated, nil, ""},
 	})

@@ -91,6 +91,11 @@ type Row struct {
 	// order is repeated only once the world has had time to show it.
 	Tries   int       `json:"tries,omitempty"`
 	Ordered time.Time `json:"ordered,omitzero"`
+	// Unseen is since when ECS does not list the instance, zero while it does. One half
+	// reading looks the same, and what follows from it cannot be taken back.
+	Unseen time.Time `json:"unseen,omitzero"`
+	// Fails counts the drains of the instance in a row that were not empty in time.
+	Fails int `json:"fails,omitempty"`
 }
 
 // Hook is a lifecycle hook of Auto Scaling that waits.

@@ -37,6 +37,9 @@ func (h Hook) Due() time.Time {
 func hooked(now time.Time, r Row, seen Seen) Step {
 	switch r.State {
 	case Candidate, Undoing:
+		if s, ok := hidden(now, r, seen); ok {
+			return s
+		}
 		if seen.Instance == nil {
 			return complete(now, r, "ECS does not list it: nothing is to be waited for")
 		}
@@ -53,6 +56,9 @@ func hooked(now time.Time, r Row, seen Seen) Step {
 	case Draining, Terminated, Undone, Gone:
 	}
 	i, l := seen.Instance, left(seen)
+	if s, ok := hidden(now, r, seen); ok {
+		return s
+	}
 	switch {
 	case i == nil:
 		return complete(now, r, "ECS does not list it any more")
@@ -69,6 +75,29 @@ func hooked(now time.Time, r Row, seen Seen) Step {
 		s.order(now, SetDraining)
 	}
 	s.beat(now)
+	return s
+}
+
+// hidden waits for another reading where ECS does not list the instance, and goes on
+// prolonging the wait meanwhile.
+func hidden(now time.Time, r Row, seen Seen) (Step, bool) {
+	if seen.Instance != nil {
+		return Step{}, false
+	}
+	s, ok := unseen(now, r)
+	if ok {
+		s.beat(now)
+	}
+	return s, ok
+}
+
+// Prolong gives the step that only prolongs the wait of a hook, for a time in which the
+// world cannot be read.
+func Prolong(now time.Time, r Row) Step {
+	s := wait(r, "what is on it cannot be read")
+	if r.Hook != nil && !r.State.Closed() {
+		s.beat(now)
+	}
 	return s
 }
 

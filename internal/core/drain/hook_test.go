@@ -23,7 +23,7 @@ func TestHook(t *testing.T) {
 		{"begins", 0, fresh, seenWith(waits), drain.Draining, acts(drain.SetDraining), "waits"},
 		{"begins late", 5 * time.Minute, fresh, seenWith(waits), drain.Draining, acts(drain.SetDraining, drain.Heartbeat), ""},
 		{"begins draining", 0, fresh, seenWith(waits, draining), drain.Draining, nil, ""},
-		{"is not in ECS", 0, fresh, seenWith(waits, unlisted), drain.Terminating, acts(drain.Complete), "ECS does not list"},
+		{"is not in ECS", 0, rowIn(drain.Candidate, held, unseen), seenWith(waits, unlisted), drain.Terminating, acts(drain.Complete), "ECS does not list"},
 		{"is of a warm pool", 0, fresh, seenWith(absent, unlisted), drain.Gone, acts(drain.Complete), ""},
 		{"has proceeded before it began", 0, fresh, seenWith(proceeds, unlisted), drain.Gone, nil, "Proceed"},
 		{"is gone while it drains", time.Minute, row, seenWith(absent, unlisted), drain.Gone, nil, ""},

@@ -57,7 +57,7 @@ func preflight(r Row, seen Seen) refusal {
 func endable(r Row, seen Seen, m fleet.Member) refusal {
 	g := seen.Group
 	switch {
-	case seen.Hold != "" && !r.Cause.Forced():
+	case seen.Hold != "":
 		return refusal{seen.Hold, "", true}
 	case !m.InService():
 		return refusal{"it is " + m.State + " in the group " + string(g.Name), "only an instance that is InService is removed", true}

@@ -37,6 +37,9 @@ func rowIn(s drain.State, edits ...func(*drain.Row)) drain.Row {
 
 func because(c drain.Cause) func(*drain.Row) { return func(r *drain.Row) { r.Cause = c } }
 
+// unseen is a row whose instance ECS has not listed for as long as is to be believed.
+func unseen(r *drain.Row) { r.Unseen = start().Add(-drain.UnseenFor) }
+
 func killing(r *drain.Row) { r.OnTimeout = spec.DrainTerminate }
 
 // held is a row whose hook waits since start, with a timeout of ten minutes.

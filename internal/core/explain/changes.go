@@ -98,6 +98,9 @@ var changes = map[string]string{
 	history.FallbackTakes:   "a launch of the primary group that succeeds, or fewer waiting tasks",
 	history.PrimaryReturns:  "a launch of the primary group that fails, a longer fallbackCoolOff, or a larger MinSize of the fallback",
 
+	history.DrainByHand:        "the person who drained it: trimtab capacity drain --undo while it drains",
+	history.SpotInterruption:   "nothing: EC2 takes the instance back",
+	history.RebalanceNotice:    "nothing: EC2 may take the instance back",
 	history.EmptyInstances:     "a task on the instances before they drain",
 	history.Consolidation:      "a raise of the group, or tasks that fit on the others no more",
 	history.ScaleInDisabled:    "scaleIn without disabled",
@@ -108,6 +111,7 @@ var changes = map[string]string{
 	history.MaxDraining:        "the end of a drain, or a higher maxDraining",
 	history.TasksUnread:        "a read of the tasks that succeeds",
 	history.ServicesGrowing:    "services that do not grow",
+	history.InstancesOverdue:   "instances that register with the cluster",
 	history.InstancesOnTheWay:  "the registration of the instances on the way",
 }
 

@@ -2,6 +2,7 @@ package history
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -28,6 +29,8 @@ type Capacity struct {
 	MendedAt time.Time `json:"launchesMendedAt,omitzero"`
 	// Removable are the instances that could go at every look since a time, sorted by id.
 	Removable []Removable `json:"removable,omitempty"`
+	// PrunedAt is when those were dropped last that could not go any more.
+	PrunedAt time.Time `json:"prunedAt,omitzero"`
 }
 
 // Removable is an instance that could go at every look since a time.
@@ -48,28 +51,41 @@ func (c Capacity) RemovableSince(id fleet.InstanceID) time.Time {
 	return c.Removable[i].Since
 }
 
+// pruneEvery is how often the instances that cannot go any more are dropped: the tasks
+// of a busy group come and go, and each change would be a write.
+const pruneEvery = 15 * time.Minute
+
 // WithRemovable keeps the instances that can go now, each with the time since it
-// could. Those beyond MaxRemovable are left out: they come up once others have gone.
+// could. Those that cannot are kept a while too: whoever lets an instance go must see
+// that it can. Those beyond MaxRemovable are left out until others have gone.
 func (c Capacity) WithRemovable(now time.Time, ids []fleet.InstanceID) Capacity {
-	ids = ids[:min(len(ids), MaxRemovable)]
 	next := make([]Removable, 0, len(ids))
-	for _, id := range ids {
-		since := c.RemovableSince(id)
-		if since.IsZero() {
-			since = now
+	prune := now.Sub(c.PrunedAt) >= pruneEvery
+	for _, r := range c.Removable {
+		if !prune || slices.Contains(ids, r.Instance) {
+			next = append(next, r)
 		}
-		next = append(next, Removable{Instance: id, Since: since})
 	}
-	slices.SortFunc(next, func(a, b Removable) int {
-		if a.Instance < b.Instance {
-			return -1
+	for _, id := range ids {
+		if c.RemovableSince(id).IsZero() {
+			next = append(next, Removable{Instance: id, Since: now})
 		}
-		return 1
-	})
-	c.Removable = next
-	if len(next) == 0 {
+	}
+	if prune && len(next) != len(c.Removable) || len(c.Removable) == 0 && len(next) > 0 {
+		c.PrunedAt = now
+	}
+	slices.SortFunc(next, func(a, b Removable) int { return strings.Compare(string(a.Instance), string(b.Instance)) })
+	c.Removable = next[:min(len(next), MaxRemovable)]
+	if len(c.Removable) == 0 {
 		c.Removable = nil
 	}
+	return c
+}
+
+// Undisturbed forgets which instances could go: something grew, and they are wanted
+// for now.
+func (c Capacity) Undisturbed() Capacity {
+	c.Removable = nil
 	return c
 }
 
@@ -77,7 +93,7 @@ func (c Capacity) WithRemovable(now time.Time, ids []fleet.InstanceID) Capacity 
 func (c Capacity) Equal(o Capacity) bool {
 	return c.Shape == o.Shape && c.Kind == o.Kind && c.WarmUp == o.WarmUp && c.WarmedAt.Equal(o.WarmedAt) &&
 		c.Failures == o.Failures && c.FailedAt.Equal(o.FailedAt) && c.RetryAt.Equal(o.RetryAt) && c.MendedAt.Equal(o.MendedAt) &&
-		slices.EqualFunc(c.Removable, o.Removable, func(a, b Removable) bool { return a.Instance == b.Instance && a.Since.Equal(b.Since) })
+		c.PrunedAt.Equal(o.PrunedAt) && slices.EqualFunc(c.Removable, o.Removable, func(a, b Removable) bool { return a.Instance == b.Instance && a.Since.Equal(b.Since) })
 }
 
 // warmUpWeight is the weight of a new warm-up in the EWMA.

@@ -88,6 +88,9 @@ const (
 	FallbackTakes   = "FallbackTakesOver"
 	PrimaryReturns  = "ReturnToPrimary"
 
+	DrainByHand        = "DrainByHand"
+	SpotInterruption   = "SpotInterruption"
+	RebalanceNotice    = "RebalanceNotice"
 	EmptyInstances     = "EmptyInstances"
 	Consolidation      = "Consolidation"
 	ScaleInDisabled    = "ScaleInDisabled"
@@ -98,6 +101,7 @@ const (
 	MaxDraining        = "MaxDraining"
 	TasksUnread        = "TasksUnread"
 	ServicesGrowing    = "ServicesGrowing"
+	InstancesOverdue   = "InstancesOverdue"
 	InstancesOnTheWay  = "InstancesOnTheWay"
 )
 

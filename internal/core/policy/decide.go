@@ -256,7 +256,7 @@ func groupInput(now time.Time, in Input, g GroupInput, mode spec.Mode, services 
 		Now: now, Group: live, Policy: g.Policy, Overrides: g.Overrides, Memory: g.History, Base: base,
 		Instances: instancesOf(in.Fleet, live.Name), Services: in.Landing(), Daemons: daemons(in),
 		Tasks: in.tasks(), TasksRead: in.Fleet.TasksRead, TasksUnread: in.Fleet.TasksUnread,
-		Drains: in.Drains, Doomed: in.Doomed, Observing: mode != spec.Act,
+		Drains: in.Drains, Failed: in.Failed, Doomed: in.Doomed, Observing: mode != spec.Act,
 	}
 	ordered := orders(services, mode)
 	c.Waiting = waiting(in.Fleet.Services, in.tasks(), ordered, in.leaving())
@@ -357,6 +357,22 @@ func daemonsOf(services []fleet.Service) fleet.Resources {
 	return sum
 }
 
+// surge is the task beyond the desired count that a rolling deployment needs room for
+// where it may stop none of the old ones first: on a full group it would stand still.
+// With room for one it goes on, task by task.
+func surge(s fleet.Service) int {
+	p, ok := s.Primary()
+	r := fleet.Rollout{MinimumHealthyPercent: 100, MaximumPercent: 200}
+	if s.Rollout != nil {
+		r = *s.Rollout
+	}
+	least, most := (s.Desired*r.MinimumHealthyPercent+99)/100, s.Desired*r.MaximumPercent/100
+	if !ok || len(s.Deployments) < 2 || p.Running+p.Pending >= p.Desired || p.Pending > 0 || least < s.Desired || most <= s.Desired {
+		return 0
+	}
+	return max(0, min(1, most-s.Running-s.Pending)) + max(0, s.Running+s.Pending-s.Desired)
+}
+
 // orders are the desired counts that a decision gives services. A group that acts
 // looks at what services that only observe really are, not at what they would be.
 func orders(services []ServiceDecision, mode spec.Mode) map[fleet.ServiceName]int {
@@ -384,7 +400,7 @@ func waiting(services []fleet.Service, tasks []fleet.Task, ordered map[fleet.Ser
 			continue
 		}
 		n := max(live.Desired, ordered[live.Name])
-		if n -= live.Running + live.Pending - going[live.Name]; n > 0 {
+		if n += surge(live) - live.Running - live.Pending + going[live.Name]; n > 0 {
 			out = append(out, placement.Item{Name: string(live.Name), Size: live.TaskSize, Rules: live.Rules, Count: n})
 		}
 	}

@@ -19,7 +19,7 @@ func (in Input) Only(service fleet.ServiceName, d Decision) Input {
 	out.Fleet = fleetOf(in, service, d.At)
 	out.Services = slices.DeleteFunc(slices.Clone(in.Services), func(s ServiceInput) bool { return s.Name != service })
 	out.Fallback, out.Primary = in.lean(service, d.At)
-	out.Group, out.Account, out.Signals, out.Queues, out.Drains, out.Doomed = nil, nil, nil, nil, nil, nil
+	out.Group, out.Account, out.Signals, out.Queues, out.Drains, out.Failed, out.Doomed = nil, nil, nil, nil, nil, nil, nil
 	for _, s := range out.Services {
 		var asked signal.Set
 		for _, q := range taskcount.Queries(fleet.ServiceKey{Cluster: in.Cell.Cluster, Service: s.Name}, s.Policy) {
@@ -68,7 +68,7 @@ func fleetOf(in Input, service fleet.ServiceName, now time.Time) fleet.Snapshot 
 	for _, i := range s.Instances {
 		if i.Group == g.Name {
 			out.Instances = append(out.Instances, fleet.Instance{
-				ID: i.ID, Group: i.Group, Active: i.Active, Connected: i.Connected, Registered: i.Registered,
+				ID: i.ID, Group: i.Group, Active: i.Active, Connected: i.Connected, Type: i.Type, Registered: i.Registered,
 			})
 		}
 	}

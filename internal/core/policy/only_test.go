@@ -147,7 +147,7 @@ func TestOnlyIsSmall(t *testing.T) {
 		At: noon, Services: []fleet.Service{in.Fleet.Services[0], agent},
 		Group: &fleet.Group{Name: "m7g", DesiredCapacity: 2},
 		Instances: []fleet.Instance{
-			{ID: "i-1", Group: "m7g", Active: true, Connected: true, Registered: shape()},
+			{ID: "i-1", Group: "m7g", Active: true, Connected: true, Type: "m7g.large", Registered: shape()},
 			{ID: "i-2", Group: "m7g", Active: true, Connected: true, Registered: shape()},
 		},
 	}

@@ -36,6 +36,8 @@ type Input struct {
 	Queues []signal.Queue `json:"queues,omitempty"`
 	// Drains are the open removals of the group's instances.
 	Drains []drain.Row `json:"drains,omitempty"`
+	// Failed are the removals that were given back since they were not done in time.
+	Failed []drain.Row `json:"failed,omitempty"`
 	// Doomed are the instances that a notice of EC2 names: it will take them back.
 	Doomed []fleet.InstanceID `json:"doomed,omitempty"`
 	// Fallback is the group that takes over while launches of the cell's group fail, Primary

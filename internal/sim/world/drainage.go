@@ -60,7 +60,7 @@ func (w *World) deployDrainage(now func() time.Time) {
 	w.porter = plant.NewCourier(w.Clock, ticks.Uint64(), o.Delivery, func(raw []byte) { w.inbox = append(w.inbox, letter{raw, w.InvokeDrainage}) })
 	w.drains = &reconcile.Drainage{
 		Book: w.Ledger, Drains: w.Ledger, Services: p.Services(), Hosts: p.Hosts(), Groups: p.Groups(), Activities: p.ScalingActivities(),
-		Exits: p.Exits(), Notices: p.Notices(), Log: o.Log, Metrics: io.Discard, Mode: o.Mode,
+		Exits: p.Exits(), Owners: p.Owners(), Notices: p.Notices(), Log: o.Log, Metrics: io.Discard, Mode: o.Mode,
 		Now: now, NewID: func() string { return fmt.Sprintf("sim-drain-%016x", claims.Uint64()) },
 	}
 	if !o.NoTick {

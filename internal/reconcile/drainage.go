@@ -103,7 +103,7 @@ type bed struct {
 func (d *Drainage) locate(ctx context.Context, ev event.Event, rep *Report) ([]bed, error) {
 	switch ev.Kind {
 	case event.Tick, event.TickAll:
-		return d.all(ctx)
+		return d.all(ctx, ev.Kind == event.TickAll)
 	case event.Lifecycle:
 		return d.hooked(ctx, ev, rep)
 	case event.Spot, event.Rebalance, event.Drain:
@@ -116,12 +116,21 @@ func (d *Drainage) locate(ctx context.Context, ev event.Event, rep *Report) ([]b
 	return nil, nil
 }
 
-// all gives every group with an open removal, and those whose protection is kept.
-func (d *Drainage) all(ctx context.Context) ([]bed, error) {
-	return d.beds(ctx, func(c ledger.Cluster, g fleet.GroupName, p spec.Group) bool {
-		keeps := p.ScaleIn.ManageProtection && spec.Least(d.Mode, p.Mode) == spec.Act
-		return len(openDrains(c, g)) > 0 || keeps && turnOf(d.Now(), fleet.GroupOf(c.Name, g))
+// all gives every group with an open removal, and at its turn one whose protection is
+// kept or whose instances wait for a hook that no event told of.
+func (d *Drainage) all(ctx context.Context, every bool) ([]bed, error) {
+	var missed []bed
+	var errs []error
+	beds, err := d.beds(ctx, func(c ledger.Cluster, g fleet.GroupName, p spec.Group) bool {
+		open := openDrains(c, g)
+		if spec.Least(d.Mode, p.Mode) != spec.Act || !every && !turnOf(d.Now(), fleet.GroupOf(c.Name, g)) {
+			return len(open) > 0
+		}
+		more, err := d.missed(ctx, c.Name, g, open)
+		missed, errs = append(missed, more...), append(errs, err)
+		return len(open) > 0 || p.ScaleIn.ManageProtection
 	})
+	return append(beds, missed...), errors.Join(append(errs, err)...)
 }
 
 // about gives the groups with an open removal of the event's instance. Most events are
@@ -184,19 +193,59 @@ func (d *Drainage) hooked(ctx context.Context, ev event.Event, rep *Report) ([]b
 		rep.Unmatched = append(rep.Unmatched, fmt.Sprintf("hook %s of group %s", ev.HookName, ev.Group))
 		return nil, err
 	}
-	timeout, ok, err := d.Exits.Hook(ctx, ev.Group, ev.HookName)
+	hook, err := d.hook(ctx, ev.Group, ev.HookName)
 	if err != nil {
-		return nil, fmt.Errorf("read hook %s of group %s: %w", ev.HookName, ev.Group, err)
+		return nil, err
 	}
-	if !ok {
+	if hook == nil {
 		rep.Unmatched = append(rep.Unmatched, fmt.Sprintf("hook %s of group %s", ev.HookName, ev.Group))
 		return nil, nil
 	}
-	row := drain.Row{
-		Group: ev.Group, Instance: ev.Instance, Cause: drain.Lifecycle, Because: "Auto Scaling terminates it",
-		Hook: &drain.Hook{Name: ev.HookName, Token: ev.HookToken, Started: d.happened(ev), Timeout: timeout},
+	hook.Token, hook.Started = ev.HookToken, d.happened(ev)
+	return begin(beds, terminated(ev.Group, ev.Instance, hook)), nil
+}
+
+func terminated(g fleet.GroupName, id fleet.InstanceID, h *drain.Hook) drain.Row {
+	return drain.Row{Group: g, Instance: id, Cause: drain.Lifecycle, Because: "Auto Scaling terminates it", Hook: h}
+}
+
+// hook gives the hook of a name, or any of ours for no name; nil for none.
+func (d *Drainage) hook(ctx context.Context, g fleet.GroupName, name string) (*drain.Hook, error) {
+	hooks, err := d.Exits.Hooks(ctx, g)
+	if err != nil {
+		return nil, fmt.Errorf("read the hooks of group %s: %w", g, err)
 	}
-	return begin(beds, row), nil
+	for _, h := range hooks {
+		if h.Name == name || name == "" && strings.HasPrefix(h.Name, HookPrefix) {
+			return &h, nil
+		}
+	}
+	return nil, nil
+}
+
+// missed begins the removals of instances that wait for a hook of ours and of which no
+// event has told: Auto Scaling promises none.
+func (d *Drainage) missed(ctx context.Context, c fleet.ClusterName, name fleet.GroupName, known []drain.Row) ([]bed, error) {
+	g, ok, err := d.Groups.Describe(ctx, name)
+	if err != nil || !ok {
+		return nil, err
+	}
+	var out []bed
+	var hook *drain.Hook
+	for _, m := range g.Members {
+		if m.State != "Terminating:Wait" || slices.ContainsFunc(known, func(r drain.Row) bool { return r.Instance == m.ID }) {
+			continue
+		}
+		if hook == nil {
+			if hook, err = d.hook(ctx, name, ""); err != nil || hook == nil {
+				return nil, err
+			}
+		}
+		h := *hook
+		h.Started = d.Now()
+		out = append(out, begin([]bed{{cluster: c, group: name}}, terminated(name, m.ID, &h))...)
+	}
+	return out, nil
 }
 
 // asked begins the removal of an instance that EC2 takes back, or that a person names.

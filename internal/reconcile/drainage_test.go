@@ -144,8 +144,11 @@ func (w wardHand) Protect(_ context.Context, _ fleet.GroupName, ids []fleet.Inst
 	return w.refusal("protect")
 }
 
-func (w wardHand) Hook(context.Context, fleet.GroupName, string) (time.Duration, bool, error) {
-	return w.hook, w.hook > 0, w.refusal("hook")
+func (w wardHand) Hooks(context.Context, fleet.GroupName) ([]drain.Hook, error) {
+	if w.hook == 0 {
+		return nil, w.refusal("hook")
+	}
+	return []drain.Hook{{Name: "logs", Timeout: time.Hour}, {Name: "trimtab-drain", Timeout: w.hook}}, w.refusal("hook")
 }
 
 func (w wardHand) Heartbeat(_ context.Context, _ fleet.GroupName, id fleet.InstanceID, h drain.Hook) error {

@@ -69,9 +69,9 @@ type Exits interface {
 	Terminate(ctx context.Context, g fleet.GroupName, ids []fleet.InstanceID) error
 	// Protect sets or removes scale-in protection.
 	Protect(ctx context.Context, g fleet.GroupName, ids []fleet.InstanceID, on bool) error
-	// Hook gives the heartbeat timeout of a lifecycle hook of the group; ok is false
-	// where the group has none of that name.
-	Hook(ctx context.Context, g fleet.GroupName, name string) (timeout time.Duration, ok bool, err error)
+	// Hooks gives the lifecycle hooks of the group that hold a termination, each with its
+	// name and its heartbeat timeout.
+	Hooks(ctx context.Context, g fleet.GroupName) ([]drain.Hook, error)
 	// Heartbeat prolongs the wait of a hook; Complete ends it. Both take a wait that
 	// is over for success.
 	Heartbeat(ctx context.Context, g fleet.GroupName, id fleet.InstanceID, h drain.Hook) error

@@ -120,26 +120,28 @@ func (e *Exits) Protect(ctx context.Context, g fleet.GroupName, ids []fleet.Inst
 	return nil
 }
 
-// Hook gives the heartbeat timeout of a lifecycle hook of the group; ok is false
-// where the group has none of that name.
-func (e *Exits) Hook(ctx context.Context, g fleet.GroupName, name string) (timeout time.Duration, ok bool, err error) {
-	out, err := e.client.DescribeLifecycleHooks(ctx, &autoscaling.DescribeLifecycleHooksInput{
-		AutoScalingGroupName: aws.String(string(g)), LifecycleHookNames: []string{name},
-	})
+// Hooks gives the lifecycle hooks of the group that hold a termination.
+func (e *Exits) Hooks(ctx context.Context, g fleet.GroupName) ([]drain.Hook, error) {
+	out, err := e.client.DescribeLifecycleHooks(ctx, &autoscaling.DescribeLifecycleHooksInput{AutoScalingGroupName: aws.String(string(g))})
 	if err != nil {
-		return 0, false, fmt.Errorf("describe lifecycle hook %q of Auto Scaling group %q: %w", name, g, err)
+		return nil, fmt.Errorf("describe the lifecycle hooks of Auto Scaling group %q: %w", g, err)
 	}
+	var hooks []drain.Hook
 	for _, h := range out.LifecycleHooks {
-		if aws.ToString(h.LifecycleHookName) != name {
+		if aws.ToString(h.LifecycleTransition) != terminating {
 			continue
 		}
-		if h.HeartbeatTimeout == nil {
-			return defaultHeartbeat, true, nil
+		timeout := defaultHeartbeat
+		if h.HeartbeatTimeout != nil {
+			timeout = time.Duration(*h.HeartbeatTimeout) * time.Second
 		}
-		return time.Duration(*h.HeartbeatTimeout) * time.Second, true, nil
+		hooks = append(hooks, drain.Hook{Name: aws.ToString(h.LifecycleHookName), Timeout: timeout})
 	}
-	return 0, false, nil
+	return hooks, nil
 }
+
+// terminating is the transition of a hook that holds a termination.
+const terminating = "autoscaling:EC2_INSTANCE_TERMINATING"
 
 // Heartbeat prolongs the wait of a hook by its timeout, from now. A wait that is
 // over is success: there is nothing left to prolong.

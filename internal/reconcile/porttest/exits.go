@@ -134,13 +134,13 @@ func hookTimeout(w exitsWorld) {
 	w.Create(w.T, "workers-2", 0, 6, 1)
 	w.AddHook(w.T, "workers", "drain", 10*time.Minute)
 	w.AddHook(w.T, "workers-2", "other", 20*time.Minute)
-	if timeout, ok, err := w.Exits.Hook(w.Context(), "workers", "drain"); timeout != 10*time.Minute || !ok || err != nil {
-		w.Errorf("hook waits %v (%v, %v), want 10 minutes", timeout, ok, err)
+	want := []drain.Hook{{Name: "drain", Timeout: 10 * time.Minute}}
+	if hooks, err := w.Exits.Hooks(w.Context(), "workers"); !slices.Equal(hooks, want) || err != nil {
+		w.Errorf("the hooks are %+v (%v), want %+v", hooks, err, want)
 	}
-	for _, name := range []string{"other", "drai"} {
-		if timeout, ok, err := w.Exits.Hook(w.Context(), "workers", name); ok || err != nil {
-			w.Errorf("hook %s waits %v, %v, %v; want none and no error", name, timeout, ok, err)
-		}
+	w.Create(w.T, "workers-3", 0, 6, 1)
+	if hooks, err := w.Exits.Hooks(w.Context(), "workers-3"); len(hooks) > 0 || err != nil {
+		w.Errorf("a group without hooks has %+v (%v)", hooks, err)
 	}
 }
 

@@ -105,12 +105,9 @@ func TestLifecycleHook(t *testing.T) {
 	}
 	token, _ := h[0].Detail["LifecycleActionToken"].(string)
 	hook := drain.Hook{Name: "bye", Token: token}
-	timeout, ok, err := b.Exits().Hook(ctx, "hosts", "bye")
-	if err != nil || !ok || timeout != 10*time.Minute {
-		t.Errorf("the hook's timeout is %s (%t, %v)", timeout, ok, err)
-	}
-	if _, ok, err := b.Exits().Hook(ctx, "hosts", "other"); ok || err != nil {
-		t.Errorf("a hook of another name: %t, %v", ok, err)
+	hooks, err := b.Exits().Hooks(ctx, "hosts")
+	if err != nil || len(hooks) != 1 || hooks[0].Name != "bye" || hooks[0].Timeout != 10*time.Minute {
+		t.Errorf("the hooks are %+v (%v)", hooks, err)
 	}
 	b.must(b.Exits().Heartbeat(ctx, "hosts", is[0].ID, hook))
 	b.to(18 * time.Minute)
@@ -328,7 +325,7 @@ func TestHandsFaults(t *testing.T) {
 	_, homes := b.ScalingActivities().Homes(ctx, nil)
 	_, refreshing := b.ScalingActivities().Refreshing(ctx, "hosts")
 	_, _, failures := b.ScalingActivities().Failures(ctx, "hosts", begin())
-	_, _, hook := b.Exits().Hook(ctx, "hosts", "bye")
+	_, hook := b.Exits().Hooks(ctx, "hosts")
 	one := []fleet.InstanceID{"i-1"}
 	for name, err := range map[string]error{
 		"tasks": tasks, "homes": homes, "refreshing": refreshing, "failures": failures, "hook": hook,

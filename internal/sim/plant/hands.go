@@ -228,21 +228,21 @@ func (p *Plant) protect(n fleet.GroupName, ids []fleet.InstanceID, on bool) erro
 	return nil
 }
 
-// Hook gives the heartbeat timeout of a lifecycle hook.
-func (e exits) Hook(ctx context.Context, n fleet.GroupName, name string) (timeout time.Duration, ok bool, err error) {
+// Hooks gives the lifecycle hook of the group, if it has one.
+func (e exits) Hooks(ctx context.Context, n fleet.GroupName) ([]drain.Hook, error) {
 	leave, err := e.enter(ctx)
 	if err != nil {
-		return 0, false, err
+		return nil, err
 	}
 	defer leave()
 	if err := e.fate(AutoScaling, "DescribeLifecycleHooks", string(n)); err != nil {
-		return 0, false, fmt.Errorf("DescribeLifecycleHooks: %w", err)
+		return nil, fmt.Errorf("DescribeLifecycleHooks: %w", err)
 	}
 	g, err := e.group(n)
-	if err != nil || g.cfg.Hook == nil || g.cfg.Hook.Name != name {
-		return 0, false, err
+	if err != nil || g.cfg.Hook == nil {
+		return nil, err
 	}
-	return g.cfg.Hook.timeout(), true, nil
+	return []drain.Hook{{Name: g.cfg.Hook.Name, Timeout: g.cfg.Hook.timeout()}}, nil
 }
 
 // Heartbeat begins the timeout of a wait again, up to the longest wait there is.

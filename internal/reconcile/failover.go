@@ -92,7 +92,7 @@ func (w *world) pair(cells []policy.Input) {
 func partner(in policy.Input) policy.Partner {
 	return policy.Partner{
 		Group: in.Fleet.Group, Policy: in.Group.Policy, Overrides: in.Group.Overrides, History: in.Group.History,
-		Services: in.Fleet.Services, Instances: in.Fleet.Instances, Drains: in.Drains, Doomed: in.Doomed,
+		Services: in.Fleet.Services, Instances: in.Fleet.Instances, Drains: in.Drains, Failed: in.Failed, Doomed: in.Doomed,
 	}
 }
 

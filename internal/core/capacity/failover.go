@@ -156,7 +156,7 @@ func (v *view) surplus() int {
 	in := v.in.Policy.In()
 	_, suspended := v.override(spec.SuspendIn)
 	_, paused := v.override(spec.Pause)
-	if in.Disabled || !in.Consolidate || suspended || paused || v.in.Group.SuspendedTerminate || in.At(v.in.Now, nil).Forbidden {
+	if in.Disabled || !in.Consolidate || suspended || paused || v.in.Group.SuspendedTerminate || v.in.Group.SuspendedLaunch || in.At(v.in.Now, nil).Forbidden {
 		return 0
 	}
 	return max(0, v.in.Base-v.open()-max(v.in.Group.MinSize, v.held()))

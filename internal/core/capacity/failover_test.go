@@ -217,6 +217,10 @@ func TestThePrimaryIsRaisedForTasksThatComeBack(t *testing.T) {
 		{"the other does not consolidate", back().standbyIn(func(f *capacity.Input) { f.Policy.ScaleIn.Consolidate = new(false) }), 2},
 		{"the other's scale-in is suspended", back().standbyIn(func(f *capacity.Input) { f.Overrides = suspended }), 2},
 		{"the other cannot terminate", back().standbyIn(func(f *capacity.Input) { f.Group.SuspendedTerminate = true }), 2},
+		{"the other cannot launch", back().standbyIn(func(f *capacity.Input) { f.Group.SuspendedLaunch = true }), 2},
+		{"a drain of the other has just failed", back().standbyIn(func(f *capacity.Input) {
+			f.Failed = []drain.Row{{Instance: "standby-01", Fails: 1, Since: noon.Add(-time.Minute)}}
+		}), 3},
 		{"a window of the other forbids", back().standbyIn(func(f *capacity.Input) { f.Policy.ScaleIn.Windows = []spec.DisruptionWindow{{Name: "sale"}} }), 2},
 		{"the other only observes", back().standbyIn(func(f *capacity.Input) { f.Observing = true }), 2},
 		{"one of the other's instances must stay", back().edit(func(c *couple) {

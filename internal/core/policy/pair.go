@@ -73,7 +73,7 @@ func (in Input) partnerInput(now time.Time, p Partner) *capacity.Input {
 		Instances: p.Instances, Services: p.Services, Daemons: in.partnerDaemons(p),
 		Waiting: waiting(p.Services, in.tasks(), p.Ordered, in.leaving()),
 		Tasks:   in.tasks(), TasksRead: in.Fleet.TasksRead, TasksUnread: in.Fleet.TasksUnread,
-		Drains: p.Drains, Doomed: p.Doomed, Observing: mode != spec.Act,
+		Drains: p.Drains, Failed: p.Failed, Doomed: p.Doomed, Observing: mode != spec.Act,
 	}
 }
 

@@ -103,7 +103,8 @@ type Partner struct {
 	// Tasks are those on its instances, read together with the cell's own.
 	Tasks  []fleet.Task `json:"tasks,omitempty"`
 	Drains []drain.Row  `json:"drains,omitempty"`
-	// Doomed is as in Input.
+	Failed []drain.Row  `json:"failed,omitempty"`
+	// Failed above and Doomed are as in Input.
 	Doomed []fleet.InstanceID `json:"doomed,omitempty"`
 	// Ordered are the desired counts that the primary's cell has decided on at the same
 	// moment, where they are above the live ones: its fallback sees who will wait.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
@@ -204,4 +205,94 @@ func TestAReturnIsAskedForAgain(t *testing.T) {
 			t.Errorf("launches fail %v: draining %v, %v", fails, drains, w.calls)
 		}
 	}
+}
+
+// What a service is decided to have counts for the fallback in the same run.
+func TestTheFallbackFollowsADecisionOfTheSameRun(t *testing.T) {
+	t.Parallel()
+	w := newPair(t)
+	w.services[1].Desired = 5
+	w.cpu["web"] = 300
+	w.apply(t, "web", servicePolicy(spec.Act))
+	if _, err := w.stair.Run(t.Context(), event.Event{Kind: event.TickAll}); err != nil {
+		t.Fatal(err)
+	}
+	// 15 tasks more, of which 7 fit on the primary's instances.
+	want := []string{"service web 20", "group standby 2"}
+	for _, call := range want {
+		if !slices.Contains(w.calls, call) {
+			t.Errorf("orders %q, want %q among them", w.calls, call)
+		}
+	}
+}
+
+// The failure of a launch that was just ordered is believed at once.
+func TestAFailureIsReadRightAfterTheOrder(t *testing.T) {
+	t.Parallel()
+	w := newPair(t)
+	w.failed = nil
+	g := w.groups["m7g"]
+	g.DesiredCapacity = 3
+	w.groups["m7g"] = g
+	if _, err := w.stair.Run(t.Context(), event.Event{Kind: event.TickAll}); err != nil {
+		t.Fatal(err)
+	}
+	g.DesiredCapacity = 4
+	w.groups["m7g"] = g
+	w.now = w.now.Add(20 * time.Second)
+	w.failed = map[fleet.GroupName][]fleet.LaunchFailure{"m7g": {{At: w.now, Words: "no capacity"}}}
+	if _, err := w.stair.Run(t.Context(), launchFailed("m7g")); err != nil {
+		t.Fatal(err)
+	}
+	wantCalls(t, w.world, "group m7g 4", "group standby 1")
+}
+
+// Of two that name one fallback the first by name has it.
+func TestASharedFallback(t *testing.T) {
+	t.Parallel()
+	w := newPair(t)
+	w.groups["a-first"] = fleet.Group{Name: "a-first", MaxSize: 10}
+	w.sized(t, "a-first", spec.Group{Mode: spec.Act, ScaleOut: spec.GroupScaleOut{Fallback: "standby"}})
+	for range 10 {
+		in, err := w.stair.See(t.Context(), "prod", "standby")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if in.Primary == nil || in.Primary.Group.Name != "a-first" {
+			t.Fatalf("the fallback stands in for %+v", in.Primary)
+		}
+	}
+	if in, err := w.stair.See(t.Context(), "prod", "m7g"); err != nil || in.Fallback != nil {
+		t.Errorf("the second one has it too: %+v, %v", in.Fallback, err)
+	}
+}
+
+// Tasks on an instance of the fallback that drains wait in the primary's cell.
+func TestTasksOfADrainingFallbackAreSeen(t *testing.T) {
+	t.Parallel()
+	w := newPair(t)
+	w.failed = nil
+	w.services[1].Desired, w.services[1].Running = 5, 5
+	g := w.groups["m7g"]
+	g.DesiredCapacity = 3
+	w.groups["m7g"] = g
+	id := host(9)
+	size := fleet.Resources{CPU: 2048, Memory: 1024} // fits on the empty instance alone
+	w.services[1].TaskSize = size
+	w.instances = append(w.instances, fleet.Instance{
+		ID: id, ARN: "arn/" + string(id), Draining: true, Connected: true, Tasks: 2, Registered: fleet.Resources{CPU: 4096, Memory: 7680},
+	})
+	for k := range 2 {
+		w.tasks = append(w.tasks, fleet.Task{ARN: fmt.Sprintf("arn/%s/%d", id, k), Instance: id, Service: "web", Size: size, Running: true})
+	}
+	w.groups["standby"] = fleet.Group{Name: "standby", MaxSize: 10, DesiredCapacity: 1, InService: []fleet.InstanceID{id}, Members: []fleet.Member{{ID: id, State: "InService"}}}
+	if err := w.book.WriteDrain(t.Context(), ledger.Drain{Row: drain.Row{
+		Cluster: "prod", Group: "standby", Instance: id, Cause: drain.Consolidation, State: drain.Draining, Opened: noon, Since: noon, Deadline: noon.Add(time.Hour), OnTimeout: spec.DrainUndo, Standalone: spec.StandaloneLeave,
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.stair.Run(t.Context(), event.Event{Kind: event.TickAll}); err != nil {
+		t.Fatal(err)
+	}
+	wantCalls(t, w.world, "group m7g 4")
 }

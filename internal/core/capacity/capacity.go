@@ -139,8 +139,10 @@ func Fits(in Input, ids []fleet.InstanceID) string {
 	if !in.TasksRead {
 		return "the tasks on the instances could not be read: " + in.TasksUnread
 	}
-	// What is on the way may not come: only what stands takes the tasks of one that goes.
-	_, rest, after := placement.Place(in.Waiting, v.ready)
+	// What is on the way may not come: only what stands takes the tasks of one that goes,
+	// and not what goes with it.
+	stay := slices.DeleteFunc(slices.Clone(v.ready), func(b placement.Bin) bool { return slices.Contains(ids, fleet.InstanceID(b.Name)) })
+	_, rest, after := placement.Place(in.Waiting, stay)
 	if v.fallback != nil {
 		rest = v.aside(rest)
 	}

@@ -114,6 +114,7 @@ func TestTheFallbackTakesOver(t *testing.T) {
 		{"the wait is over and nothing is wanted", pair(full, nil).wait(5, 0).failed(10*time.Minute, -time.Minute), 0, history.AlreadyAtDesiredCapacity, ""},
 		{"what is on the way to the primary may not come", pair(full, nil).wait(4, 0).failed(time.Minute, 4*time.Minute).behind(1), 1, history.FallbackTakes, ""},
 		{"tasks of a provider stay", pair(full, nil).wait(0, 5).failed(time.Minute, 4*time.Minute), 0, history.AlreadyAtDesiredCapacity, "no task waits"},
+		{"tasks of a provider take the primary's room first", pair([]int{4, 3}, nil).wait(1, 1).failed(time.Minute, 4*time.Minute), 1, history.FallbackTakes, "1 of web"},
 		{"both", pair(full, nil).wait(5, 5).failed(time.Minute, 4*time.Minute), 2, history.FallbackTakes, "5 of web"},
 		{"it has room itself", pair(full, []int{1}).wait(3, 0).failed(time.Minute, 4*time.Minute), 1, history.AlreadyAtDesiredCapacity, "all 3 waiting tasks fit"},
 		{"its own are on the way", pair(full, nil).wait(4, 0).failed(time.Minute, 4*time.Minute).edit(func(c *couple) {
@@ -210,6 +211,10 @@ func TestThePrimaryIsRaisedForTasksThatComeBack(t *testing.T) {
 		{"it has the room", pair([]int{0, 2}, []int{4, 2}), 2},
 		{"the other keeps one", back().standbyIn(func(f *capacity.Input) { f.Group.MinSize = 1 }), 3},
 		{"the other keeps both", back().standbyIn(func(f *capacity.Input) { f.Group.MinSize = 2 }), 2},
+		{"one of the other's goes already", back().standbyIn(func(f *capacity.Input) {
+			f.Group.MinSize = 1
+			f.Drains = []drain.Row{{Group: "standby", Instance: "standby-02", Cause: drain.Consolidation, State: drain.Draining}}
+		}), 2},
 		{"an override keeps both", back().standbyIn(func(f *capacity.Input) {
 			f.Overrides = []spec.Override{{Kind: spec.MinAt, Count: 2, Until: noon.Add(time.Hour)}}
 		}), 2},
@@ -308,6 +313,7 @@ func TestTasksGoBack(t *testing.T) {
 		{"not below MinSize", roomy().standbyIn(func(f *capacity.Input) { f.Group.MinSize = 1 }), standby(2), history.PrimaryReturns},
 		{"a window forbids", roomy().standbyIn(func(f *capacity.Input) { f.Policy.ScaleIn.Windows = []spec.DisruptionWindow{{Name: "sale"}} }), nil, history.DisruptionBudget},
 		{"services grow", roomy().standbyIn(func(f *capacity.Input) { f.Growing = []fleet.ServiceName{"web"} }), nil, history.ServicesGrowing},
+		{"its room is waited for", pair([]int{4}, []int{0}).mended(time.Minute).wait(2, 0), nil, history.TasksWaiting},
 		{"a protected task", roomy().edit(func(c *couple) {
 			i := slices.IndexFunc(c.standby.Tasks, func(x fleet.Task) bool { return x.Instance == "standby-02" })
 			c.standby.Tasks[i].Guarded = true
@@ -338,6 +344,17 @@ func TestTasksGoBack(t *testing.T) {
 	}
 	if because := capacity.Fits(roomy().failed(time.Minute, time.Minute).fallback(), standby(1)); !strings.Contains(because, "no other place") {
 		t.Errorf("when the primary fails again a drain is refused for %q", because)
+	}
+}
+
+// What waits for room on the fallback comes before what would be moved there.
+func TestFitsLeavesRoomForThePrimarysTasks(t *testing.T) {
+	t.Parallel()
+	for waiting, fits := range map[int]bool{2: true, 3: false} {
+		c := pair([]int{4}, []int{1, 1}).mended(time.Minute).wait(waiting, 0)
+		if because := capacity.Fits(c.fallback(), []fleet.InstanceID{"standby-01"}); (because == "") != fits {
+			t.Errorf("with %d tasks of the primary that wait: %q", waiting, because)
+		}
 	}
 }
 

@@ -40,6 +40,7 @@ func TestLaunches(t *testing.T) {
 			Failures: 3, FailedAt: ago(time.Minute), RetryAt: ago(-29 * time.Minute),
 		}},
 		{"a success", held, nil, ago(20 * time.Minute), history.Capacity{FailedAt: ago(time.Hour), MendedAt: ago(20 * time.Minute)}},
+		{"a success at the time of the failure", held, nil, ago(time.Hour), history.Capacity{FailedAt: ago(time.Hour), MendedAt: ago(time.Hour)}},
 		{"a success before the failure is none", held, nil, ago(2 * time.Hour), held},
 		{"three hours without a failure", history.Capacity{Failures: 1, FailedAt: ago(3*time.Hour + 1)}, nil, time.Time{}, history.Capacity{FailedAt: ago(3*time.Hour + 1), MendedAt: noon}},
 		{"a failure ends being mended", history.Capacity{FailedAt: ago(time.Hour), MendedAt: ago(20 * time.Minute)}, []fleet.LaunchFailure{failed("", ago(time.Minute))}, ago(20 * time.Minute), history.Capacity{

@@ -132,10 +132,69 @@ func TestServicesCountOnTheFallback(t *testing.T) {
 	if with := one(t, p).Desired; alone != 4*8 || with != 4*(8+4) {
 		t.Errorf("%d tasks with two instances of the fallback on the way, %d without", with, alone)
 	}
+	p.Fleet.Services[0].Provider = "m7g"
+	if bound := one(t, p).Desired; bound != alone {
+		t.Errorf("%d tasks of a capacity provider count on the fallback, want %d", bound, alone)
+	}
+	p.Fleet.Services[0].Provider = ""
 	p.Fallback.Group.MaxSize, p.Fallback.Drains = 99, nil
 	part := p.Only("checkout", policy.Decide(noon, p))
 	want := &policy.Partner{Group: &fleet.Group{Name: "standby", DesiredCapacity: 2, Shape: new(shape())}}
 	if diff := cmp.Diff(want, part.Fallback); diff != "" {
 		t.Errorf("the part of the fallback (-want +got):\n%s", diff)
+	}
+}
+
+// Daemons of the other group's cell take their part of the instances on the way, from the
+// whole input and from the part of one service.
+func TestDaemonsOfThePartnerInOnePart(t *testing.T) {
+	t.Parallel()
+	large := live("agent", fleet.EC2, 0)
+	large.Daemon, large.TaskSize = true, fleet.Resources{CPU: 1536, Memory: 1024} // leaves room for one
+	for _, tt := range []struct {
+		name string
+		edit func(*policy.Input)
+		want int
+	}{
+		{"of the primary, on the way to a fallback", func(in *policy.Input) {
+			in.Fleet.Group.DesiredCapacity = 3
+			in.Primary = &policy.Partner{Group: &fleet.Group{Name: "spot"}, Services: []fleet.Service{large}}
+		}, 4 * (8 + 1)},
+		{"of the fallback, on the way to it", func(in *policy.Input) {
+			p, _ := pair()
+			in.Fallback = p.Fallback
+			in.Fallback.Group.DesiredCapacity, in.Fallback.Services = 1, []fleet.Service{large}
+		}, 4 * (8 + 1)},
+	} {
+		in := group(90)
+		in.Fleet.Services[0].Desired = 12
+		in.Signals = append(in.Signals[:0], cpu("checkout", 8, repeat(400, 15)...))
+		tt.edit(&in)
+		d := policy.Decide(noon, in)
+		if got := d.Services[0].Desired; got != tt.want {
+			t.Errorf("%s: %d tasks (%s), want %d", tt.name, got, d.Services[0].Because, tt.want)
+		}
+		part := policy.Decide(noon, in.Only("checkout", d))
+		if diff := cmp.Diff(encode(t, d.Services[0]), encode(t, part.Services[0])); diff != "" {
+			t.Errorf("%s: the part decides otherwise (-whole +part):\n%s", tt.name, diff)
+		}
+	}
+}
+
+// While services of the primary that land on both grow, nothing of the fallback goes.
+func TestServicesOfThePrimaryGrow(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		provider string
+		ordered  int
+		want     int
+	}{{"", 9, 1}, {"", 8, 0}, {"m7g", 9, 0}} {
+		_, f := pair()
+		f.Primary.Services[0].Provider = tt.provider
+		f.Primary.Ordered = map[fleet.ServiceName]int{"checkout": tt.ordered}
+		in, ok := f.GroupInput(noon)
+		if !ok || len(in.Growing) != tt.want {
+			t.Errorf("%+v: growing %v", tt, in.Growing)
+		}
 	}
 }

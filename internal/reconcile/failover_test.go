@@ -274,7 +274,7 @@ func TestTasksOfADrainingFallbackAreSeen(t *testing.T) {
 	w.failed = nil
 	w.services[1].Desired, w.services[1].Running = 5, 5
 	g := w.groups["m7g"]
-	g.DesiredCapacity = 3
+	g.DesiredCapacity, g.MinSize = 3, 3 // nothing may go, so that no look at the tasks is made for it
 	w.groups["m7g"] = g
 	id := host(9)
 	size := fleet.Resources{CPU: 2048, Memory: 1024} // fits on the empty instance alone

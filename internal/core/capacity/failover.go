@@ -42,6 +42,14 @@ func (v *view) split(tasks []placement.Item) (roaming, bound []placement.Item) {
 	return roaming, bound
 }
 
+// onReady puts tasks on the instances that stand, those first that have no other group.
+func (v *view) onReady(tasks []placement.Item) (rest []placement.Rest, after []placement.Bin) {
+	roaming, bound := v.split(tasks)
+	_, stuck, after := placement.Place(bound, v.ready)
+	_, rest, after = placement.Place(roaming, after)
+	return append(stuck, rest...), after
+}
+
 // aside takes the tasks that find room on the fallback's instances off those without a
 // place. It is not room of this group: nothing of it is moved there, and no headroom is.
 func (v *view) aside(rest []placement.Rest) []placement.Rest {
@@ -79,8 +87,7 @@ func (v *view) standby() []placement.Bin {
 // the primary's instances that stand, and what room those have beside the others.
 func (v *view) takeOver() {
 	p := v.primary
-	roaming, bound := p.split(p.in.Waiting)
-	_, rest, after := placement.Place(slices.Concat(bound, roaming), p.ready)
+	rest, after := p.onReady(p.in.Waiting)
 	v.handed, _ = p.split(items(rest))
 	if p.mended() {
 		_, _, v.back = placement.Place(p.spare(), after) // its headroom is not for those that return

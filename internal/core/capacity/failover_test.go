@@ -19,13 +19,13 @@ import (
 )
 
 // couple is a group spot and its fallback standby in act mode, whose instances run so many
-// tasks of web each; four fit on one. web has launch type EC2, job is kept on spot by its
+// tasks of web each; four fit on one. web has launch type EC2, worker is kept on spot by its
 // capacity provider. All instances have been removable for long.
 type couple struct{ spot, standby capacity.Input }
 
 func pair(spot, standby []int) *couple {
 	web := fleet.Service{Name: "web", Compute: fleet.EC2, Active: true, TaskSize: quarter()}
-	job := fleet.Service{Name: "job", Compute: fleet.EC2, Provider: "spot", Active: true, TaskSize: quarter()}
+	worker := fleet.Service{Name: "worker", Compute: fleet.EC2, Provider: "spot", Active: true, TaskSize: quarter()}
 	of := func(name fleet.GroupName, tasks []int) capacity.Input {
 		in := running(tasks...)
 		in.Group.Name, in.Group.MinSize = name, 0
@@ -47,15 +47,15 @@ func pair(spot, standby []int) *couple {
 	}
 	c := &couple{of("spot", spot), of("standby", standby)}
 	c.spot.Policy.ScaleOut.Fallback = "standby"
-	c.spot.Services, c.standby.Services = []fleet.Service{web, job}, []fleet.Service{web}
+	c.spot.Services, c.standby.Services = []fleet.Service{web, worker}, []fleet.Service{web}
 	all := slices.Concat(c.spot.Tasks, c.standby.Tasks)
 	c.spot.Tasks, c.standby.Tasks = all, all
 	return c
 }
 
-// wait lets tasks of web and job wait in the primary's cell.
-func (c *couple) wait(web, job int) *couple {
-	for i, n := range []int{web, job} {
+// wait lets tasks of web and worker wait in the primary's cell.
+func (c *couple) wait(web, worker int) *couple {
+	for i, n := range []int{web, worker} {
 		if n > 0 {
 			c.spot.Waiting = append(c.spot.Waiting, placement.Item{Name: string(c.spot.Services[i].Name), Size: quarter(), Count: n})
 		}
@@ -151,7 +151,7 @@ func TestThePrimaryBesideItsFallback(t *testing.T) {
 	}{
 		{"room that stands on the other", pair(full, []int{1, 4}).mended(time.Minute).wait(3, 0), 2, history.AlreadyAtDesiredCapacity, "all 3 waiting tasks fit on 2 instances and 0 on the way, or 2 of group standby"},
 		{"more than that", pair(full, []int{1, 4}).mended(time.Minute).wait(4, 0), 3, history.TasksWaiting, "1 of web"},
-		{"not for tasks of a provider", pair(full, []int{1, 4}).mended(time.Minute).wait(0, 3), 3, history.TasksWaiting, "3 of job"},
+		{"not for tasks of a provider", pair(full, []int{1, 4}).mended(time.Minute).wait(0, 3), 3, history.TasksWaiting, "3 of worker"},
 		{"held, and the other takes over", pair(full, nil).wait(4, 0).failed(time.Minute, 4*time.Minute), 2, history.LaunchBackoff, "; group standby takes over"},
 		{"held, and the other is full", pair(full, []int{4}).wait(4, 0).failed(time.Minute, 4*time.Minute).edit(off(func(f *capacity.Input) { f.Group.MaxSize = 1 })), 2, history.LaunchBackoff, "; group standby cannot take over: its MaxSize is 1"},
 		{"held, and the other only observes", pair(full, nil).wait(4, 0).failed(time.Minute, 4*time.Minute).edit(off(func(f *capacity.Input) { f.Observing = true })), 2, history.LaunchBackoff, "cannot take over: it is in observe mode"},
@@ -169,12 +169,13 @@ func TestThePrimaryBesideItsFallback(t *testing.T) {
 			f.Memory.Capacity.Failures, f.Memory.Capacity.FailedAt, f.Memory.Capacity.RetryAt = 1, noon.Add(-time.Minute), noon.Add(time.Minute)
 		})), 3, history.TasksWaiting, "4 of web"},
 		{"on the way to the other", pair(full, nil).mended(time.Minute).wait(4, 0).edit(off(func(f *capacity.Input) { f.Base, f.Group.DesiredCapacity = 1, 1 })), 2, history.AlreadyAtDesiredCapacity, "all 4"},
-		{"held with tasks of a provider", pair(full, nil).wait(4, 1).failed(time.Minute, 4*time.Minute), 2, history.LaunchBackoff, "not for job, whose capacity provider strategy keeps its tasks here: a new deployment"},
-		{"tasks of a provider on the way", pair(full, nil).wait(0, 1).failed(time.Minute, 4*time.Minute).behind(1), 3, history.LaunchBackoff, "not for job"},
+		{"held with tasks of a provider", pair(full, nil).wait(4, 1).failed(time.Minute, 4*time.Minute), 2, history.LaunchBackoff, "not for worker, whose capacity provider strategy keeps its tasks here: a new deployment"},
+		{"tasks of a provider on the way", pair(full, nil).wait(0, 1).failed(time.Minute, 4*time.Minute).behind(1), 3, history.LaunchBackoff, "not for worker"},
 		{"behind after the wait, and more are wanted", pair(full, nil).wait(9, 0).failed(10*time.Minute, -time.Minute).behind(1), 3, history.FallbackTakes, "1 instance on the way may not come; group standby takes over"},
 		{"the same, and the other cannot", pair(full, nil).wait(9, 0).failed(10*time.Minute, -time.Minute).behind(1).edit(off(func(f *capacity.Input) { f.Group.SuspendedLaunch = true })), 5, history.TasksWaiting, ""},
 		{"the same for tasks of a provider", pair(full, nil).wait(0, 9).failed(10*time.Minute, -time.Minute).behind(1), 5, history.TasksWaiting, ""},
 		{"tried again when nothing is on the way", pair(full, nil).wait(4, 0).failed(10*time.Minute, -time.Minute), 3, history.TasksWaiting, ""},
+		{"tasks of a provider take the room first", pair([]int{4, 3}, []int{3}).mended(time.Minute).wait(1, 1), 2, history.AlreadyAtDesiredCapacity, "all 2"},
 	} {
 		got := capacity.Decide(tt.c.primary())
 		if got.Desired != tt.want || got.Reason != tt.reason || !strings.Contains(got.Because, tt.because) {
@@ -395,7 +396,7 @@ func TestThePrimaryKeepsRoomForTasksThatComeBack(t *testing.T) {
 func anyCouple(t *rapid.T) *couple {
 	loads := rapid.SliceOfN(rapid.IntRange(0, 4), 0, 6)
 	c := pair(loads.Draw(t, "spot"), loads.Draw(t, "standby"))
-	c.wait(rapid.IntRange(0, 9).Draw(t, "web"), rapid.IntRange(0, 3).Draw(t, "job"))
+	c.wait(rapid.IntRange(0, 9).Draw(t, "web"), rapid.IntRange(0, 3).Draw(t, "worker"))
 	c.behind(rapid.IntRange(0, 3).Draw(t, "behind"))
 	c.standby.Group.MinSize = rapid.IntRange(0, len(c.standby.Instances)).Draw(t, "minSize")
 	minutes := func(label string) time.Duration {

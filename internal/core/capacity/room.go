@@ -239,8 +239,10 @@ func usualInstance(is []fleet.Instance) (fleet.Instance, bool) {
 // place puts tasks on the instances that stand and then on those on the way, in two
 // steps: so the raise of one decision is what the next one finds on the way for it.
 func (v *view) place(tasks []placement.Item) (rest []placement.Rest, after []placement.Bin) {
-	_, rest, after = placement.Place(tasks, v.ready)
-	if v.fallback != nil {
+	if v.fallback == nil {
+		_, rest, after = placement.Place(tasks, v.ready)
+	} else {
+		rest, after = v.onReady(tasks)
 		rest = v.aside(rest)
 	}
 	if v.known && v.onTheWay > 0 {

@@ -114,29 +114,41 @@ func (in Input) lean(service fleet.ServiceName, now time.Time) (fallback, primar
 	if v, ok := in.Fleet.Service(service); !ok || v.Compute != fleet.EC2 || in.Fleet.Group == nil {
 		return nil, nil
 	}
-	if p := in.Primary; p != nil {
-		for _, s := range p.Services {
-			if s.Daemon && capacity.Roams(s) {
-				if primary == nil {
-					primary = &Partner{}
-				}
-				primary.Services = append(primary.Services, s)
-			}
+	return in.leanFallback(now), in.leanPrimary()
+}
+
+func (in Input) leanPrimary() *Partner {
+	if in.Primary == nil {
+		return nil
+	}
+	var out Partner
+	for _, s := range in.Primary.Services {
+		if s.Daemon && capacity.Roams(s) {
+			out.Services = append(out.Services, s)
 		}
 	}
-	if p := in.Fallback; p.known() {
-		g := in.fallbackGroup(now)
-		fallback = &Partner{Group: &fleet.Group{Name: g.Name, DesiredCapacity: g.DesiredCapacity, Shape: g.Shape, RetryAt: g.RetryAt}}
-		for _, s := range p.Services {
-			if s.Daemon {
-				fallback.Services = append(fallback.Services, s)
-			}
-		}
-		for _, i := range p.Instances {
-			fallback.Instances = append(fallback.Instances, fleet.Instance{ID: i.ID, Group: i.Group, Registered: i.Registered})
+	if len(out.Services) == 0 {
+		return nil
+	}
+	return &out
+}
+
+func (in Input) leanFallback(now time.Time) *Partner {
+	p := in.Fallback
+	if !p.known() {
+		return nil
+	}
+	g := in.fallbackGroup(now)
+	out := Partner{Group: &fleet.Group{Name: g.Name, DesiredCapacity: g.DesiredCapacity, Shape: g.Shape, RetryAt: g.RetryAt}}
+	for _, s := range p.Services {
+		if s.Daemon {
+			out.Services = append(out.Services, s)
 		}
 	}
-	return fallback, primary
+	for _, i := range p.Instances {
+		out.Instances = append(out.Instances, fleet.Instance{ID: i.ID, Group: i.Group, Type: i.Type, Registered: i.Registered})
+	}
+	return &out
 }
 
 // fallbackGroup is the fallback with what its memory tells of the instances to come.

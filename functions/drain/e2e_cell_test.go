@@ -84,13 +84,8 @@ func play(t *testing.T, instances, tasks int32, policies ...func(*spec.Group)) s
 // checkShapes looks at every request to ECS and Auto Scaling.
 func (s stage) checkShapes(t *testing.T) {
 	t.Helper()
-	for _, c := range s.AWS.Calls("") {
-		if c.Service != "autoscaling" && !strings.Contains(c.Service, "ContainerService") {
-			continue
-		}
-		if err := local.CheckShape(c.Op, c.Body); err != nil {
-			t.Errorf("%v in %s", err, c.Body)
-		}
+	if err := s.AWS.CheckShapes(); err != nil {
+		t.Error(err)
 	}
 }
 

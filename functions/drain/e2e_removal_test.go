@@ -11,12 +11,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/drain"
-	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 	"github.com/trimtab-ecs/trimtab/internal/local"
@@ -29,34 +27,6 @@ func (s stage) settle(t *testing.T) {
 	if err := s.Standin.Settle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// hook gives the group a lifecycle hook of the functions' own.
-func (s stage) hook(t *testing.T, timeout int32) {
-	t.Helper()
-	if _, err := s.groups.PutLifecycleHook(t.Context(), &autoscaling.PutLifecycleHookInput{
-		AutoScalingGroupName: aws.String(group), LifecycleHookName: aws.String("trimtab-drain"),
-		LifecycleTransition: aws.String("autoscaling:EC2_INSTANCE_TERMINATING"), HeartbeatTimeout: &timeout,
-	}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// hookEvent is the event of a wait that began so long ago.
-func hookEvent(t *testing.T, id fleet.InstanceID, w local.Wait, ago time.Duration) []byte {
-	t.Helper()
-	return about(t, "aws.autoscaling.terminate-lifecycle-action.scale-in", id, ago, "4c7f1a60-5d3e-4b8a-9f21-0e6d8c7b5a43", w.Token)
-}
-
-// hookCall is a request about a wait.
-func hookCall(op string, h host, w local.Wait, result string) string {
-	form := url.Values{
-		"AutoScalingGroupName": {group}, "InstanceId": {string(h.id)}, "LifecycleHookName": {w.Hook}, "LifecycleActionToken": {w.Token},
-	}
-	if result != "" {
-		form.Set("LifecycleActionResult", result)
-	}
-	return op + " " + form.Encode()
 }
 
 // An instance with a task whose task fits on the other is drained. The drain waits
@@ -108,62 +78,6 @@ func bytesOf(t *testing.T, name, arn string) []byte {
 		t.Fatalf("sample %s names no container instance %s", name, there)
 	}
 	return []byte(out)
-}
-
-// Auto Scaling ends an instance with a task, and our hook waits: the wait is
-// prolonged, and ended once the task is elsewhere. A hook of another name is left alone.
-func TestHookWaitsForTheTasks(t *testing.T) {
-	t.Parallel()
-	s := play(t, 3, 5)
-	s.wantGroup(t, 3, 4, 1, 0)
-	leaver := s.hosts(t)[1]
-	s.hook(t, 600)
-	s.Standin.Hold(true)
-	w, err := s.Standin.Leave(t.Context(), string(leaver.id))
-	if err != nil || w.Hook != "trimtab-drain" {
-		t.Fatalf("wait %+v, %v", w, err)
-	}
-	rep := s.invoke(t, "drain", []byte(strings.Replace(string(hookEvent(t, leaver.id, w, 0)), `"trimtab-drain"`, `"backup"`, 1)))
-	if want := []string{"hook backup of group prod-m7g"}; !slices.Equal(rep.Unmatched, want) {
-		t.Errorf("report %+v, want %q unmatched", rep, want)
-	}
-	s.wantWritten(t)
-
-	s.invoke(t, "drain", hookEvent(t, leaver.id, w, 400*time.Second)) // past half of its timeout
-	s.wantDrain(t, leaver.id, drain.Lifecycle, drain.Draining)
-	s.wantWritten(t, setDraining("DRAINING", leaver), hookCall("RecordLifecycleActionHeartbeat", leaver, w, ""))
-	s.tick(t, "drain")
-	s.wantWritten(t)
-	if now, _ := s.Standin.Waiting(string(leaver.id)); now.Beats != 1 {
-		t.Errorf("the hook waits as %+v, want it prolonged once", now)
-	}
-
-	s.settle(t)
-	s.tick(t, "drain")
-	s.wantDrain(t, leaver.id, drain.Lifecycle, drain.Terminated)
-	s.wantWritten(t, hookCall("CompleteLifecycleAction", leaver, w, "CONTINUE"))
-	s.wantGroup(t, 2, 4, 1)
-}
-
-// The group's hook waits for the instances that we end, too, which is empty then: its
-// event ends the wait at once.
-func TestHookOfAnInstanceThatWeEnd(t *testing.T) {
-	t.Parallel()
-	s := play(t, 2, 3)
-	empty := s.hosts(t)[1]
-	s.hook(t, 600)
-	s.invoke(t, "drain", about(t, "trimtab.drain.act", empty.id, 0))
-	s.wantWritten(t, setDraining("DRAINING", empty), terminate(empty))
-	w, ok := s.Standin.Waiting(string(empty.id))
-	if d := s.wantDrain(t, empty.id, drain.Manual, drain.Terminated); d.By != "ann" || !ok {
-		t.Fatalf("row %+v, want it ann's; the hook waits: %t", d, ok)
-	}
-	s.invoke(t, "drain", hookEvent(t, empty.id, w, 0))
-	s.wantWritten(t, hookCall("CompleteLifecycleAction", empty, w, "CONTINUE"))
-	s.tick(t, "drain")
-	s.wantWritten(t)
-	s.wantDrain(t, empty.id, drain.Lifecycle, drain.Terminated)
-	s.wantGroup(t, 1, 3)
 }
 
 // EC2 takes an instance back, or warns that it may: other capacity is ordered at
@@ -351,8 +265,8 @@ func TestDrainWaitsForWhatPasses(t *testing.T) {
 			"an instance refresh of the group prod-m7g is in progress",
 		},
 		"a protected task": {
-			func(t *testing.T, s stage, h host) { s.protect(t, h, true) },
-			func(t *testing.T, s stage, h host) { s.protect(t, h, false) },
+			func(t *testing.T, s stage, h host) { t.Helper(); s.protect(t, h, true) },
+			func(t *testing.T, s stage, h host) { t.Helper(); s.protect(t, h, false) },
 			"under task scale-in protection",
 		},
 	} {
@@ -393,13 +307,13 @@ func (s stage) protect(t *testing.T, h host, on bool) {
 func TestProtectionIsKept(t *testing.T) {
 	t.Parallel()
 	s := play(t, 2, 3, func(g *spec.Group) { g.ScaleIn.ManageProtection = true })
-	busy := s.hosts(t)[0]
+	busy, everything := s.hosts(t)[0], sample(t, "trimtab.tick.act") // the minute's tick looks every fifth time
 	protection := func(on string) string {
 		return "SetInstanceProtection AutoScalingGroupName=" + group + "&InstanceIds.member.1=" + string(busy.id) + "&ProtectedFromScaleIn=" + on
 	}
-	s.tick(t, "drain")
+	s.invoke(t, "drain", everything)
 	s.wantWritten(t, protection("true"))
-	s.tick(t, "drain")
+	s.invoke(t, "drain", everything)
 	s.wantWritten(t)
 	s.invoke(t, "drain", about(t, "trimtab.drain.act", busy.id, 0))
 	s.wantWritten(t, setDraining("DRAINING", busy), protection("false"), terminate(busy))
@@ -455,4 +369,43 @@ func TestObserveModeMovesNothing(t *testing.T) {
 		t.Errorf("row %+v, want none", d)
 	}
 	s.wantWritten(t)
+}
+
+// What ECS refused was written down before: a later tick orders it again.
+func TestRefusedOrderIsGivenAgain(t *testing.T) {
+	t.Parallel()
+	s := play(t, 2, 3)
+	empty := s.hosts(t)[1]
+	s.AWS.Fail(local.Fault{Op: "UpdateContainerInstancesState", Code: "AccessDeniedException", Message: "no", Count: 1})
+	res, err := s.Lambda.Invoke(t.Context(), "drain", about(t, "trimtab.drain.act", empty.id, 0))
+	if err != nil || !strings.Contains(string(res.Payload), "AccessDeniedException") {
+		t.Errorf("answer %s, %v; want a report with the refusal", res.Payload, err)
+	}
+	d := s.wantDrain(t, empty.id, drain.Manual, drain.Draining)
+	s.AWS.Reset()
+	s.tick(t, "drain")
+	s.wantWritten(t) // it may have been carried out after all
+	time.Sleep(time.Until(d.Ordered.Add(drain.Again + time.Second)))
+	s.tick(t, "drain")
+	s.wantDrain(t, empty.id, drain.Manual, drain.Terminated)
+	s.wantWritten(t, setDraining("DRAINING", empty), terminate(empty))
+}
+
+// An instance that disappears while it drains closes its row, and nothing is ended
+// in its place.
+func TestInstanceThatDisappears(t *testing.T) {
+	t.Parallel()
+	s := play(t, 3, 3)
+	busy := s.hosts(t)[0]
+	s.Standin.Hold(true)
+	s.invoke(t, "drain", about(t, "trimtab.drain.act", busy.id, 0))
+	s.wantWritten(t, setDraining("DRAINING", busy))
+	if _, err := s.Standin.Leave(t.Context(), string(busy.id)); err != nil {
+		t.Fatal(err)
+	}
+	s.settle(t)
+	s.invoke(t, "drain", about(t, "aws.ec2.instance-state-change.terminated", busy.id, 0))
+	s.wantDrain(t, busy.id, drain.Manual, drain.Gone)
+	s.wantWritten(t)
+	s.wantGroup(t, 2, 3, 0)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/aws/dynamoledger"
 	"github.com/trimtab-ecs/trimtab/internal/aws/ebnotice"
 	"github.com/trimtab-ecs/trimtab/internal/aws/ecsfleet"
+	"github.com/trimtab-ecs/trimtab/internal/aws/nativescaling"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/reconcile"
 )
@@ -51,6 +52,7 @@ func wire(cfg aws.Config, getenv func(string) string) (*reconcile.Drainage, erro
 		Groups:     asgfleet.New(groups),
 		Activities: asgfleet.NewActivities(groups),
 		Exits:      asgfleet.NewExits(groups),
+		Owners:     nativescaling.New(services, groups, nil, time.Now),
 		Notices:    ebnotice.New(eventbridge.NewFromConfig(cfg), bus),
 		Log:        lambdacontext.NewLogger(),
 		Metrics:    os.Stdout,

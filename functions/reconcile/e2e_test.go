@@ -41,6 +41,11 @@ func start(t *testing.T, policy spec.Service, opts local.BedOptions) e2e {
 	t.Helper()
 	opts.Functions = append(opts.Functions, local.Function{Name: "reconcile", Bootstrap: localtest.BuildBootstrap(t, ".")})
 	bed := localtest.Bed(t, opts)
+	t.Cleanup(func() {
+		if err := bed.AWS.CheckShapes(); err != nil {
+			t.Error(err)
+		}
+	})
 	e := e2e{Bed: bed}
 	e.ledger = dynamoledger.New(local.NewDynamoDBClient(bed.Endpoints().DynamoDBDirect), bed.Endpoints().Table)
 	e.apply(t, ledger.Edit{

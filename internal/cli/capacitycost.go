@@ -110,7 +110,7 @@ func typesOf(in policy.Input, d policy.GroupDecision) (now, stay []string) {
 			open = append(open, r)
 		}
 	}
-	leaving := capacity.Leaving(*in.Fleet.Group, open, in.Doomed)
+	leaving := capacity.Leaving(in.Fleet, open, in.Doomed)
 	for _, r := range d.Drains {
 		leaving[r.Instance] = true
 	}

@@ -73,7 +73,7 @@ func declares(t *testing.T, folder, name string) bool {
 func TestFormulaExamples(t *testing.T) {
 	t.Parallel()
 	all := map[string][]float64{}
-	for _, of := range []map[string][]float64{trackingExamples(), typeExamples(), guardExamples(), rateExamples(), instanceExamples()} {
+	for _, of := range []map[string][]float64{trackingExamples(), typeExamples(), guardExamples(), rateExamples(), instanceExamples(), pairExamples()} {
 		maps.Copy(all, of)
 	}
 	seen := map[string]bool{}

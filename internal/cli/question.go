@@ -170,6 +170,12 @@ func (f *faults) history(above string, h history.History) {
 		f.count(at+"from", o.From, maxCellTasks)
 		f.count(at+"to", o.To, maxCellTasks)
 	}
+	if s := h.Shortage; s != nil {
+		f.count(above+"history.shortage.above", s.Above, maxCellTasks)
+		if s.Called() {
+			f.count(above+"history.shortage.counted", *s.Counted, maxCellTasks)
+		}
+	}
 	for i, s := range h.Foreign {
 		at := fmt.Sprintf("%shistory.foreign[%d].", above, i)
 		f.count(at+"expected", s.Expected, maxCellTasks)

@@ -16,8 +16,6 @@ import (
 )
 
 // shapes are the requests that the functions make of the services that moves instances, as the SDK has them.
-//
-//nolint:gochecknoglobals // a table that nobody writes
 var shapes = map[string]reflect.Type{
 	"CompleteLifecycleAction":             reflect.TypeFor[autoscaling.CompleteLifecycleActionInput](),
 	"DescribeAutoScalingGroups":           reflect.TypeFor[autoscaling.DescribeAutoScalingGroupsInput](),
@@ -55,22 +53,32 @@ func CheckShape(op, body string) error {
 	if !ok {
 		return fmt.Errorf("check %s: no function of Trimtab makes this request", op)
 	}
-	values := map[string][]string{}
-	var err error
+	read := formOf
 	if strings.HasPrefix(strings.TrimSpace(body), "{") {
-		values, err = documentOf(shape, body)
-	} else {
-		values, err = formOf(shape, op, body)
+		read = documentOf
 	}
+	lists, err := read(shape, op, body)
 	if err != nil {
 		return fmt.Errorf("check %s: %w", op, err)
 	}
-	return checkCounts(op, values)
+	return checkCounts(op, lists)
+}
+
+// CheckShapes tells what is wrong with the recorded requests of ECS and EC2 Auto Scaling.
+func (r *Recorder) CheckShapes() error {
+	var errs []error
+	for _, c := range r.Calls("") {
+		if c.Service != "autoscaling" && !strings.HasPrefix(c.Service, "AmazonEC2ContainerService") {
+			continue
+		}
+		if err := CheckShape(c.Op, c.Body); err != nil {
+			errs = append(errs, fmt.Errorf("%w: %s", err, c.Body))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // most are the documented limits of the lists in one request.
-//
-//nolint:gochecknoglobals // a table that nobody writes
 var most = map[string]map[string]int{
 	"DescribeAutoScalingInstances":        {"InstanceIds": 50},
 	"DescribeContainerInstances":          {"containerInstances": 100},
@@ -92,7 +100,7 @@ func checkCounts(op string, lists map[string][]string) error {
 }
 
 // documentOf reads the request of an AWS JSON protocol and gives its lists of texts.
-func documentOf(shape reflect.Type, body string) (map[string][]string, error) {
+func documentOf(shape reflect.Type, _, body string) (map[string][]string, error) {
 	dec := json.NewDecoder(strings.NewReader(body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(reflect.New(shape).Interface()); err != nil {
@@ -119,7 +127,7 @@ func formOf(shape reflect.Type, op, body string) (map[string][]string, error) {
 		return nil, fmt.Errorf("read the form: %w", err)
 	}
 	if form.Get("Action") != op || form.Get("Version") != autoScalingVersion {
-		return nil, fmt.Errorf("Action is %q and Version %q: want %s and %s", form.Get("Action"), form.Get("Version"), op, autoScalingVersion)
+		return nil, fmt.Errorf("its Action is %q and its Version %q: want %s and %s", form.Get("Action"), form.Get("Version"), op, autoScalingVersion)
 	}
 	lists := map[string][]string{}
 	var errs []error

@@ -196,21 +196,8 @@ func (s *Standin) schedule(ctx context.Context, cluster string, service ServiceS
 	if err != nil {
 		return err
 	}
-	active := map[string]int{} // place in hosts
-	for i, h := range hosts {
-		if h.active {
-			active[h.arn] = i
-		}
-	}
-	var stay, move []task
-	for _, t := range on {
-		if _, ok := active[t.host]; ok {
-			stay = append(stay, t)
-		} else {
-			move = append(move, t)
-		}
-	}
 	want := int(out.Services[0].DesiredCount)
+	stay, move := apart(on, hosts)
 	for len(stay) < want {
 		h, found := tightest(hosts, service)
 		if !found {
@@ -222,18 +209,33 @@ func (s *Standin) schedule(ctx context.Context, cluster string, service ServiceS
 		h.cpu, h.memory = h.cpu-service.CPU, h.memory-service.Memory
 		stay = append(stay, task{host: h.arn})
 	}
-	for ; len(move) > 0 && len(stay)+len(move) > want; move = move[1:] {
-		if err := s.stop(ctx, cluster, move[0]); err != nil {
-			return err
-		}
-	}
-	slices.SortStableFunc(stay, func(a, b task) int { return cmp.Compare(hosts[active[b.host]].cpu, hosts[active[a.host]].cpu) })
-	for ; len(stay) > want; stay = stay[1:] {
-		if err := s.stop(ctx, cluster, stay[0]); err != nil {
+	// Those that are to move go before the others, and of these the ones on the emptiest instance.
+	extra := slices.Concat(move, stay)
+	for ; len(extra) > want; extra = extra[1:] {
+		if err := s.stop(ctx, cluster, extra[0]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// apart tells the tasks on ACTIVE instances, those on the emptiest first, from those that are to move.
+func apart(on []task, hosts []host) (stay, move []task) {
+	free := map[string]int32{}
+	for _, h := range hosts {
+		if h.active {
+			free[h.arn] = h.cpu
+		}
+	}
+	for _, t := range on {
+		if _, ok := free[t.host]; ok {
+			stay = append(stay, t)
+		} else {
+			move = append(move, t)
+		}
+	}
+	slices.SortStableFunc(stay, func(a, b task) int { return cmp.Compare(free[b.host], free[a.host]) })
+	return stay, move
 }
 
 // tightest is the ACTIVE instance with the least free CPU on which a task fits.

@@ -32,8 +32,22 @@ func documents() *rapid.Generator[spec.Document] {
 			g.ScaleOut.Fallback = names[1]
 			d.Groups[names[0]] = g
 		}
+		drawFallback(t, d)
 		return d
 	})
+}
+
+// drawFallback adds to a document a service that stands in for another one, or none.
+func drawFallback(t *rapid.T, d spec.Document) {
+	leads := slices.Sorted(maps.Keys(d.Services))
+	lead, name := rapid.SampledFrom(leads).Draw(t, "lead"), fleet.ServiceName(drawName(t, "fallback"))
+	if _, taken := d.Services[name]; taken || rapid.Bool().Draw(t, "no fallback") {
+		return
+	}
+	s := drawService(t)
+	s.Policies, s.Activation = nil, nil
+	s.FallbackFor = &spec.FallbackFor{Service: lead, After: maybe(t, "after", in(0, 3600, time.Second)), CoolOff: maybe(t, "fallbackCoolOff", in(60, 86_400, time.Second))}
+	d.Services[name] = s
 }
 
 func drawName(t *rapid.T, label string) string {

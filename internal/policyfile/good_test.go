@@ -19,6 +19,10 @@ func good() spec.Document {
 				MinCapacity: 1, MaxCapacity: 2,
 				Policies: []spec.Policy{{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.MemoryUtilization, TargetValue: 72.5}}},
 			},
+			"7-standard": {
+				MaxCapacity: 2,
+				FallbackFor: &spec.FallbackFor{Service: "7", After: new(spec.Duration(90 * time.Second)), CoolOff: new(spec.Duration(time.Hour))},
+			},
 		},
 		Groups: map[fleet.GroupName]spec.Group{"prod-m7g": goodGroup(), "prod.spot": {}},
 	}

@@ -274,7 +274,7 @@ func TestSuggest(t *testing.T) {
 	known := fields(reflect.TypeFor[spec.Service]())
 	for name, want := range map[string]string{
 		"maxCapacty": "did you mean maxCapacity?", "MinCapacity": "did you mean minCapacity?", "scale-in": "did you mean scaleIn?",
-		"alarm": "did you mean alarms?", "veto": "did you mean vetoes?", "rep": "did you mean repairsPerHour?", "sca": "the fields here are activation", "whatever": "the fields here are activation, alarms, constraints, maxCapacity",
+		"alarm": "did you mean alarms?", "veto": "did you mean vetoes?", "rep": "did you mean repairsPerHour?", "sca": "the fields here are activation", "whatever": "the fields here are activation, alarms, constraints, fallbackFor",
 	} {
 		if got := Suggest(name, known); !strings.HasPrefix(got, want) {
 			t.Errorf("Suggest(%q) = %q, want %q first", name, got, want)

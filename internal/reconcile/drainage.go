@@ -157,27 +157,34 @@ func (d *Drainage) beds(ctx context.Context, want func(ledger.Cluster, fleet.Gro
 			errs = append(errs, fmt.Errorf("read the ledger of cluster %s: %w", c, err))
 			continue
 		}
-		var seen []fleet.GroupName
-		for _, r := range rows.Rows {
-			if r.Policy == nil || r.Policy.Group == nil {
-				continue
+		for _, g := range groupsOf(rows) {
+			var p spec.Group
+			if row := rows.Row(fleet.GroupOf(c, g)).Policy; row != nil && row.Group != nil {
+				p = *row.Group
 			}
-			g := fleet.GroupName(r.Target.Name)
-			seen = append(seen, g)
-			if want(rows, g, *r.Policy.Group) {
+			if want(rows, g, p) {
 				out = append(out, bed{cluster: c, group: g})
-			}
-		}
-		for _, r := range rows.Drains { // of a group whose policy was taken away meanwhile
-			if !r.State.Closed() && !slices.Contains(seen, r.Group) {
-				seen = append(seen, r.Group)
-				if want(rows, r.Group, spec.Group{}) {
-					out = append(out, bed{cluster: c, group: r.Group})
-				}
 			}
 		}
 	}
 	return out, errors.Join(errs...)
+}
+
+// groupsOf gives the groups of a cluster that have a policy, or had one when a removal
+// began that is still open.
+func groupsOf(rows ledger.Cluster) []fleet.GroupName {
+	var out []fleet.GroupName
+	for _, r := range rows.Rows {
+		if r.Policy != nil && r.Policy.Group != nil {
+			out = append(out, fleet.GroupName(r.Target.Name))
+		}
+	}
+	for _, r := range rows.Drains {
+		if !r.State.Closed() && !slices.Contains(out, r.Group) {
+			out = append(out, r.Group)
+		}
+	}
+	return out
 }
 
 // homesOf gives the groups with a policy that have an instance.

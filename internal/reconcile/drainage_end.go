@@ -46,6 +46,14 @@ func (w *ward) end(ctx context.Context, ends []moving, rep *Report) error {
 		errs = append(errs, err)
 		rep.Drains = append(rep.Drains, e.report(err))
 	}
+	if len(ids) == 0 { // another run has all of them
+		e := claim.Entries[0]
+		back := ledger.CloseEntry{Target: target, Generation: e.Generation + 1, History: &row.History}
+		if err := w.Book.Close(ctx, ledger.Closing{ID: claim.ID, Entries: []ledger.CloseEntry{back}}); err != nil && !errors.Is(err, ledger.ErrConflict) {
+			errs = append(errs, fmt.Errorf("close %s: %w", claim.ID, err))
+		}
+		return errors.Join(errs...)
+	}
 	outcome := w.terminate(ctx, claim, ids)
 	if outcome.err != nil {
 		errs = append(errs, fmt.Errorf("terminate %s of %s: %w", names(ids), target, outcome.err))
@@ -90,7 +98,9 @@ func ruleOf(ends []moving) string {
 		cause drain.Cause
 		rule  string
 	}{
-		{drain.Consolidation, history.Consolidation}, {drain.Manual, history.DrainByHand}, {drain.Spot, history.SpotInterruption},
+		{drain.Consolidation, history.Consolidation},
+		{drain.Manual, history.DrainByHand},
+		{drain.Spot, history.SpotInterruption},
 		{drain.Rebalance, history.RebalanceNotice},
 	}
 	for _, r := range rules {

@@ -33,23 +33,30 @@ func (d *Drainage) group(ctx context.Context, b bed, ev event.Event, rep *Report
 			return errors.Join(append(errs, err)...)
 		}
 		if round == 0 {
-			if b, err = w.owned(ctx, b, rep); err == nil {
-				err = w.enter(b, ev.DryRun)
-			}
-			if err != nil {
+			if err := w.begin(ctx, b, ev, rep); err != nil {
 				return err
 			}
 		}
 		acted, err := w.advance(ctx, ev.DryRun, rep)
 		errs = append(errs, err)
-		if !acted || err != nil || ev.DryRun || d.late(ctx) {
-			if round == 0 && !ev.DryRun && (ev.Kind == event.Tick || ev.Kind == event.TickAll) {
-				errs = append(errs, w.protect(ctx))
-			}
-			break
+		if acted && err == nil && !ev.DryRun && !d.late(ctx) {
+			continue
 		}
+		if round == 0 && !ev.DryRun && (ev.Kind == event.Tick || ev.Kind == event.TickAll) {
+			errs = append(errs, w.protect(ctx))
+		}
+		break
 	}
 	return errors.Join(errs...)
+}
+
+// begin begins what the event calls for, in a group that is ours to size.
+func (w *ward) begin(ctx context.Context, b bed, ev event.Event, rep *Report) error {
+	b, err := w.owned(ctx, b, rep)
+	if err != nil {
+		return err
+	}
+	return w.enter(b, ev.DryRun)
 }
 
 // ward is one group as a run sees it, with its removals.

@@ -23,7 +23,8 @@ func due(now time.Time, r ledger.Row) bool {
 	if hot(now, r) {
 		return true
 	}
-	return turnOf(now, r.Target)
+	// A fallback is looked at whenever its lead is.
+	return leadOf(r) == "" && turnOf(now, r.Target)
 }
 
 // turnOf tells whether it is a calm target's turn.
@@ -45,10 +46,10 @@ func turned(now time.Time, c ledger.Control) bool {
 
 // hot tells whether something moved or wants more tasks: never evaluated, an
 // open intent, an order or an uneasy reason whose windows have not passed, data
-// missing, a wish to scale out that is held, or an override that lives or ended
-// less than the windows ago.
+// missing, a wish to scale out that is held, a lead that is short or was, or an
+// override that lives or ended less than the windows ago.
 func hot(now time.Time, r ledger.Row) bool {
-	if r.Reason == nil || r.Intent != nil || r.Reason.Wanted > r.Reason.Desired || r.Reason.Rule == history.MissingData {
+	if r.Reason == nil || r.Intent != nil || r.Reason.Wanted > r.Reason.Desired || r.Reason.Rule == history.MissingData || r.History.Shortage != nil {
 		return true
 	}
 	if r.Policy != nil && r.Policy.Service != nil && (asleep(r) || edged(now, *r.Policy.Service)) {
@@ -86,7 +87,10 @@ func waitsForInstances(now time.Time, r ledger.Row) bool {
 // asleep tells whether the service is at zero tasks. Who waits for its first task
 // waits for the next look, and five minutes would be too long; few metrics are
 // read for a service that sleeps, and it costs nothing else.
-func asleep(r ledger.Row) bool { return r.Reason.Desired == 0 && r.Reason.Rule != history.NotFound }
+// A fallback at zero rests.
+func asleep(r ledger.Row) bool {
+	return r.Reason.Desired == 0 && r.Reason.Rule != history.NotFound && leadOf(r) == ""
+}
 
 // edgedFor is how long after the edge of a scheduled window its service is
 // evaluated at every tick: two of them, one of which may be lost.

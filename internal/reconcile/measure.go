@@ -109,7 +109,12 @@ func queriesOf(in policy.Input) []signal.Query {
 	var out []signal.Query
 	asked := map[string]int{} // by the metric's key
 	for _, sv := range in.Services {
-		for _, q := range taskcount.Queries(fleet.ServiceKey{Cluster: in.Cell.Cluster, Service: sv.Name}, sv.Policy) {
+		k := fleet.ServiceKey{Cluster: in.Cell.Cluster, Service: sv.Name}
+		own := taskcount.Queries(k, sv.Policy)
+		if f, ok := in.FallbackFor(sv.Name); ok {
+			own = taskcount.With(own, k, f.Name)
+		}
+		for _, q := range own {
 			at, twice := asked[q.Metric.Key()]
 			if !twice {
 				asked[q.Metric.Key()] = len(out)

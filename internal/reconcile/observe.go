@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type view struct {
 // cannot be read makes the cells it concerns hold and leaves the others; an
 // error beside a view says what was not read or not healed.
 func (s *Stair) observe(ctx context.Context, now time.Time, sc scope) (view, error) {
+	sc.services = pairsOf(sc.rows).whole(sc.services)
 	w, err := s.look(ctx, sc)
 	if !sc.dryRun {
 		healed, herr := s.heal(ctx, now, sc.rows, w)
@@ -234,16 +236,32 @@ func (s *Stair) assemble(now time.Time, sc scope, w *world) []policy.Input {
 		cells = append(cells, in)
 	}
 	w.pair(cells)
+	return append(cells, s.alone(now, sc, w, housed)...)
+}
+
+// alone forms the cells of the services that land on no group: each its own, or with
+// its fallback.
+func (s *Stair) alone(now time.Time, sc scope, w *world, housed map[fleet.ServiceName]bool) []policy.Input {
+	cells := make([]policy.Input, 0, len(sc.services))
+	paired, done := pairsOf(sc.rows), map[fleet.ServiceName]bool{}
+	elsewhere := func(n fleet.ServiceName) bool { return housed[n] || w.skipped[n] }
 	for _, n := range sc.services {
-		if housed[n] || w.skipped[n] {
+		if elsewhere(n) || done[n] {
 			continue
 		}
-		in := s.blank(now, sc, fleet.Cell{Cluster: sc.cluster, Service: n})
-		if v, ok := w.service(n); ok {
-			in.Fleet.Services = []fleet.Service{v}
+		names := paired.of(n)
+		if slices.ContainsFunc(names, elsewhere) {
+			names = []fleet.ServiceName{n}
 		}
-		in.Unreadable = w.unread[n]
-		enter(now, &in, sc.rows.Row(in.Cell.Lock()))
+		in := s.blank(now, sc, fleet.Cell{Cluster: sc.cluster, Service: names[0]})
+		for _, m := range names {
+			done[m] = true
+			if v, ok := w.service(m); ok {
+				in.Fleet.Services = append(in.Fleet.Services, v)
+			}
+			in.Unreadable = cmp.Or(in.Unreadable, w.unread[m])
+			enter(now, &in, sc.rows.Row(fleet.ServiceKey{Cluster: sc.cluster, Service: m}.Target()))
+		}
 		cells = append(cells, in)
 	}
 	return cells

@@ -144,9 +144,11 @@ func refused(err error) bool {
 func (s *Stair) set(ctx context.Context, rows ledger.Cluster, claim ledger.Claim, ch change) error {
 	t := ch.target
 	if t.Kind == fleet.GroupTarget {
-		if err := s.drains(ctx, rows, claim, ch); err != nil || ch.desired == ch.base {
+		err := s.drains(ctx, rows, claim, ch)
+		if ch.desired == ch.base {
 			return err
 		}
+		// A drain that could not be given back is no reason to leave the group as it is.
 		return s.raise(ctx, ch)
 	}
 	return s.Services.SetDesiredCount(ctx, fleet.ServiceKey{Cluster: t.Cluster, Service: fleet.ServiceName(t.Name)}, ch.desired)

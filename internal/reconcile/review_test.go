@@ -89,7 +89,7 @@ func TestReviewForeignRaiseBeforeOurOrder(t *testing.T) {
 		g.DesiredCapacity = 8
 		w.groups["m7g"] = g
 	}}
-	w.mustRun(t, event.Event{Kind: event.TickAll})
+	_, _ = w.stair.Run(t.Context(), event.Event{Kind: event.TickAll})
 	if got := lowered(w, 8); len(got) > 0 {
 		t.Errorf("the group is at 8, and %v lowers it: Auto Scaling chooses who goes", got)
 	}
@@ -348,5 +348,31 @@ func TestReviewPrunedGroupLeavesNoInstanceDraining(t *testing.T) {
 	}
 	if d := w.removal(t, 2); !d.State.Closed() || w.instances[1].Draining {
 		t.Errorf("an hour later the row is %s and DRAINING is %v", d.State, w.instances[1].Draining)
+	}
+}
+
+// What EC2 may take back is drained only once its tasks have another place.
+func TestReviewRebalanceWaitsForRoom(t *testing.T) {
+	t.Parallel()
+	w := newWard(t)
+	g := w.groups["m7g"]
+	g.DesiredCapacity, g.InService, g.Members = 2, g.InService[:2], g.Members[:2]
+	w.groups["m7g"] = g
+	w.instances = w.instances[:2] // host 1 is full, the task of host 2 fits nowhere else
+	w.run(t, event.Event{Kind: event.Rebalance, Via: event.ViaEventBridge, Instance: host(2), Time: noon})
+	if d := w.removal(t, 2); d.State != drain.Candidate || len(w.calls) > 0 {
+		t.Errorf("the row is %s (%s), calls %v", d.State, d.Because, w.calls)
+	}
+}
+
+// A drain that cannot be given back does not keep the group from being raised.
+func TestReviewFailedUndoDoesNotStopTheRaise(t *testing.T) {
+	t.Parallel()
+	w := consolidating(t)
+	w.services[1].Desired += 12
+	w.stair.Drains = failingDrains{w.book, host(2)}
+	_, _ = w.stair.Run(t.Context(), event.Event{Kind: event.TickAll})
+	if !slices.ContainsFunc(w.calls, func(c string) bool { return strings.HasPrefix(c, "group m7g") }) {
+		t.Errorf("calls %v, notices %+v", w.calls, w.notices)
 	}
 }

@@ -66,7 +66,7 @@ func (p *spending) took(outcomes []Outcome) {
 			p.ordered[o.Target] = o.Desired
 		case OrderOpen:
 			p.ordered[o.Target] = max(o.Before, o.Desired)
-		case Held, OrderFail:
+		case Held, OrderFail, OrderMoot:
 		}
 	}
 }

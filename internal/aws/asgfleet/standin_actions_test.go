@@ -2,6 +2,7 @@ package asgfleet_test
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -101,14 +102,9 @@ func (s *standin) describeHooks(in url.Values) (string, *refusal) {
 	if no != nil {
 		return "", no
 	}
-	var found []string
-	for _, name := range members(in, "LifecycleHookNames") {
-		if _, ok := g.hooks[name]; ok {
-			found = append(found, name)
-		}
-	}
-	return listed("LifecycleHooks", found, func(name string) string {
-		return element("LifecycleHookName", name) + element("HeartbeatTimeout", fmt.Sprint(g.hooks[name]))
+	return listed("LifecycleHooks", slices.Sorted(maps.Keys(g.hooks)), func(name string) string {
+		return element("LifecycleHookName", name) + element("HeartbeatTimeout", fmt.Sprint(g.hooks[name])) +
+			element("LifecycleTransition", "autoscaling:EC2_INSTANCE_TERMINATING")
 	}), nil
 }
 

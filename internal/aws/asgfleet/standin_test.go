@@ -130,7 +130,7 @@ var handlers = map[string]handler{
 	"DescribeInstanceRefreshes":           {(*standin).describeRefreshes, "AutoScalingGroupName MaxRecords"},
 	"DescribeScalingActivities":           {(*standin).describeActivities, "AutoScalingGroupName MaxRecords NextToken Filters.member.#.Name Filters.member.#.Values.member.#"},
 	"DescribeWarmPool":                    {(*standin).describeWarmPool, "AutoScalingGroupName MaxRecords NextToken"},
-	"DescribeLifecycleHooks":              {(*standin).describeHooks, "AutoScalingGroupName LifecycleHookNames.member.#"},
+	"DescribeLifecycleHooks":              {(*standin).describeHooks, "AutoScalingGroupName"},
 	"TerminateInstanceInAutoScalingGroup": {(*standin).terminate, "ShouldDecrementDesiredCapacity AutoScalingGroupName InstanceId InstanceIds.member.#"},
 	"SetInstanceProtection":               {(*standin).protect, "AutoScalingGroupName InstanceIds.member.# ProtectedFromScaleIn"},
 	"RecordLifecycleActionHeartbeat":      {(*standin).heartbeat, "AutoScalingGroupName LifecycleHookName InstanceId LifecycleActionToken"},

@@ -74,7 +74,8 @@ type answer struct {
 }
 
 // New makes Owners over the clients of ECS, EC2 Auto Scaling and Application
-// Auto Scaling. now is the clock by which answers age.
+// Auto Scaling. now is the clock by which answers age. Whoever asks of groups alone
+// gives no client of the last.
 func New(clusters ecsAPI, groups groupAPI, targets targetAPI, now func() time.Time) *Owners {
 	return &Owners{clusters: clusters, groups: groups, targets: targets, now: now, kept: make(map[fleet.Target]answer)}
 }

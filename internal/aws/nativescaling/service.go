@@ -2,6 +2,7 @@ package nativescaling
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -23,6 +24,9 @@ const dimension = types.ScalableDimensionECSServiceDesiredCount
 // is registered again. So the writers are the policies, unless scaling in and
 // out are both suspended, and the scheduled actions, unless those are.
 func (o *Owners) serviceOwner(ctx context.Context, k fleet.ServiceKey, now time.Time) (policy.Owner, error) {
+	if o.targets == nil {
+		return policy.Owner{}, errors.New("no client of Application Auto Scaling is wired")
+	}
 	id := fmt.Sprintf("service/%s/%s", k.Cluster, k.Service)
 	target, ok, err := o.scalableTarget(ctx, id)
 	if err != nil || !ok {

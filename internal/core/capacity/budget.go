@@ -2,11 +2,13 @@ package capacity
 
 import (
 	"fmt"
+	"sort"
 	"strings"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/placement"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
@@ -43,7 +45,7 @@ func (v *view) grant(s *history.Steps, r *Result, found []Removal) {
 		}
 		left, why := v.left(c.Cause)
 		if used >= left {
-			words = why
+			words = why + goNow(used)
 			if c.Cause == drain.Empty {
 				break
 			}
@@ -61,6 +63,13 @@ func (v *view) grant(s *history.Steps, r *Result, found []Removal) {
 		because += fmt.Sprintf("; %d more could go: %s", len(ripe)-len(r.Drains), words)
 	}
 	s.To(s.Count(), rule, because)
+}
+
+func goNow(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d go now", n)
 }
 
 // told says which instances go and why.
@@ -128,11 +137,31 @@ func (v *view) left(cause drain.Cause) (n int, words string) {
 // binds: for removals that nobody decided, which are charged when they end.
 func Left(in Input) (n int, words string) { return look(in).left(drain.Consolidation) }
 
+// keptAbove is how many of the instances that observe mode would have started the
+// headroom needs: they would stay without tasks.
+func (v *view) keptAbove(extra int) int {
+	return sort.Search(extra, func(k int) bool {
+		without := *v
+		without.onTheWay = max(0, v.onTheWay-extra+k)
+		_, bins := without.place(v.in.Waiting)
+		_, rest, after := placement.Place(v.spare(), bins)
+		_, short := v.shortOf(after)
+		return len(rest) == 0 && short == ""
+	})
+}
+
 // shadow moves the desired capacity that observe mode would have ordered: down by what
 // could go, up again by what would be needed.
 func (v *view) shadow(s *history.Steps, found []Removal) {
 	live, gone := v.in.Group.DesiredCapacity, max(0, v.in.Group.DesiredCapacity-v.in.Base)
 	var r Result
+	if extra := v.in.Base - live; extra > 0 { // what would have been started would be empty now
+		extra -= v.keptAbove(extra)
+		if n, _ := v.left(drain.Empty); min(n, extra) > 0 {
+			s.To(s.Count()-min(n, extra), history.EmptyInstances, fmt.Sprintf("in act mode %s without tasks would be drained", plural(min(n, extra), "instance")))
+		}
+		return
+	}
 	switch {
 	case gone > len(found):
 		s.To(live-len(found), history.TasksWaiting, fmt.Sprintf("of %s that observe mode would have removed, %d would be needed again", plural(gone, "instance"), gone-len(found)))

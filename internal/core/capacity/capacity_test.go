@@ -29,6 +29,7 @@ func tasks(name string, cpu, memory, count int) placement.Item {
 // input is a group of 2 full instances, at most 10.
 func input(waiting ...placement.Item) capacity.Input {
 	return capacity.Input{
+		Now:   noon,
 		Group: fleet.Group{Name: "m7g", MinSize: 1, MaxSize: 10, DesiredCapacity: 2}, Base: 2,
 		Instances: []fleet.Instance{full("i-1"), full("i-2")}, Waiting: waiting,
 	}
@@ -101,7 +102,7 @@ func TestDecideByRule(t *testing.T) {
 		}, 3, history.TasksWaiting, "1 instance more"},
 		{"a draining instance has no room", func() capacity.Input {
 			in := input(tasks("a", 512, 512, 1))
-			in.Instances[1].Remaining, in.Instances[1].Active = shape(), false
+			in.Instances[1].Remaining, in.Instances[1].Active, in.Instances[1].Draining = shape(), false, true
 			return in
 		}, 3, history.TasksWaiting, "1 instance more"},
 		{"nor is another on the way in its place", func() capacity.Input {

@@ -239,7 +239,10 @@ func (v *view) bringBack(s *history.Steps, r *Result, bins []placement.Bin) []pl
 	if len(rest) == 0 {
 		return after
 	}
-	n, late, _ := v.start(items(rest), "return")
+	n, late, never := v.start(items(rest), "return")
+	if len(never) > 0 {
+		n, late, _ = v.start(less(rest, never), "return")
+	}
 	if n > 0 {
 		s.To(s.Count()+n, history.PrimaryReturns, fmt.Sprintf("no launch failed for %s: %s on the surplus instances of group %s need %s more to come back",
 			spec.Duration(v.in.Policy.Out().FallbackCoolOff), plural(count(back), "task"), f.in.Group.Name, plural(n, "instance")))
@@ -270,6 +273,20 @@ func (v *view) byLoad() []fleet.Instance {
 			a.RegisteredAt.Compare(b.RegisteredAt), strings.Compare(string(a.ID), string(b.ID)))
 	})
 	return order
+}
+
+// less gives the tasks but for some of them.
+func less(rest, never []placement.Rest) []placement.Item {
+	var out []placement.Item
+	for _, x := range rest {
+		if k := slices.IndexFunc(never, func(n placement.Rest) bool { return n.Name == x.Name }); k >= 0 {
+			x.Count -= never[k].Count
+		}
+		if x.Count > 0 {
+			out = append(out, x.Item)
+		}
+	}
+	return out
 }
 
 func without(bins []placement.Bin, id fleet.InstanceID) []placement.Bin {

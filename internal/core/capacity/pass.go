@@ -26,7 +26,12 @@ type pass struct {
 }
 
 func (v *view) pass() *pass {
-	p := &pass{v: v, bins: slices.Clone(v.ready), spare: v.spare(), took: map[string]bool{}, back: v.back, reserve: v.returning()}
+	p := &pass{v: v, bins: slices.Clone(v.ready), took: map[string]bool{}, back: v.back, reserve: v.returning()}
+	for _, it := range v.spare() {
+		if !v.known || it.Size.Fits(v.shape.Whole) { // what no instance can hold is no reason to keep one
+			p.spare = append(p.spare, it)
+		}
+	}
 	for _, i := range v.in.Instances {
 		p.tasks += v.load(i.ID)
 	}

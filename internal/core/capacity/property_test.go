@@ -16,6 +16,7 @@ import (
 // anyInput draws a group in any state with up to 6 services that wait.
 func anyInput(t *rapid.T) capacity.Input {
 	in := capacity.Input{
+		Now: noon,
 		Group: fleet.Group{
 			Name: "m7g", MaxSize: rapid.IntRange(0, 30).Draw(t, "maxSize"), DesiredCapacity: rapid.IntRange(0, 20).Draw(t, "desired"),
 			SuspendedLaunch: rapid.IntRange(0, 9).Draw(t, "suspended") == 0,

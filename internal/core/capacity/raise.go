@@ -99,23 +99,33 @@ func (v *view) overdue() (n int, since time.Time) {
 // maxRaise bounds the instances of one decision, far above any group.
 const maxRaise = 5000
 
-// start gives how many usual instances tasks need, those instances with the tasks on
-// them, and what fits on none: as few as a packing needs, and then as many as ECS needs,
-// which packs by its strategies and not best.
+// start gives how many usual instances tasks need, and those with the tasks on them: as
+// few as a packing needs, and then as many as ECS needs, which packs by its
+// strategies and not best. Where some of the tasks fit on none it gives those alone.
 func (v *view) start(waiting []placement.Item, name string) (n int, late []placement.Bin, never []placement.Rest) {
 	plan := placement.Pack(waiting, nil, []placement.Shape{{Bin: v.shape, Limit: -1}})
+	if len(plan.Rest) > 0 {
+		return 0, nil, plan.Rest
+	}
+	before := count(waiting) + 1
 	n = plan.Instances()
 	late = v.fresh(name, min(n, maxRaise))
 	for n > 0 && n < maxRaise {
 		_, left, placed := placement.Place(waiting, late)
-		if count(items(left)) <= count(items(plan.Rest)) {
+		if count(items(left)) == 0 {
 			late = placed
 			break
 		}
+		// A packing takes an instance of no zone; where ECS finds no place on those of the
+		// group's zones, more of them are in vain.
+		if count(items(left)) >= before {
+			return 0, nil, left
+		}
+		before = count(items(left))
 		n += max(1, placement.Pack(items(left), nil, []placement.Shape{{Bin: v.shape, Limit: -1}}).Instances())
 		late = v.fresh(name, n)
 	}
-	return n, late, plan.Rest
+	return n, late, nil
 }
 
 // raise adds the instances that the tasks without a place need.
@@ -159,16 +169,7 @@ func (v *view) need(s *history.Steps, n int, rest []placement.Rest) {
 // chooses which it starts; what asks for an attribute that nobody has shown yet
 // learns by one instance.
 func (v *view) raiseOthers(s *history.Steps, rest, never []placement.Rest, after []placement.Bin) []placement.Bin {
-	var usual []placement.Item
-	for _, x := range rest {
-		k := slices.IndexFunc(never, func(n placement.Rest) bool { return n.Name == x.Name })
-		if k >= 0 {
-			x.Count -= never[k].Count
-		}
-		if x.Count > 0 {
-			usual = append(usual, x.Item)
-		}
-	}
+	usual := less(rest, never)
 	shape := []placement.Shape{{Bin: v.shape, Limit: -1}}
 	n := placement.Pack(usual, nil, shape).Instances()
 	late := v.fresh("new", min(n, maxRaise))
@@ -282,6 +283,9 @@ func (v *view) keepHeadroom(s *history.Steps, bins []placement.Bin) {
 	if len(rest) > 0 {
 		plan := placement.Pack(items(rest), nil, []placement.Shape{{Bin: v.shape, Limit: -1}})
 		n += plan.Instances()
+		for _, x := range plan.Rest {
+			s.To(s.Count(), history.TaskTooLarge, fmt.Sprintf("headroom for %d of %s cannot be kept: %s", x.Count, x.Name, x.Because))
+		}
 		late := v.fresh("headroom", min(n, maxRaise))
 		_, _, late = placement.Place(items(rest), late)
 		after = append(after, late...)

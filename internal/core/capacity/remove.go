@@ -74,7 +74,7 @@ func (v *view) mightRemove() bool {
 			return true
 		}
 	}
-	return v.in.Observing && v.in.Base < v.in.Group.DesiredCapacity
+	return v.in.Observing && v.in.Base != v.in.Group.DesiredCapacity
 }
 
 // maxUnhealthy is the share of the group's instances, in percent, beyond which nothing
@@ -100,7 +100,7 @@ func (v *view) stays() (rule, because string, closed bool) {
 		return history.ServicesGrowing, fmt.Sprintf("%s grows", v.in.Growing[0]), true
 	case v.waiting() > 0:
 		return history.TasksWaiting, plural(v.waiting(), "task") + " must find a place first", true
-	case v.onTheWay > 0:
+	case v.onTheWay > 0 && !v.in.Observing:
 		return history.InstancesOnTheWay, plural(v.onTheWay, "instance") + " on the way", true
 	case g.Refreshing:
 		return history.InstanceRefresh, "an instance refresh of the group is under way", true

@@ -156,3 +156,76 @@ func TestReviewTaskThatFitsOnALargerType(t *testing.T) {
 		t.Errorf("desired %d (%s: %s), though the group has an instance that holds it", r.Desired, r.Reason, r.Because)
 	}
 }
+
+// One task that no instance of the usual kind can take does not raise the group to its
+// MaxSize, nor take minutes to think about it.
+func TestReviewOtherZoneIsNoRunaway(t *testing.T) {
+	t.Parallel()
+	for _, expr := range []string{
+		"attribute:ecs.availability-zone != eu-west-1a", "not(attribute:ecs.availability-zone == eu-west-1a)",
+		"attribute:ecs.availability-zone !exists", "attribute:ecs.availability-zone not_in [eu-west-1a, eu-west-1b]",
+	} {
+		in := input(placement.Item{Name: "a", Size: quarter(), Count: 1, Rules: fleet.Rules{Constraints: []fleet.Constraint{{Type: fleet.MemberOf, Expression: expr}}}})
+		in.Group.MaxSize = 400
+		for i := range in.Instances {
+			in.Instances[i].Zone = "eu-west-1a"
+			in.Instances[i].Attributes = map[string]string{"ecs.availability-zone": "eu-west-1a"}
+		}
+		began := time.Now()
+		r := capacity.Decide(in)
+		if r.Desired > 4 || time.Since(began) > time.Second {
+			t.Errorf("%s: one task, desired %d after %s (%s: %.200s)", expr, r.Desired, time.Since(began), r.Reason, r.Because)
+		}
+	}
+}
+
+// What observe mode would have raised comes down again in its shadow.
+func TestReviewShadowComesDown(t *testing.T) {
+	t.Parallel()
+	in := running(2, 2)
+	in.Observing, in.Base = true, 5 // raised at noon yesterday, live is 2 again
+	in.Memory.Shadow = new(5)
+	in.Memory.Orders = []history.Order{{At: noon.Add(-24 * time.Hour), From: 2, To: 5}}
+	if r := capacity.Decide(in); r.Desired >= 5 {
+		t.Errorf("a day later the shadow is %d (%s: %s)", r.Desired, r.Reason, r.Because)
+	}
+}
+
+// An instance that is REGISTERING in ECS (with ENI trunking for a minute or more) is on
+// the way still: the task that waits for it does not raise the group again at each look.
+func TestReviewRegisteringIsOnTheWay(t *testing.T) {
+	t.Parallel()
+	in := running(4, 4, 0)
+	in.Instances[2].Active = false // and not Draining: REGISTERING
+	in.Waiting = []placement.Item{{Name: "web", Size: quarter(), Count: 1}}
+	in.Memory.Orders = []history.Order{{At: noon.Add(-2 * time.Minute), From: 2, To: 3}}
+	if r := capacity.Decide(in); r.Desired != 3 {
+		t.Errorf("desired %d (%s: %s)", r.Desired, r.Reason, r.Because)
+	}
+}
+
+// Instances that come and whose agent never connects do not raise the group to MaxSize,
+// one a look, for one task.
+func TestReviewSickNewcomersAreNoRunaway(t *testing.T) {
+	t.Parallel()
+	in := running(4, 4)
+	in.Group.MaxSize = 100
+	in.Waiting = []placement.Item{{Name: "web", Size: quarter(), Count: 1}}
+	for minute := range 60 {
+		in.Now = noon.Add(time.Duration(minute) * 3 * time.Minute)
+		r := capacity.Decide(in)
+		if r.Desired > in.Base {
+			in.Memory.Orders = append(in.Memory.Orders, history.Order{At: in.Now, From: in.Base, To: r.Desired})
+		}
+		for len(in.Instances) < r.Desired { // each registers, and its agent does not connect
+			v := instance("i-9"+string(rune('a'+len(in.Instances)%26))+string(rune('a'+len(in.Instances)/26)), shape())
+			v.Connected, v.RegisteredAt = false, in.Now.Add(2*time.Minute)
+			in.Instances = append(in.Instances, v)
+			in.Group.Members = append(in.Group.Members, fleet.Member{ID: v.ID, State: "InService"})
+		}
+		in.Base, in.Group.DesiredCapacity = r.Desired, r.Desired
+	}
+	if in.Base > 10 {
+		t.Errorf("one task waits, and the group is at %d after 3 h, all but 2 of it without an agent", in.Base)
+	}
+}

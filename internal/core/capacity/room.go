@@ -46,7 +46,7 @@ func look(in Input) *view {
 	}
 	present := 0
 	for _, i := range in.Instances {
-		if stands(in, i) {
+		if stands(in, i) && !arriving(in, i) {
 			present++
 		}
 		if i.Active && i.Connected && !v.leaving[i.ID] {
@@ -64,6 +64,16 @@ func look(in Input) *view {
 		v.takeOver()
 	}
 	return v
+}
+
+// newcomer is how long after its registration an instance whose agent is not connected
+// may still be about to begin: it is on the way, and no reason to start another.
+const newcomer = time.Hour
+
+// arriving tells whether an instance is in the cluster and takes no task yet: it is
+// registering, or its agent has not been heard of so far.
+func arriving(in Input, i fleet.Instance) bool {
+	return !i.Active && !i.Draining || i.Active && !i.Connected && in.Now.Sub(i.RegisteredAt) < newcomer
 }
 
 // stands tells whether an instance is one of those that the group's desired capacity
@@ -93,6 +103,11 @@ func leaving(in Input) map[fleet.InstanceID]bool {
 	for _, id := range in.Doomed {
 		out[id] = true
 	}
+	for _, i := range in.Instances {
+		if i.Draining { // by whomever
+			out[i.ID] = true
+		}
+	}
 	for _, m := range in.Group.Members {
 		if parting(m) {
 			out[m.ID] = true
@@ -103,8 +118,12 @@ func leaving(in Input) map[fleet.InstanceID]bool {
 
 // Leaving tells whether an instance of the group is on its way out, and its tasks
 // with it: they will need another place.
-func Leaving(g fleet.Group, drains []drain.Row, doomed []fleet.InstanceID) map[fleet.InstanceID]bool {
-	return leaving(Input{Group: g, Drains: drains, Doomed: doomed})
+func Leaving(s fleet.Snapshot, drains []drain.Row, doomed []fleet.InstanceID) map[fleet.InstanceID]bool {
+	in := Input{Instances: s.Instances, Drains: drains, Doomed: doomed}
+	if s.Group != nil {
+		in.Group = *s.Group
+	}
+	return leaving(in)
 }
 
 // bin gives the room of an instance.
@@ -285,7 +304,13 @@ const maxFit = 10_000
 // those that the group wants and that have not registered. 0 while the shape of
 // the group's instances is not known, or while its launches fail.
 func Coming(now time.Time, g fleet.Group, is []fleet.Instance, daemons, size fleet.Resources) int {
-	onTheWay := max(0, g.DesiredCapacity-len(is))
+	here := 0
+	for _, i := range is {
+		if i.Active || i.Draining {
+			here++
+		}
+	}
+	onTheWay := max(0, g.DesiredCapacity-here)
 	i, known := usualInstance(is)
 	if !known && g.Shape != nil {
 		i, known = fleet.Instance{Registered: *g.Shape}, true

@@ -47,3 +47,13 @@ func TestReviewNoSecondEndWithoutSight(t *testing.T) {
 		t.Errorf("ends again what it cannot see: %s", s.Because)
 	}
 }
+
+// One reading of ECS without the instance does not end the wait of a hook: its tasks run,
+// and Auto Scaling ends them with it.
+func TestReviewOneReadingWithoutTheInstanceKeepsTheHook(t *testing.T) {
+	t.Parallel()
+	s := drain.Advance(after(time.Minute), rowIn(drain.Draining, held), seenWith(state("Terminating:Wait"), unlisted))
+	if slices.Contains(s.Acts, drain.Complete) {
+		t.Errorf("the hook is completed: %s", s.Because)
+	}
+}

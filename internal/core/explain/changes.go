@@ -56,6 +56,7 @@ var changes = map[string]string{
 	history.StepScaling:          "another value of the metric, another threshold, or other steps",
 	history.Backlog:              "fewer messages, a larger acceptableLatency, or faster tasks",
 	history.Concurrency:          "fewer requests, or a larger targetPerTask",
+	history.Fallback:             "another number of places for the service that it stands in for, or another count that is wanted of both",
 	history.ForeignWriter:        "the other writer leaving the desired count alone",
 	history.Activation:           "something to do, or proof of idleness over the cool-off",
 	history.HistoryFloor:         "a lower historyFloor, or two weeks of lower counts at this hour",

@@ -245,6 +245,12 @@ func recommendation(p taskcount.Recommendation) string {
 
 // seen gives what a policy read, and what it compares it with.
 func seen(p taskcount.Recommendation) string {
+	if p.Type == history.Fallback { // no metric: places
+		if p.Verdict == taskcount.Unusable {
+			return "nothing of its lead"
+		}
+		return p.Because
+	}
 	target := fmt.Sprintf("target %s%s a task", number(p.Target), p.Unit)
 	switch {
 	case p.Type == history.StepScaling:

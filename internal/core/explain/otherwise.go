@@ -47,11 +47,11 @@ const (
 // Search is empty where the input does not lead to a decision about the service.
 func Otherwise(now time.Time, in policy.Input, service fleet.ServiceName) Search {
 	w := witness{now: now, in: alone(now, in, service)}
-	if len(w.in.Services) != 1 {
+	if len(w.in.Services) == 0 {
 		return Search{}
 	}
 	w.is = w.decide(w.in)
-	out, bound := w.rules(moves(w.in, w.is))
+	out, bound := w.rules(append(moves(w.in, w.is), standsIn(now, w.in)...))
 	if a, ok := w.later(); ok {
 		out = append(out, a)
 	}
@@ -66,9 +66,20 @@ func Otherwise(now time.Time, in policy.Input, service fleet.ServiceName) Search
 	return Search{Bound: bound}
 }
 
-// alone is the input without the other services and the group's own decision.
+// alone is the input without the other services and the group's own decision. Of a
+// pair both services stay, the one that is asked about first.
 func alone(now time.Time, in policy.Input, service fleet.ServiceName) policy.Input {
 	out := in
+	if in.Paired() {
+		out.Services = slices.Clone(in.Services)
+		i := slices.IndexFunc(out.Services, func(s policy.ServiceInput) bool { return s.Name == service })
+		if i < 0 {
+			out.Services = nil
+			return out
+		}
+		out.Services[0], out.Services[i] = out.Services[i], out.Services[0]
+		return out
+	}
 	if in.Account != nil && len(in.Services) > 1 {
 		// What the account's cap leaves depends on the services that are decided before.
 		out = in.Only(service, policy.Decide(now, in))
@@ -85,9 +96,10 @@ type witness struct {
 	is  policy.ServiceDecision
 }
 
-// decide decides about an input of one service.
+// decide decides about the first service of an input.
 func (w witness) decide(in policy.Input) policy.ServiceDecision {
-	return policy.Decide(w.now, in).Services[0]
+	all := policy.Decide(w.now, in).Services
+	return all[slices.IndexFunc(all, func(d policy.ServiceDecision) bool { return d.Service == in.Services[0].Name })]
 }
 
 // other tells whether a decision is another one. A policy that what was moved

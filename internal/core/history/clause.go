@@ -45,6 +45,7 @@ const (
 	StepScaling    = "StepScaling"
 	Backlog        = "Backlog"
 	Concurrency    = "Concurrency"
+	Fallback       = "Fallback"
 
 	ForeignWriter        = "ForeignWriter"
 	MissingData          = "MissingData"

@@ -53,6 +53,9 @@ type History struct {
 	Hours Hours `json:"hours,omitzero"`
 	// Capacity is what a group remembers beside its orders, nil for a service.
 	Capacity *Capacity `json:"capacity,omitempty"`
+	// Shortage is what a fallback remembers of the service that it stands in for, nil
+	// while that has what it wants.
+	Shortage *Shortage `json:"shortage,omitempty"`
 }
 
 // Last gives the newest order.

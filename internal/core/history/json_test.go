@@ -121,6 +121,9 @@ func anything(t *rapid.T) history.History {
 			At: at("learnt"), Periods: rapid.IntRange(0, history.MaxPeriods).Draw(t, "periods"),
 		})
 	}
+	if rapid.Bool().Draw(t, "shortage") {
+		h.Shortage = &history.Shortage{Since: at("short"), Counted: new(rapid.IntRange(0, 5000).Draw(t, "counted")), Above: rapid.IntRange(0, 5000).Draw(t, "above"), AboveSince: at("above since")}
+	}
 	for range rapid.IntRange(0, 3).Draw(t, "hours") {
 		h.Hours, _ = h.Hours.See(at("seen"), rapid.SampledFrom([]int{0, 1, 30, 31, 32, 1022, 1023, 1024, 5000, 1 << 30}).Draw(t, "count"))
 	}
@@ -190,6 +193,7 @@ func TestFullHistoryIsSmall(t *testing.T) {
 		h.Hours, _ = h.Hours.See(noon.Add(time.Duration(i)*time.Hour), 2000+int(900*math.Sin(float64(i)*math.Pi/12))) // days, up to 236 tasks an hour
 	}
 	h.Shadow, h.IdleSince = new(1234), at(0)
+	h.Shortage = &history.Shortage{Counted: new(4321), Above: 5000, AboveSince: at(0)}
 	if len(h.Orders) != history.MaxOrders || h.Forgotten.IsZero() || len(h.Marks) != 10 || len(h.Rates) != 10 || len(h.Foreign) != 10 || len(h.Hours.Lows) < 336 {
 		t.Fatalf("the history is not full: %d orders, %d marks, %d rates, %d sightings", len(h.Orders), len(h.Marks), len(h.Rates), len(h.Foreign))
 	}

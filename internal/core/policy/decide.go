@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,7 +22,7 @@ func Decide(now time.Time, in Input) Decision {
 	services := inOrder(in.Services)
 	spent, with := spentBy(in, services), surroundings(now, in)
 	for _, s := range services {
-		with.left = spent.leftFor(in, s)
+		with.left, with.before = spent.leftFor(in, s), d.Services
 		one := decideService(now, in, s, with)
 		spent = spent.grown(s, one.Mode, one.Base, one.Desired)
 		d.Services = append(d.Services, one)
@@ -33,10 +34,19 @@ func Decide(now time.Time, in Input) Decision {
 	return d
 }
 
-// inOrder gives the services in the order in which they are decided, by name.
+// inOrder gives the services in the order in which they are decided: by name, and
+// fallbacks after those that they stand in for.
 func inOrder(services []ServiceInput) []ServiceInput {
+	rank := func(s ServiceInput) int {
+		if s.Policy.FallbackFor != nil {
+			return 1
+		}
+		return 0
+	}
 	out := slices.Clone(services)
-	slices.SortStableFunc(out, func(a, b ServiceInput) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	slices.SortStableFunc(out, func(a, b ServiceInput) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(string(a.Name), string(b.Name)))
+	})
 	return out
 }
 
@@ -64,6 +74,7 @@ func decideService(now time.Time, in Input, s ServiceInput, with around) Service
 	if live.Compute == fleet.EC2 {
 		t.Coming, t.Instances, t.Disconnected = with.coming(now, in, live), with.active, with.disconnected
 	}
+	t.Fallback, t.Lead = in.fallback(now, s, mode), in.lead(s, live, mode, with.before)
 	r, m := count(now, t)
 	if u := in.Account; u != nil && u.Unknown != "" && s.Policy.Spend != nil && r.Direction == history.Out && r.Reason != history.MinCapacity {
 		r = shut(r, history.SpendCap, u.Unknown)
@@ -108,7 +119,7 @@ func invalidWords(ps []spec.Problem) string {
 // ordered never was: in act mode it charges no cooldown and uses no datapoint.
 func given(mode spec.Mode, h history.History) history.History {
 	if mode == spec.Act && h.Shadow != nil {
-		return history.History{Rates: h.Rates, Hours: h.Hours, IdleSince: h.IdleSince, Capacity: h.Capacity}
+		return history.History{Rates: h.Rates, Hours: h.Hours, IdleSince: h.IdleSince, Capacity: h.Capacity, Shortage: h.Shortage}
 	}
 	return h
 }

@@ -12,9 +12,12 @@ import (
 // Only gives the part of the input that the decision about one service rests
 // on: Decide makes the very same decision about it from the part as from the
 // whole. A record keeps it, where the whole cell of a group, once for each of its
-// services, would be most of the ledger. d is the decision about the whole: what
+// services, would be most of the ledger; of a pair it keeps both. d is the decision about the whole: what
 // the account's cap leaves a service depends on the ones decided before it.
 func (in Input) Only(service fleet.ServiceName, d Decision) Input {
+	if in.Paired() {
+		return in // two services, and each of the two decisions rests on both
+	}
 	out := in
 	out.Fleet = fleetOf(in, service, d.At)
 	out.Services = slices.DeleteFunc(slices.Clone(in.Services), func(s ServiceInput) bool { return s.Name != service })
@@ -68,7 +71,7 @@ func fleetOf(in Input, service fleet.ServiceName, now time.Time) fleet.Snapshot 
 	for _, i := range s.Instances {
 		if i.Group == g.Name {
 			out.Instances = append(out.Instances, fleet.Instance{
-				ID: i.ID, Group: i.Group, Active: i.Active, Connected: i.Connected, Type: i.Type, Registered: i.Registered,
+				ID: i.ID, Group: i.Group, Active: i.Active, Draining: i.Draining, Connected: i.Connected, Type: i.Type, Registered: i.Registered,
 			})
 		}
 	}

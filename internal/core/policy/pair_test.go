@@ -1,200 +1,351 @@
 package policy_test
 
 import (
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
-// pair is the cell of group at a CPU of 90 %, where 8 tasks become 12 and the launches of
-// m7g fail, and the cell of its fallback, which is empty.
-func pair() (primary, fallback policy.Input) {
-	primary = group(90)
-	primary.Group.Policy.ScaleOut.Fallback = "standby"
-	primary.Group.History.Capacity = &history.Capacity{Failures: 1, FailedAt: noon.Add(-time.Minute), RetryAt: noon.Add(4 * time.Minute)}
-	standby := &fleet.Group{Name: "standby", MaxSize: 10}
-	p := spec.Group{Mode: spec.Act, Instance: &spec.InstanceShape{CPU: shape().CPU, MemoryMiB: shape().Memory}}
-	fallback = policy.Input{
-		Cell: fleet.Cell{Cluster: "prod", Group: "standby"}, Mode: spec.Act, Fleet: fleet.Snapshot{At: noon, Group: standby},
-		Group: &policy.GroupInput{Policy: p},
-		Primary: &policy.Partner{
-			Group: primary.Fleet.Group, Policy: primary.Group.Policy, History: primary.Group.History,
-			Services: primary.Fleet.Services, Instances: primary.Fleet.Instances,
+// The fallback comes before its lead by name: it is decided after it all the same.
+const spare fleet.ServiceName = "a-checkout"
+
+// pair is the cell of checkout, on Fargate Spot, that wants 10 tasks of 60 % and has so
+// many running, and of its fallback.
+func pair(running, beside int, s *history.Shortage) policy.Input {
+	lead, other := live("checkout", fleet.Fargate, 10), live(spare, fleet.Fargate, beside)
+	lead.Running, lead.Provider = running, "FARGATE_SPOT"
+	return policy.Input{
+		Cell: fleet.Cell{Cluster: "prod", Service: "checkout"}, Mode: spec.Act,
+		Fleet: fleet.Snapshot{At: noon, Services: []fleet.Service{lead, other}},
+		Services: []policy.ServiceInput{
+			{Name: "checkout", Policy: servicePolicy()},
+			{Name: spare, Policy: fallbackPolicy(), History: history.History{Shortage: s}},
 		},
+		Signals: signal.Set{cpu("checkout", running, repeat(60, 15)...), cpu(spare, beside, repeat(60, 15)...)},
 	}
-	primary.Fallback = &policy.Partner{Group: standby, Policy: p}
-	return primary, fallback
 }
 
-// What the primary's services are decided to have in a moment the fallback starts
-// instances for in the same.
-func TestTheFallbackIsToldWhatIsOrdered(t *testing.T) {
+func fallbackPolicy() spec.Service {
+	return spec.Service{Mode: spec.Act, MaxCapacity: 40, FallbackFor: &spec.FallbackFor{Service: "checkout"}}
+}
+
+func called(n int) *history.Shortage { return &history.Shortage{Counted: &n} }
+
+// of gives the decision about one service of a cell.
+func of(t failer, d policy.Decision, n fleet.ServiceName) policy.ServiceDecision {
+	t.Helper()
+	i := slices.IndexFunc(d.Services, func(s policy.ServiceDecision) bool { return s.Service == n })
+	if i < 0 {
+		t.Fatalf("no decision about %s among %+v", n, d.Services)
+	}
+	return d.Services[i]
+}
+
+func TestPairInOneDecision(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct {
-		name string
-		edit func(primary, fallback *policy.Input)
-		want int
+	hot := func(in *policy.Input) { // 150 % of the target everywhere
+		for i := range in.Signals {
+			for j := range in.Signals[i].Points {
+				in.Signals[i].Points[j].Value *= 1.5
+			}
+		}
+	}
+	tests := []struct {
+		name           string
+		in             policy.Input
+		edit           func(*policy.Input)
+		lead, fallback int
+		reason         string // of the fallback
 	}{
-		{"a service that acts", func(_, _ *policy.Input) {}, 1},
-		{"a service that observes", func(p, _ *policy.Input) { p.Services[0].Policy.Mode = spec.Observe }, 0},
-		{"a service that observes, and so does the fallback", func(p, f *policy.Input) {
-			p.Services[0].Policy.Mode, f.Group.Policy.Mode = spec.Observe, spec.Observe
-		}, 1},
-		{"the global stop", func(p, f *policy.Input) { p.Stop, f.Stop = true, true }, 0},
-		{"a service of a provider", func(p, _ *policy.Input) { p.Fleet.Services[0].Provider = "m7g" }, 0},
-		{"launches succeed", func(_, f *policy.Input) { f.Primary.History.Capacity = nil }, 0},
-	} {
-		p, f := pair()
-		tt.edit(&p, &f)
-		told := f.Informed(policy.Decide(noon, p))
-		got := ofGroup(t, told)
-		if got.Desired != tt.want {
-			t.Errorf("%s: the fallback has %d instances for %s (%s), want %d", tt.name, got.Desired, got.Reason, got.Because, tt.want)
-		}
-		if fault := chainFault(got.Clauses, 0, tt.want, got.Reason, got.Because); fault != "" {
-			t.Errorf("%s: %s", tt.name, fault)
-		}
-		if untold := ofGroup(t, f); untold.Desired != 0 {
-			t.Errorf("%s: untold the fallback has %d instances (%s)", tt.name, untold.Desired, untold.Because)
-		}
-		if f.Primary.Ordered != nil {
-			t.Errorf("%s: telling changed the input", tt.name)
-		}
+		{"all well", pair(10, 0, nil), nil, 10, 0, history.AlreadyAtDesiredCapacity},
+		{"called", pair(4, 0, &history.Shortage{Since: noon.Add(-time.Hour)}), nil, 10, 6, history.Fallback},
+		{"at work", pair(4, 6, called(4)), nil, 10, 6, history.AlreadyAtDesiredCapacity},
+		{"the demand grows, and both follow at once", pair(4, 6, called(4)), hot, 15, 11, history.Fallback},
+		{"the lead only observes, and what it would have is not wanted", pair(4, 6, called(4)), func(in *policy.Input) {
+			hot(in)
+			in.Services[0].Policy.Mode = spec.Observe
+		}, 15, 6, history.AlreadyAtDesiredCapacity},
+		{"both observe", pair(4, 6, called(4)), func(in *policy.Input) {
+			hot(in)
+			in.Mode = spec.Observe
+		}, 15, 11, history.Fallback},
+		{"what the lead is to lose counts until it is gone", pair(10, 3, called(8)), func(in *policy.Input) {
+			for i := range in.Signals {
+				in.Signals[i] = cpu(in.Services[i].Name, in.Fleet.Services[i].Running, repeat(20, 60)...)
+			}
+		}, 9, 2, history.Fallback},
+		{"the stop", pair(4, 0, &history.Shortage{Since: noon.Add(-time.Hour)}), func(in *policy.Input) { in.Stop = true }, 10, 0, history.GlobalStop},
+		{"an order in flight", pair(4, 0, &history.Shortage{Since: noon.Add(-time.Hour)}), func(in *policy.Input) {
+			in.Lease = &policy.Lease{By: "x", Until: noon.Add(time.Minute)}
+		}, 10, 0, history.OrderInFlight},
+		{"somebody else writes the lead", pair(4, 0, &history.Shortage{Since: noon.Add(-time.Hour)}), func(in *policy.Input) {
+			in.Services[0].Owner.Kind = "ApplicationAutoScaling"
+		}, 10, 6, history.Fallback},
+		{"the fallback is not in ECS", pair(4, 0, nil), func(in *policy.Input) { in.Fleet.Services = in.Fleet.Services[:1] }, 10, 0, history.NotFound},
 	}
-	p, _ := pair()
-	if got := p.Informed(policy.Decision{}); encode(t, got) != encode(t, p) {
-		t.Error("a primary is told something")
-	}
-}
-
-// Daemons with launch type EC2 take room on both groups, those of a provider on its own.
-func TestDaemonsOfAPair(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		provider string
-		want     int // instances for 8 tasks of a quarter of an instance
-	}{{"", 3}, {"m7g", 2}} {
-		_, f := pair()
-		agent := live("agent", fleet.EC2, 0)
-		agent.Daemon, agent.TaskSize, agent.Provider = true, quarter(), tt.provider
-		f.Primary.Services = append(f.Primary.Services, agent)
-		f.Primary.Ordered = map[fleet.ServiceName]int{"checkout": 16}
-		if got := ofGroup(t, f); got.Desired != tt.want {
-			t.Errorf("provider %q: %d instances, want %d (%s)", tt.provider, got.Desired, tt.want, got.Because)
+	for _, tt := range tests {
+		if tt.edit != nil {
+			tt.edit(&tt.in)
+		}
+		d := policy.Decide(noon, tt.in)
+		lead, fallback := of(t, d, "checkout"), of(t, d, spare)
+		if lead.Desired != tt.lead || fallback.Desired != tt.fallback || fallback.Reason != tt.reason {
+			t.Errorf("%s: %d (%s: %s) and %d (%s: %s), want %d, and %d (%s)", tt.name, lead.Desired, lead.Reason, lead.Because,
+				fallback.Desired, fallback.Reason, fallback.Because, tt.lead, tt.fallback, tt.reason)
+		}
+		for _, s := range d.Services {
+			if fault := chainFault(s.Clauses, s.Base, s.Desired, s.Reason, s.Because); fault != "" {
+				t.Errorf("%s: %s: %s", tt.name, s.Service, fault)
+			}
 		}
 	}
 }
 
-// A group that is not there takes nothing over, and tasks on instances that leave wait in
-// the primary's cell, whichever group has them.
-func TestPartnersThatAreGone(t *testing.T) {
+// A lead that is not known, however, keeps what its fallback runs.
+func TestUnknownLeadHolds(t *testing.T) {
 	t.Parallel()
-	p, f := pair()
-	p.Fallback.Group, f.Primary.Group = nil, nil
-	if got := ofGroup(t, p); got.Reason != history.LaunchBackoff {
-		t.Errorf("without its fallback the primary has %d for %s", got.Desired, got.Reason)
+	tests := []struct {
+		name  string
+		edit  func(*policy.Input)
+		words string
+	}{
+		{"it is not in ECS", func(in *policy.Input) { in.Fleet.Services = in.Fleet.Services[1:] }, "ECS knows no such service in cluster prod"},
+		{"it has no policy", func(in *policy.Input) { in.Services = in.Services[1:] }, "it is not looked at together with this one"},
+		{"it is a fallback too", func(in *policy.Input) { in.Services[0].Policy.FallbackFor = &spec.FallbackFor{Service: spare} }, "it is not looked at together with this one"},
+		{"another one stands in for it", func(in *policy.Input) {
+			in.Services = slices.Insert(in.Services, 1, policy.ServiceInput{Name: "first", Policy: fallbackPolicy()})
+		}, "has one fallback"},
+		{"it is being deleted", func(in *policy.Input) { in.Fleet.Services[0].Active = false }, "it is not ACTIVE"},
+		{"it is on instances", func(in *policy.Input) { in.Fleet.Services[0].Compute = fleet.EC2 }, "it runs on ec2 and this one on fargate"},
+		{"the fallback is on instances", func(in *policy.Input) { in.Fleet.Services[1].Compute = fleet.EC2 }, "it runs on fargate and this one on ec2"},
+		{"its policy is invalid", func(in *policy.Input) { in.Services[0].Policy.MaxCapacity = 0 }, "the policy has"},
+		{"they are among others on a group", func(in *policy.Input) { in.Cell = fleet.Cell{Cluster: "prod", Group: "m7g"} }, "it is not looked at together with this one"},
+		{"the cell was not read", func(in *policy.Input) { in.Unreadable = "throttled" }, "throttled"},
 	}
-	if got := ofGroup(t, f.Informed(policy.Decide(noon, p))); got.Desired != 0 || got.Reason != history.AlreadyAtDesiredCapacity {
-		t.Errorf("without its primary the fallback has %d for %s", got.Desired, got.Reason)
-	}
-	p, _ = pair()
-	if p.Leaves() {
-		t.Error("nothing leaves")
-	}
-	p.Fallback.Instances = []fleet.Instance{{ID: "i-9", Group: "standby", Active: true, Connected: true, Registered: shape()}}
-	p.Fallback.Tasks = []fleet.Task{{ARN: "a/1", Instance: "i-9", Service: "checkout", Size: quarter(), Running: true}}
-	p.Fallback.Doomed = []fleet.InstanceID{"i-9"}
-	p.Services[0].Policy.Mode = spec.Observe
-	p.Group.History.Capacity = nil
-	p.Fleet.TasksRead = true
-	if got := ofGroup(t, p); !p.Leaves() || got.Desired != 3 || got.Waiting != 1 {
-		t.Errorf("a task on a doomed instance of the fallback: %d wait, %d instances (%s)", got.Waiting, got.Desired, got.Because)
+	for _, tt := range tests {
+		in := pair(10, 6, called(10))
+		tt.edit(&in)
+		got := of(t, policy.Decide(noon, in), spare)
+		if got.Desired != 6 || !strings.Contains(got.Because, tt.words) || got.Learnt {
+			t.Errorf("%s: %d of 6 (%s: %s), want a hold for %q", tt.name, got.Desired, got.Reason, got.Because, tt.words)
+		}
 	}
 }
 
-// Tasks that have no place yet get one on the fallback's instances on the way, so growth is
-// not in vain; of the fallback a service's part keeps no more than tells that.
-func TestServicesCountOnTheFallback(t *testing.T) {
+// A fallback that can take no more leaves its lead where it is while its tasks wait.
+func TestRoomOfTheFallback(t *testing.T) {
 	t.Parallel()
-	p, _ := pair()
-	p.Fleet.Services[0].Desired = 12 // four wait for a place
-	p.Signals = p.Signals[:0]
-	p.Signals = append(p.Signals, cpu("checkout", 8, repeat(400, 15)...))
-	alone := one(t, p).Desired
-	p.Fallback.Group.DesiredCapacity = 2
-	p.Fallback.Instances = []fleet.Instance{}
-	if with := one(t, p).Desired; alone != 4*8 || with != 4*(8+4) {
-		t.Errorf("%d tasks with two instances of the fallback on the way, %d without", with, alone)
-	}
-	p.Fleet.Services[0].Provider = "m7g"
-	if bound := one(t, p).Desired; bound != alone {
-		t.Errorf("%d tasks of a capacity provider count on the fallback, want %d", bound, alone)
-	}
-	p.Fleet.Services[0].Provider = ""
-	p.Fallback.Group.MaxSize, p.Fallback.Drains = 99, nil
-	part := p.Only("checkout", policy.Decide(noon, p))
-	want := &policy.Partner{Group: &fleet.Group{Name: "standby", DesiredCapacity: 2, Shape: new(shape())}}
-	if diff := cmp.Diff(want, part.Fallback); diff != "" {
-		t.Errorf("the part of the fallback (-want +got):\n%s", diff)
-	}
-}
-
-// Daemons of the other group's cell take their part of the instances on the way, from the
-// whole input and from the part of one service.
-func TestDaemonsOfThePartnerInOnePart(t *testing.T) {
-	t.Parallel()
-	large := live("agent", fleet.EC2, 0)
-	large.Daemon, large.TaskSize = true, fleet.Resources{CPU: 1536, Memory: 1024} // leaves room for one
-	for _, tt := range []struct {
+	until := noon.Add(time.Hour)
+	tests := []struct {
 		name string
 		edit func(*policy.Input)
 		want int
 	}{
-		{"of the primary, on the way to a fallback", func(in *policy.Input) {
-			in.Fleet.Group.DesiredCapacity = 3
-			in.Primary = &policy.Partner{Group: &fleet.Group{Name: "spot"}, Services: []fleet.Service{large}}
-		}, 4 * (8 + 1)},
-		{"of the fallback, on the way to it", func(in *policy.Input) {
-			p, _ := pair()
-			in.Fallback = p.Fallback
-			in.Fallback.Group.DesiredCapacity, in.Fallback.Services = 1, []fleet.Service{large}
-		}, 4 * (8 + 1)},
-	} {
-		in := group(90)
-		in.Fleet.Services[0].Desired = 12
-		in.Signals = append(in.Signals[:0], cpu("checkout", 8, repeat(400, 15)...))
+		{"it may have 40", func(*policy.Input) {}, 15},
+		{"its maximum", func(in *policy.Input) { in.Services[1].Policy.MaxCapacity = 6 }, 10},
+		{"a person's maximum", func(in *policy.Input) {
+			in.Services[1].Overrides = []spec.Override{{Kind: spec.MaxAt, Count: 6, Until: until}}
+		}, 10},
+		{"a hold", func(in *policy.Input) {
+			in.Services[1].Overrides = []spec.Override{{Kind: spec.HoldAt, Count: 6, Until: until}}
+		}, 10},
+		{"a pause", func(in *policy.Input) { in.Services[1].Overrides = []spec.Override{{Kind: spec.Pause, Until: until}} }, 10},
+		{"a pause that is over", func(in *policy.Input) { in.Services[1].Overrides = []spec.Override{{Kind: spec.Pause, Until: noon}} }, 15},
+		{"scale-out suspended", func(in *policy.Input) {
+			in.Services[1].Overrides = []spec.Override{{Kind: spec.SuspendOut, Until: until}}
+		}, 10},
+		{"it only observes", func(in *policy.Input) { in.Services[1].Policy.Mode = spec.Observe }, 10},
+		{"somebody else writes it", func(in *policy.Input) { in.Services[1].Owner.Kind = "ApplicationAutoScaling" }, 10},
+		{"it is being deleted", func(in *policy.Input) { in.Fleet.Services[1].Active = false }, 10},
+		{"its own tasks wait", func(in *policy.Input) {
+			in.Fleet.Services[1].Desired = 7
+			in.Fleet.Services[1].Troubles = []fleet.Trouble{{Kind: fleet.PlacementFailure, At: noon, Words: "no room"}}
+		}, 10},
+		{"its own tasks have waited", func(in *policy.Input) {
+			in.Fleet.Services[1].Troubles = []fleet.Trouble{{Kind: fleet.PlacementFailure, At: noon, Words: "no room"}}
+		}, 15},
+	}
+	for _, tt := range tests {
+		in := pair(3, 6, called(3)) // one of the ten has no place anywhere
+		in.Signals = signal.Set{cpu("checkout", 3, repeat(100, 15)...), cpu(spare, 6, repeat(100, 15)...)}
+		in.Fleet.Services[0].Troubles = []fleet.Trouble{{Kind: fleet.PlacementFailure, At: noon, Words: "Capacity is unavailable"}}
 		tt.edit(&in)
-		d := policy.Decide(noon, in)
-		if got := d.Services[0].Desired; got != tt.want {
-			t.Errorf("%s: %d tasks (%s), want %d", tt.name, got, d.Services[0].Because, tt.want)
+		want := tt.want
+		if want == 15 {
+			want = 18 // of nine that are pinned at least twice as many
 		}
-		part := policy.Decide(noon, in.Only("checkout", d))
-		if diff := cmp.Diff(encode(t, d.Services[0]), encode(t, part.Services[0])); diff != "" {
-			t.Errorf("%s: the part decides otherwise (-whole +part):\n%s", tt.name, diff)
+		if got := of(t, policy.Decide(noon, in), "checkout"); got.Desired != want {
+			t.Errorf("%s: %d (%s: %s), want %d", tt.name, got.Desired, got.Reason, got.Because, want)
 		}
 	}
 }
 
-// While services of the primary that land on both grow, nothing of the fallback goes.
-func TestServicesOfThePrimaryGrow(t *testing.T) {
+// The part of a pair is the pair: each of its decisions is the same from it, to the byte.
+func TestPairReplays(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct {
-		provider string
-		ordered  int
-		want     int
-	}{{"", 9, 1}, {"", 8, 0}, {"m7g", 9, 0}} {
-		_, f := pair()
-		f.Primary.Services[0].Provider = tt.provider
-		f.Primary.Ordered = map[fleet.ServiceName]int{"checkout": tt.ordered}
-		in, ok := f.GroupInput(noon)
-		if !ok || len(in.Growing) != tt.want {
-			t.Errorf("%+v: growing %v", tt, in.Growing)
+	in := pair(4, 0, &history.Shortage{Since: noon.Add(-time.Hour)})
+	in.Account = &policy.Account{AtMostPerHour: 20, OthersPerHour: 5}
+	for i := range in.Services {
+		in.Services[i].Policy.Spend = &spec.Spend{TaskHour: 1}
+	}
+	d := policy.Decide(noon, in)
+	if got := of(t, d, spare); got.Desired != 5 || got.Reason != history.SpendCap {
+		t.Errorf("the account's cap of $20 leaves the fallback %d (%s: %s), want 5", got.Desired, got.Reason, got.Because)
+	}
+	for _, n := range []fleet.ServiceName{"checkout", spare} {
+		target := fleet.ServiceKey{Cluster: "prod", Service: n}.Target()
+		var back policy.Input
+		if err := json.Unmarshal([]byte(encode(t, in.Only(n, d))), &back); err != nil {
+			t.Fatal(err)
+		}
+		want, got := encode(t, d.About(target)), encode(t, policy.Decide(noon, back).About(target))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", n, diff)
+		}
+	}
+}
+
+// act mode forgets the orders of observe mode, and not what was seen of the lead.
+func TestShortageOutlivesObserveMode(t *testing.T) {
+	t.Parallel()
+	in := pair(4, 0, called(4))
+	in.Services[1].History.Shadow = new(6)
+	if got := of(t, policy.Decide(noon, in), spare); got.Desired != 6 || got.Base != 0 {
+		t.Errorf("%d from %d: %s", got.Desired, got.Base, got.Because)
+	}
+}
+
+// loop is a pair behind one load balancer, minute by minute: what runs has equal parts
+// of the demand, Spot has places for some, and metrics are two minutes late.
+type loop struct {
+	in       policy.Input
+	now      time.Time
+	series   [2][]signal.Point
+	reversed int // turns of the fallback
+	last     history.Direction
+}
+
+func newLoop(desired int) *loop {
+	l := &loop{in: pair(desired, 0, nil), now: noon}
+	l.in.Fleet.Services[0].Desired = desired
+	return l
+}
+
+// minute lets one minute pass with a demand in tasks' worth of CPU.
+func (l *loop) minute(t failer, demand float64, spot int) policy.Decision {
+	services := l.in.Fleet.Services
+	services[0].Running = min(services[0].Desired, spot)
+	services[1].Running = services[1].Desired
+	all := services[0].Running + services[1].Running
+	for i, s := range services {
+		if s.Running > 0 {
+			share := min(1, demand/float64(all))
+			l.series[i] = append(l.series[i], signal.Point{Start: l.now, Value: signal.Value(100 * share * float64(s.Running)), Samples: signal.Value(s.Running)})
+		}
+	}
+	l.now = l.now.Add(time.Minute)
+	for i := range l.series {
+		l.in.Signals[i].Points = nil
+		for _, p := range l.series[i][max(0, len(l.series[i])-70):] {
+			if !p.Start.After(l.now.Add(-3 * time.Minute)) {
+				l.in.Signals[i].Points = append(l.in.Signals[i].Points, p)
+			}
+		}
+	}
+	services[0].Troubles = nil
+	if services[0].Running < services[0].Desired {
+		services[0].Troubles = []fleet.Trouble{{Kind: fleet.PlacementFailure, At: l.now, Words: "Capacity is unavailable"}}
+	}
+	d := policy.Decide(l.now, l.in)
+	for i := range services {
+		one := of(t, d, services[i].Name)
+		if i == 1 && one.Direction != history.Hold {
+			if l.last != "" && one.Direction != l.last {
+				l.reversed++
+			}
+			l.last = one.Direction
+		}
+		services[i].Desired, l.in.Services[i].History = one.Desired, one.Next
+	}
+	return d
+}
+
+// However much Spot takes away and gives back: the two together come to run what the
+// demand needs, no fewer than it needs for long, the fallback alone what Spot does not
+// give, and it turns round once.
+func TestPairConverges(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		need := rapid.IntRange(4, 30).Draw(t, "need")
+		demand := 0.6 * (float64(need) - rapid.Float64Range(0, 0.3).Draw(t, "part"))
+		left := rapid.IntRange(0, need-1).Draw(t, "left")
+		l := newLoop(need)
+		for range 30 {
+			l.minute(t, demand, 60)
+		}
+		whole := l.in.Fleet.Services[0].Desired
+		for i := range 120 {
+			l.minute(t, demand, left)
+			if s := l.in.Fleet.Services; i > 8 && s[0].Running+s[1].Desired < need {
+				t.Fatalf("minute %d of the outage: %d and %d run, and %d are needed", i, s[0].Running, s[1].Desired, need)
+			}
+		}
+		s := l.in.Fleet.Services
+		if together := s[0].Running + s[1].Desired; together != s[0].Desired || together > whole+(whole+4)/5 {
+			t.Fatalf("after the outage %d of %d run on Spot and %d beside, %d ran before", s[0].Running, s[0].Desired, s[1].Desired, whole)
+		}
+		for i := range 12 * 60 {
+			l.minute(t, demand, 60)
+			if i < 29 && s[1].Desired < s[0].Desired-left && s[1].Desired < need-left {
+				t.Fatalf("minute %d after the outage: %d beside Spot before the cool-off", i, s[1].Desired)
+			}
+		}
+		if s[1].Desired != 0 || s[0].Running < need || l.in.Services[1].History.Shortage != nil || l.reversed > 1 {
+			t.Fatalf("twelve hours later %d and %d run, %d needed, %d reversals, %+v", s[0].Running, s[1].Desired, need, l.reversed, l.in.Services[1].History.Shortage)
+		}
+	})
+}
+
+// However Spot gives and takes: while no less is wanted, no task of the fallback goes
+// within the cool-off of one that has come for a task that Spot took.
+func TestPairDoesNotFlap(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		l := newLoop(12)
+		spot, total, last := 60, 0, 0
+		var grown time.Time
+		for i := range 8 * 60 {
+			if r.IntN(7) == 0 && i > 20 {
+				spot = r.IntN(16)
+			}
+			d := l.minute(t, 0.6*12*(1+0.03*math.Sin(float64(i)/9)), spot)
+			one, lead := of(t, d, spare), of(t, d, "checkout")
+			wanted := max(lead.Base, lead.Desired)
+			before := last
+			last = wanted
+			switch {
+			case one.Direction == history.Out && wanted == before:
+				grown, total = l.now, wanted
+			case one.Direction == history.In && wanted >= total && l.now.Sub(grown) < spec.DefaultFallbackCoolOff:
+				t.Errorf("seed %d: at %s from %d to %d, %s after it grew: %s", seed, l.now, one.Base, one.Desired, l.now.Sub(grown), one.Because)
+			}
+		}
+		if grown.IsZero() {
+			t.Errorf("seed %d: it never grew", seed)
 		}
 	}
 }

@@ -86,3 +86,20 @@ func TestReviewDeploymentWithoutRoomRaises(t *testing.T) {
 		t.Errorf("desired %d (%s): the deployment has no room for its first task", g.Desired, g.Because)
 	}
 }
+
+// An instance that a person drains in ECS's console gives its tasks up once others have a
+// place: the group is raised for them, or that drain never ends.
+func TestReviewForeignDrainGetsRoom(t *testing.T) {
+	t.Parallel()
+	in := group(60)
+	in.Fleet.Instances[1].Active, in.Fleet.Instances[1].Draining = false, true
+	in.Fleet.TasksRead = true
+	for i, x := range in.Fleet.Instances {
+		for k := range 4 {
+			in.Fleet.Tasks = append(in.Fleet.Tasks, fleet.Task{ARN: fmt.Sprint(i, k), Instance: x.ID, Service: "checkout", Size: quarter(), Running: true})
+		}
+	}
+	if g := ofGroup(t, in); g.Desired <= 2 {
+		t.Errorf("desired %d (%s): the four tasks on the draining instance have no other place", g.Desired, g.Because)
+	}
+}

@@ -19,7 +19,8 @@ type around struct {
 	group                fleet.Group  // with what its memory tells of launches
 	fallback             *fleet.Group // and its fallback, nil for none
 	active, disconnected int
-	left                 *float64 // what the account's cap leaves for the service at hand
+	left                 *float64          // what the account's cap leaves for the service at hand
+	before               []ServiceDecision // about the services that were decided already
 }
 
 // surroundings looks once at what every service of the cell asks for. Instances

@@ -16,7 +16,7 @@ import (
 const (
 	DefaultLaunchBackoff    = 5 * time.Minute
 	DefaultMaxLaunchBackoff = 30 * time.Minute
-	DefaultFallbackCoolOff  = 30 * time.Minute
+	DefaultReturnCoolOff    = 30 * time.Minute
 	DefaultMaxDraining      = 10
 	DefaultMinSavings       = 0.5
 	DefaultGroupCoolOff     = 10 * time.Minute
@@ -37,7 +37,7 @@ func (g Group) Out() ResolvedGroupOut {
 	o := g.ScaleOut
 	r := ResolvedGroupOut{
 		LaunchBackoff: orElse(o.LaunchBackoff, DefaultLaunchBackoff),
-		Fallback:      o.Fallback, FallbackCoolOff: orElse(o.FallbackCoolOff, DefaultFallbackCoolOff),
+		Fallback:      o.Fallback, FallbackCoolOff: orElse(o.FallbackCoolOff, DefaultReturnCoolOff),
 	}
 	// A first wait that is longer than the default end of the doubling is the end.
 	r.MaxLaunchBackoff = orElse(o.MaxLaunchBackoff, max(DefaultMaxLaunchBackoff, r.LaunchBackoff))

@@ -62,8 +62,12 @@ type Service struct {
 	// MaxCapacity is the most tasks, whatever asks for more, 1 to 5000.
 	MaxCapacity int `json:"maxCapacity"`
 	// Policies are the scaling policies, up to 10: scale-out follows the one that asks
-	// for most, scale-in needs all of them to agree.
-	Policies []Policy `json:"policies"`
+	// for most, scale-in needs all of them to agree. Every service has one at least,
+	// but for a fallback, which has none.
+	Policies []Policy `json:"policies,omitempty"`
+	// FallbackFor makes the service stand in for another one that lacks capacity, such as
+	// one on Fargate Spot.
+	FallbackFor *FallbackFor `json:"fallbackFor,omitempty"`
 	// Scheduled are calendar windows that move MinCapacity and MaxCapacity while they
 	// are open, up to 20.
 	Scheduled []Scheduled `json:"scheduled,omitempty"`

@@ -44,11 +44,7 @@ const (
 	MaxTasks = 5000
 )
 
-var (
-	ecsName   = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,255}$`)
-	groupName = regexp.MustCompile(`^[^\x00-\x1f:]{1,255}$`)
-	statistic = regexp.MustCompile(`^(Average|Sum|SampleCount|Minimum|Maximum|p[0-9]{1,2}(\.[0-9]{1,2})?)$`)
-)
+var statistic = regexp.MustCompile(`^(Average|Sum|SampleCount|Minimum|Maximum|p[0-9]{1,2}(\.[0-9]{1,2})?)$`)
 
 type checker struct {
 	problems []Problem
@@ -68,7 +64,7 @@ func at(path []string, more ...string) []string {
 // Validate returns every problem of the document, in the order of its parts.
 func (d Document) Validate() []Problem {
 	c := &checker{}
-	if !ecsName.MatchString(string(d.Cluster)) {
+	if !isECSName(string(d.Cluster)) {
 		c.add([]string{"cluster"}, ecsNameRemedy("cluster", string(d.Cluster)), "cluster %q is not an ECS cluster name", d.Cluster)
 	}
 	c.mode([]string{"mode"}, d.Mode)
@@ -83,14 +79,15 @@ func (d Document) Validate() []Problem {
 	}
 	for _, n := range sortedKeys(d.Services) {
 		path := []string{"services", string(n)}
-		if !ecsName.MatchString(string(n)) {
+		if !isECSName(string(n)) {
 			c.add(path, ecsNameRemedy("service", string(n)), "%q is not an ECS service name", n)
 		}
 		c.service(path, d.Services[n])
 	}
+	c.pairs(d)
 	for _, n := range sortedKeys(d.Groups) {
 		path := []string{"groups", string(n)}
-		if !groupName.MatchString(string(n)) {
+		if !isGroupName(string(n)) {
 			c.add(path, "give the name of the Auto Scaling group, not its ARN", "%q is not an Auto Scaling group name", n)
 		}
 		c.group(path, d.Groups[n])

@@ -35,7 +35,7 @@ func (c *checker) headroom(path []string, h Headroom) {
 		within := at(path, "tasks", string(n))
 		// A service of the cluster need not be one of the document: its tasks take their
 		// place all the same.
-		if !ecsName.MatchString(string(n)) {
+		if !isECSName(string(n)) {
 			c.add(within, ecsNameRemedy("service", string(n)), "%q is not an ECS service name", n)
 		}
 		c.integer(within, "tasks of "+strconv.Quote(string(n)), h.Tasks[n], 1, 1000)
@@ -57,7 +57,7 @@ func (c *checker) groupOut(path []string, g Group) {
 		c.add(at(path, "maxLaunchBackoff"), "raise maxLaunchBackoff or lower launchBackoff",
 			"maxLaunchBackoff %s is below launchBackoff %s", Duration(r.MaxLaunchBackoff), Duration(r.LaunchBackoff))
 	}
-	if o.Fallback != "" && !groupName.MatchString(string(o.Fallback)) {
+	if o.Fallback != "" && !isGroupName(string(o.Fallback)) {
 		c.add(at(path, "fallback"), "give the name of the Auto Scaling group, not its ARN", "%q is not an Auto Scaling group name", o.Fallback)
 	}
 	c.lasts(at(path, "fallbackCoolOff"), "fallbackCoolOff", o.FallbackCoolOff, 5*time.Minute, 24*time.Hour)

@@ -6,8 +6,6 @@ import (
 	"strings"
 )
 
-var mathID = regexp.MustCompile(`^[a-z][a-zA-Z0-9_]{0,254}$`)
-
 // expression checks metric math: CloudWatch computes it, so only its form and its
 // ids are looked at here. One that it refuses would hold the service for ever.
 func (c *checker) expression(path []string, m Metric) {
@@ -28,7 +26,7 @@ func (c *checker) expression(path []string, m Metric) {
 	for _, id := range sortedKeys(m.Metrics) {
 		within := at(path, "metrics", id)
 		switch {
-		case !mathID.MatchString(id):
+		case !isMathID(id):
 			whole = false // in expression it is another word
 			c.add(within, "begin it with a lower-case letter, then letters, digits and underscores", "%q is no id of metric math", id)
 		case fault == "" && m.Expression != "" && !words.ids[id] && !words.all:

@@ -210,17 +210,12 @@ func (a StepAdjustment) Bounds() (low, high float64) {
 	return low, high
 }
 
-var (
-	queueName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,80}(\.fifo)?$`)
-	queueURL  = regexp.MustCompile(`^https?://[^/\s]+/([^/\s]+/)*[a-zA-Z0-9_-]{1,80}(\.fifo)?$`)
-)
-
 func (c *checker) backlog(path []string, b Backlog) {
 	switch {
 	case !c.oneOf(path, "queue", b.Queue != "", "metrics", b.Metrics != nil):
 	case b.Metrics != nil:
 		c.backlogMetrics(at(path, "metrics"), b)
-	case !queueName.MatchString(b.Queue) && !queueURL.MatchString(b.Queue):
+	case !isQueue(b.Queue):
 		c.add(at(path, "queue"), "give the queue's name or URL, not its ARN", "queue %q is no SQS queue", b.Queue)
 	}
 	if l := time.Duration(b.AcceptableLatency); l < time.Second || l > 14*24*time.Hour {

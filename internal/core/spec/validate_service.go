@@ -13,7 +13,10 @@ import (
 func (c *checker) service(path []string, s Service) {
 	c.mode(at(path, "mode"), s.Mode)
 	c.bounds(path, s)
-	if len(s.Policies) == 0 {
+	switch {
+	case s.FallbackFor != nil:
+		c.fallback(path, s)
+	case len(s.Policies) == 0:
 		c.add(at(path, "policies"), "add a targetTracking policy", "the service has no scaling policy")
 	}
 	if len(s.Policies) > MaxPolicies {
@@ -161,6 +164,9 @@ const (
 
 // wakes tells whether a policy or a wake signal is less blind than the given.
 func (s Service) wakes(than sight) bool {
+	if s.FallbackFor != nil {
+		return true // the policies of the other service see for it
+	}
 	if s.Activation != nil && len(s.Activation.Wake) > 0 {
 		return true
 	}

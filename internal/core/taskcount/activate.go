@@ -15,8 +15,8 @@ import (
 // combined already. The last task goes only on proof of idleness that has lasted
 // for the cool-off, and from one task alone: not from N.
 func (d *decider) activate() {
-	if d.min.count != 0 || d.hold != nil {
-		return
+	if d.min.count != 0 || d.hold != nil || d.in.Policy.FallbackFor != nil {
+		return // a fallback goes to and from zero with what its lead lacks
 	}
 	base, n := d.in.Base, d.steps.Count()
 	proof, proved := d.proof()

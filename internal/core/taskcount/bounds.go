@@ -107,8 +107,8 @@ func overrideWhy(name string, o spec.Override) string {
 // of the week has seen in two weeks: a dip in the requests that the last two
 // Mondays did not have is more likely an outage further up than a quiet Monday.
 func (d *decider) keepHistoryFloor() {
-	if d.steps.Direction() != history.In || d.sleeping || d.sc.HistoryFloor <= 0 {
-		return
+	if d.steps.Direction() != history.In || d.sleeping || d.sc.HistoryFloor <= 0 || d.in.Policy.FallbackFor != nil {
+		return // what a fallback runs follows no hour of the week
 	}
 	low, ok := d.in.History.Hours.Lowest(d.now)
 	if !ok {

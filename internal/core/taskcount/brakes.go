@@ -90,10 +90,10 @@ func (d *decider) freeze() {
 	d.keep(history.DeploymentInProgress, fmt.Sprintf("scale-in waits until the deployment has ended, at most %s", spec.Duration(limit)))
 }
 
-// troubleFor is how long a trouble that ECS has reported counts. ECS tries a failing
+// TroubleFor is how long a trouble that ECS has reported counts. ECS tries a failing
 // start again with pauses that grow to 27 minutes (developer guide, service
 // throttle logic); between two of them the tasks that wait look as if they would start.
-const troubleFor = 30 * time.Minute
+const TroubleFor = 30 * time.Minute
 
 // startsBelieved is how many tasks that have never run are taken for tasks that
 // will, whatever runs: one a minute that each take five minutes to start are no
@@ -103,7 +103,8 @@ const startsBelieved = 10
 // brakePlacement keeps the count within what is placed and one step more: where
 // tasks cannot be placed, or keep failing to start, more of them help nobody, and
 // a count that runs away from what runs cannot be brought down at once either.
-// Where all have a place the rate limits alone bind.
+// Where all have a place the rate limits alone bind. What a fallback runs or may still
+// run has a place.
 func (d *decider) brakePlacement() {
 	if d.steps.Direction() != history.Out || d.troubled() || !d.in.Acting {
 		return // in observe mode nobody is asked to place what would be ordered
@@ -111,10 +112,10 @@ func (d *decider) brakePlacement() {
 	placed, why := d.placed()
 	step, by := d.furthest(placed)
 	most := max(d.in.Base, step)
-	switch s := d.in.Service; {
+	switch s := d.together(); {
 	case d.steps.Count() <= most:
 	case why != "":
-		of := fmt.Sprintf("of %d desired tasks run", s.Desired)
+		of := fmt.Sprintf("of %d desired tasks run", d.in.Service.Desired)
 		d.steps.To(most, history.TasksUnplaced, fmt.Sprintf("%s, %s: the count stays within one step (%s) of %s, at most %d",
 			plural(s.Running, of+"s", of), why, limitWords(by), taskWords(placed), most))
 	case d.fastest().count > most: // else the rate limit says so itself, and what of it is used
@@ -124,18 +125,18 @@ func (d *decider) brakePlacement() {
 
 // troubled holds the count while ECS reports that it cannot place or start tasks.
 func (d *decider) troubled() bool {
-	s := d.in.Service
+	s := d.together()
 	absent := s.Desired - s.Running - s.Pending - d.in.Coming
 	for _, t := range s.Troubles {
-		if age := d.now.Sub(t.At); age > troubleFor {
+		if age := d.now.Sub(t.At); age > TroubleFor {
 			continue
 		}
 		switch {
 		case t.Kind == fleet.PlacementFailure && absent > 0:
-			d.steps.To(d.in.Base, history.TasksUnplaced, fmt.Sprintf("%s no place (%s at %s): more would wait beside them", plural(absent, "task has", "tasks have"), t.Words, clock(t.At)))
+			d.steps.To(d.in.Base, history.TasksUnplaced, fmt.Sprintf("%s no place (%s at %s): more would wait beside them%s", plural(absent, "task has", "tasks have"), t.Words, clock(t.At), d.remedy(t)))
 			return true
 		case t.Kind == fleet.StartImpaired && s.Running < s.Desired:
-			d.steps.To(d.in.Base, history.TasksUnplaced, fmt.Sprintf("%d of %d tasks run and new ones keep failing (%s at %s): more would fail beside them", s.Running, s.Desired, t.Words, clock(t.At)))
+			d.steps.To(d.in.Base, history.TasksUnplaced, fmt.Sprintf("%d of %d tasks run and new ones keep failing (%s at %s): more would fail beside them", s.Running, d.in.Service.Desired, t.Words, clock(t.At)))
 			return true
 		}
 	}
@@ -149,7 +150,7 @@ func (d *decider) troubled() bool {
 // would become 20, 80, 320 and 500 in four minutes, long before ECS reports it.
 // While starts of the newest deployment fail in a row, none of them counts.
 func (d *decider) placed() (n int, why string) {
-	s := d.in.Service
+	s := d.together()
 	starting := s.Pending + d.in.Coming
 	step, _ := d.furthest(s.Running)
 	believed := max(step-s.Running, s.Running, startsBelieved)
@@ -181,7 +182,7 @@ func (d *decider) brakeFleet() {
 	}
 	sick := func(n, of int) bool { return n > sickLeast && float64(n) > sickShare*float64(of) }
 	s := d.in.Service
-	switch missing := s.Desired - s.Running; {
+	switch missing := s.Desired - d.together().Running; {
 	case sick(missing, s.Desired):
 		d.keep(history.UnhealthyFleet, fmt.Sprintf("%d of %d tasks do not run: no scale-in while more than 45 %% and more than 3 do not", missing, s.Desired))
 	case sick(d.in.Disconnected, d.in.Instances):

@@ -23,6 +23,9 @@ func Decide(now time.Time, in Input) (Result, Memory) {
 		d.asleep(&v)
 		d.views = append(d.views, v)
 	}
+	if in.Policy.FallbackFor != nil {
+		d.views = append(d.views, d.standIn())
+	}
 	d.adopt()
 	d.combine()
 	wanted := d.steps.Count()
@@ -87,6 +90,8 @@ type decider struct {
 	repaired bool              // the newest foreign count is lifted to the floor
 	yielded  bool              // it was lifted too often and stays
 	idle     bool              // idleness is proved at now
+	// shortage is what a fallback has learnt of its lead at this look, nil for nothing.
+	shortage *history.Shortage
 }
 
 // standing is the count that the guards of scale-in stand up for: the base, or
@@ -185,7 +190,7 @@ func (d *decider) suspend() {
 func (d *decider) marks() []history.Mark {
 	var out []history.Mark
 	for _, v := range d.views {
-		if !v.blind() {
+		if !v.blind() && !v.rec.Datapoint.IsZero() { // what a fallback wants rests on none
 			out = append(out, history.Mark{Policy: v.key, Datapoint: v.rec.Datapoint})
 		}
 	}

@@ -12,7 +12,7 @@ import (
 func rules() []string {
 	return []string{
 		history.AlreadyAtMaxCapacity, history.AlreadyAtMinCapacity, history.AlreadyAtDesiredCapacity, history.AnticipatedFlapping,
-		history.TargetTracking, history.StepScaling, history.Backlog, history.Concurrency,
+		history.TargetTracking, history.StepScaling, history.Backlog, history.Concurrency, history.Fallback,
 		history.ForeignWriter, history.MissingData, history.DatapointAlreadyUsed, history.StabilizationWindow, history.Activation,
 		history.HistoryFloor, history.MinCapacity, history.MaxCapacity, history.Constraint, history.SpendCap, history.HoldOverride,
 		history.ScaleOutCooldown, history.ScaleInCooldown, history.ScaleInVeto, history.DeploymentInProgress, history.TasksUnplaced,

@@ -136,7 +136,13 @@ func (d *decider) remember() Memory {
 	case (!d.idle || d.in.Base == 0) && !since.IsZero(): // whoever wakes it, the cool-off begins anew
 		m.History.IdleSince, m.Worth = time.Time{}, true
 	}
-	if d.sc.HistoryFloor > 0 {
+	if s := d.shortage; s != nil && !s.Same(d.remembered()) {
+		m.History.Shortage, m.Worth = s, true
+		if *s == (history.Shortage{}) {
+			m.History.Shortage = nil
+		}
+	}
+	if d.sc.HistoryFloor > 0 && d.in.Policy.FallbackFor == nil {
 		if hours, changed := m.History.Hours.See(d.now, d.in.Base); changed {
 			m.History.Hours, m.Worth = hours, true
 		}

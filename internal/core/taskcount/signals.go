@@ -129,11 +129,15 @@ type tally struct {
 	each   float64
 }
 
-// read gives the series of a metric; one that is not there has no status.
+// read gives the series of a metric, of ECS's own that of the service and its fallback
+// together; one that is not there has no status.
 func (e *eyes) read(m signal.Metric) signal.Series {
 	got, ok := e.in.find(m)
 	if !ok {
 		return signal.Series{Metric: m}
+	}
+	if e.in.Fallback != nil {
+		return e.pooled(got)
 	}
 	return got
 }
@@ -209,6 +213,7 @@ func (e *eyes) guessed(period time.Duration, start time.Time, samples float64) f
 	if e.in.History.Shadow != nil {
 		tasks = max(1, e.in.Service.Desired)
 	}
+	tasks += e.in.Fallback.desired(start, period)
 	normal := samplesPerTask(period, 60)
 	if samples > tooMany*normal*float64(tasks) {
 		return samplesPerTask(period, int(spec.HighResolution.Seconds()))

@@ -38,6 +38,10 @@ type Input struct {
 	// SpendLeft is what the account's cap leaves for this service, in dollars an
 	// hour; nil where there is no cap.
 	SpendLeft *float64
+	// Fallback is the service that stands in for this one, nil where none does.
+	Fallback *Fallback
+	// Lead is the service that this one stands in for, nil where it is no fallback.
+	Lead *Lead
 }
 
 // Verdict says what one policy wants.
@@ -55,7 +59,7 @@ const (
 type Recommendation struct {
 	Policy string `json:"policy"`
 	// Type is the rule of the policy's type: TargetTracking, StepScaling, Backlog
-	// or Concurrency.
+	// or Concurrency, and Fallback where the service stands in for another one.
 	Type    string  `json:"type"`
 	Verdict Verdict `json:"verdict"`
 	// Count is the tasks wanted: the base when steady or unusable.

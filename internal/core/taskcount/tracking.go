@@ -105,6 +105,7 @@ func (t tracker) single(need float64, p signal.Point) float64 {
 	if t.in.History.Shadow == nil { // orders of observe mode never moved the live count
 		desired = max(t.in.History.CountAt(p.Start, desired), t.in.History.CountAt(p.Start.Add(t.source.Metric.Period), desired))
 	}
+	desired += t.in.Fallback.desired(p.Start, t.source.Metric.Period)
 	if desired <= 0 || float64(p.Samples) <= float64(desired) {
 		return need
 	}

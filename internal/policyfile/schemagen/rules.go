@@ -32,6 +32,7 @@ func texts() map[string]*jsonschema.Schema {
 	label := &jsonschema.Schema{Pattern: `^app/[^/]+/[^/]+/targetgroup/[^/]+/[^/]+$`}
 	return map[string]*jsonschema.Schema{
 		"Document.Cluster":             {Pattern: `^[a-zA-Z0-9_-]{1,255}$`},
+		"FallbackFor.Service":          {Pattern: `^[a-zA-Z0-9_-]{1,255}$`},
 		"Policy.Name":                  length(64),
 		"Scheduled.Name":               length(64),
 		"Veto.Name":                    length(64),
@@ -66,7 +67,7 @@ func names() map[string]*jsonschema.Schema {
 // filled are the lists that may not be empty, by Type.Field.
 func filled() []string {
 	return []string{
-		"Service.Policies", "StepScaling.StepAdjustments", "ScaleOut.RateLimits", "ScaleIn.RateLimits", "ScaleIn.RemovalBudget",
+		"StepScaling.StepAdjustments", "ScaleOut.RateLimits", "ScaleIn.RateLimits", "ScaleIn.RemovalBudget",
 		"GroupScaleIn.Budget", "GroupScaleIn.EmptyBudget",
 	}
 }
@@ -116,8 +117,14 @@ func rules() map[string]*jsonschema.Schema {
 	atMost100 := &jsonschema.Schema{Items: property("percent", &jsonschema.Schema{Maximum: "100"})}
 	return map[string]*jsonschema.Schema{
 		"Document": {AnyOf: []*jsonschema.Schema{all(has("services"), property("services", some)), all(has("groups"), property("groups", some))}},
-		"Service":  {DependentSchemas: map[string]*jsonschema.Schema{"activation": sleeps()}},
-		"Policy":   oneOf("targetTracking", "stepScaling", "backlog", "concurrency"),
+		"Service": {
+			AnyOf: []*jsonschema.Schema{all(has("policies"), property("policies", &jsonschema.Schema{MinItems: new(uint64(1))})), has("fallbackFor")},
+			DependentSchemas: map[string]*jsonschema.Schema{
+				"activation":  sleeps(),
+				"fallbackFor": all(not(has("activation")), property("policies", &jsonschema.Schema{MaxItems: new(uint64(0))})),
+			},
+		},
+		"Policy": oneOf("targetTracking", "stepScaling", "backlog", "concurrency"),
 		"TargetTracking": source(
 			oneOf("targetValue", "targetPerTask"),
 			&jsonschema.Schema{If: utilization, Then: property("targetValue", &jsonschema.Schema{Minimum: "1", Maximum: "100"})},

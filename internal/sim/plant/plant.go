@@ -77,6 +77,7 @@ type Plant struct {
 	notices  []reconcile.Notice
 	calls    map[string]int
 	muted    []span
+	spot     *int // tasks that Fargate Spot has room for, nil for no limit
 
 	standalone Tally // of the tasks that are of no service
 }
@@ -171,6 +172,10 @@ func (p *Plant) AddService(c Service) error {
 	if _, err := p.service(c.Name); err == nil || c.Name == "" {
 		return fmt.Errorf("add service %q: the name is empty or taken", c.Name)
 	}
+	c, partner, err := p.balanced(c)
+	if err != nil {
+		return err
+	}
 	if (c.Load == nil) == (c.Queue == "") || c.Capacity <= 0 || c.Desired < 0 {
 		return fmt.Errorf("add service %s: load or a queue, a capacity above 0 and a desired count of at least 0 are needed", c.Name)
 	}
@@ -179,6 +184,7 @@ func (p *Plant) AddService(c Service) error {
 	}
 	p.sync()
 	s := p.newService(c)
+	s.join(partner)
 	if c.Queue != "" {
 		q, err := p.queue(c.Queue)
 		if err != nil {

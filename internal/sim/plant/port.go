@@ -145,6 +145,9 @@ func (p *Plant) show(s *service) fleet.Service {
 	if s.cfg.Roams {
 		out.Group, out.Provider = "", ""
 	}
+	if s.cfg.Spot {
+		out.Provider = "FARGATE_SPOT"
+	}
 	if s.group != nil {
 		out.Pending += len(s.group.provisioning([]*service{s})) // PROVISIONING counts as pending
 	}

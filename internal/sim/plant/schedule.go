@@ -203,7 +203,8 @@ func (p *Plant) launch(s *service) {
 }
 
 // provision starts a task that waits, and tells whether it could: not while its
-// starts are held back, nor beyond the quota of Fargate, nor without an instance.
+// starts are held back, nor beyond the quota of Fargate or what Spot has, nor without
+// an instance.
 // Without managed scaling, which would be a second writer of the group, a task
 // that has no instance is not pending either: ECS tries again and reports it.
 func (p *Plant) provision(t *task) bool {
@@ -213,7 +214,7 @@ func (p *Plant) provision(t *task) bool {
 	case p.clock.Now().Before(s.holdUntil):
 		p.at(s.holdUntil, func() { p.retry(s) })
 		return false
-	case s.group == nil && p.full(), s.group != nil && !p.place(t):
+	case s.group == nil && (p.full() || p.spotless(s)), s.group != nil && !p.place(t):
 		if !p.pend(t) {
 			p.unplaced(s)
 		}
@@ -274,7 +275,7 @@ func (p *Plant) stop(t *task) {
 	case t.host != nil:
 		t.leaving = true
 		p.quit(t)
-	case p.opt.FargateTasks > 0 && !t.waiting:
+	case (p.opt.FargateTasks > 0 || p.spot != nil) && !t.waiting:
 		p.retryFargate()
 	}
 }

@@ -34,6 +34,11 @@ type Service struct {
 	// Queue names a queue, added before, that the tasks work off instead of a
 	// Load: Capacity is then the messages that one task takes a second.
 	Queue string
+	// Beside names a service, added before, behind whose load balancer the tasks are
+	// too, instead of a Load: the running tasks of both have equal parts of its Load.
+	Beside fleet.ServiceName
+	// Spot runs the tasks on Fargate Spot, see SetSpot.
+	Spot bool
 	// CPUSeconds and MemorySeconds are the resolution of the metrics, 60 if zero or
 	// 20: a minute then holds three samples of each task.
 	CPUSeconds, MemorySeconds int
@@ -103,6 +108,7 @@ type service struct {
 	used       float64 // utilisation summed over the seconds of this step, each 0 to 1 or above on EC2
 	cpu, mem   *meter
 	queue      *queue
+	partner    *service // behind the same load balancer
 	measures   []*measure
 	stalls     []stall
 	tally      Tally
@@ -164,7 +170,7 @@ func (s *service) demand(second int) float64 {
 	if math.IsNaN(d) || d < 0 {
 		return 0
 	}
-	return d
+	return d * s.part()
 }
 
 // integrate adds up the seconds before to. The running tasks do not change

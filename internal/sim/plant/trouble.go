@@ -167,6 +167,9 @@ func (p *Plant) trouble(s *service, kind fleet.TroubleKind, name, reason, words 
 // unplaced reports that a task of a service cannot be placed.
 func (p *Plant) unplaced(s *service) {
 	reason, words := "RESOURCE:FARGATE", fmt.Sprintf("(service %s) was unable to place a task. Reason: You've reached the limit on the number of tasks you can run concurrently.", s.cfg.Name)
+	if p.spotless(s) {
+		words = fmt.Sprintf("(service %s) was unable to place a task. Reason: Capacity is unavailable at this time.", s.cfg.Name)
+	}
 	if s.group != nil {
 		reason, words = s.shortage(), fmt.Sprintf("(service %s) was unable to place a task because no container instance met all of its requirements.", s.cfg.Name)
 	}

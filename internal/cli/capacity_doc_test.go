@@ -12,18 +12,20 @@ import (
 
 const capacityDoc = "../../docs/capacity.md"
 
-// The example of docs/capacity.md is a valid document without anything odd, and the
+// The examples of docs/capacity.md are valid documents without anything odd, and the
 // defaults that its text names are those of the code.
 func TestCapacityDoc(t *testing.T) {
 	t.Parallel()
 	doc := readDoc(t, capacityDoc)
 	examples := blocks(doc, "yaml")
-	if len(examples) != 1 {
-		t.Fatalf("%s has %d yaml blocks, want 1", capacityDoc, len(examples))
+	if len(examples) != 2 {
+		t.Fatalf("%s has %d yaml blocks, want 2", capacityDoc, len(examples))
 	}
-	example, faults := policyfile.Parse([]byte(examples[0]), capacityDoc)
-	if notes := remarkable(example, clock); len(faults)+len(notes) > 0 || len(example.Groups) != 1 {
-		t.Errorf("the example has %d groups, faults %v, notes %v", len(example.Groups), faults, notes)
+	for i, text := range examples {
+		example, faults := policyfile.Parse([]byte(text), capacityDoc)
+		if notes := remarkable(example, clock); len(faults)+len(notes) > 0 || len(example.Groups) != i+1 {
+			t.Errorf("example %d has %d groups, faults %v, notes %v", i, len(example.Groups), faults, notes)
+		}
 	}
 	out, in := spec.Group{}.Out(), spec.Group{}.In()
 	budget := func(ls []spec.InstanceLimit) string {
@@ -36,6 +38,7 @@ func TestCapacityDoc(t *testing.T) {
 	text := strings.Join(strings.Fields(doc), " ")
 	for _, want := range []string{
 		fmt.Sprintf("`launchBackoff` (%s)", spec.Duration(out.LaunchBackoff)), fmt.Sprintf("`maxLaunchBackoff` (%s)", spec.Duration(out.MaxLaunchBackoff)),
+		fmt.Sprintf("`fallbackCoolOff` (%s)", spec.Duration(out.FallbackCoolOff)),
 		fmt.Sprintf("`minSavings` (%v)", in.MinSavings), fmt.Sprintf("`maxDraining` (%d)", in.MaxDraining), fmt.Sprintf("`coolOff` (%s)", spec.Duration(in.CoolOff)),
 		fmt.Sprintf("`stabilizationWindow` (%s)", spec.Duration(in.StabilizationWindow)), fmt.Sprintf("`drainTimeout` (%s)", spec.Duration(in.DrainTimeout)),
 		fmt.Sprintf("`standaloneTasks: %s` (default)", in.StandaloneTasks),

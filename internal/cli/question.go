@@ -83,7 +83,8 @@ func (f *faults) whole(q question) {
 		f.add("input.cell.service %q is named by no entry of input.services: add it there with its policy", n)
 	}
 	f.targets(in)
-	f.fleet(in.Fleet)
+	f.fleet("input.fleet", in.Fleet)
+	f.pair(in)
 	f.removals(in)
 	f.signals(in.Signals)
 	f.queues(in.Queues)
@@ -207,10 +208,10 @@ func (f *faults) queues(in []signal.Queue) {
 }
 
 // fleet checks the words about what exists.
-func (f *faults) fleet(in fleet.Snapshot) {
+func (f *faults) fleet(within string, in fleet.Snapshot) {
 	seen := map[fleet.ServiceName]bool{}
 	for i, s := range in.Services {
-		at := fmt.Sprintf("input.fleet.services[%d]", i)
+		at := fmt.Sprintf("%s.services[%d]", within, i)
 		if s.Name == "" {
 			f.add("%s.name is missing: name the ECS service", at)
 		}
@@ -243,9 +244,27 @@ func (f *faults) signals(in signal.Set) {
 
 // sizes checks the counts that a decision walks through.
 func (f *faults) sizes(in policy.Input) {
-	tasks := 0
-	for i, s := range in.Fleet.Services {
-		at := fmt.Sprintf("input.fleet.services[%d].", i)
+	tasks := f.counts("input.fleet", in.Fleet) + f.pairSizes(in)
+	for i, s := range in.Services {
+		if h := s.History.Shadow; h != nil {
+			f.count(fmt.Sprintf("input.services[%d].history.shadow", i), *h, maxCellTasks)
+			tasks += min(max(*h, 0), maxCellTasks)
+		}
+	}
+	if tasks > maxCellTasks {
+		f.add("input.fleet has %d tasks, more than %d: decide about one cell at a time", tasks, maxCellTasks)
+	}
+	f.count("the number of input.drains", len(in.Drains), maxCellInstances)
+	f.count("the number of input.doomed", len(in.Doomed), maxCellInstances)
+	if g := in.Group; g != nil && g.History.Shadow != nil {
+		f.count("input.group.history.shadow", *g.History.Shadow, maxCellInstances)
+	}
+}
+
+// counts checks those of what exists, and gives the tasks that services want.
+func (f *faults) counts(within string, in fleet.Snapshot) (tasks int) {
+	for i, s := range in.Services {
+		at := fmt.Sprintf("%s.services[%d].", within, i)
 		f.count(at+"desired", s.Desired, maxCellTasks)
 		f.count(at+"running", s.Running, maxCellTasks)
 		f.count(at+"pending", s.Pending, maxCellTasks)
@@ -260,27 +279,16 @@ func (f *faults) sizes(in policy.Input) {
 		}
 		tasks += min(max(s.Desired, 0), maxCellTasks)
 	}
-	for i, s := range in.Services {
-		if h := s.History.Shadow; h != nil {
-			f.count(fmt.Sprintf("input.services[%d].history.shadow", i), *h, maxCellTasks)
-			tasks += min(max(*h, 0), maxCellTasks)
-		}
-	}
-	if tasks > maxCellTasks {
-		f.add("input.fleet has %d tasks, more than %d: decide about one cell at a time", tasks, maxCellTasks)
-	}
-	for i, v := range in.Fleet.Instances {
-		at := fmt.Sprintf("input.fleet.instances[%d].", i)
+	for i, v := range in.Instances {
+		at := fmt.Sprintf("%s.instances[%d].", within, i)
 		f.count(at+"tasks", v.Tasks, maxCellTasks)
 	}
-	f.capacitySizes(in)
-	f.count("the number of input.fleet.instances", len(in.Fleet.Instances), maxCellInstances)
-	if g := in.Fleet.Group; g != nil {
-		f.count("input.fleet.group.desiredCapacity", g.DesiredCapacity, maxCellInstances)
-		f.count("input.fleet.group.minSize", g.MinSize, math.MaxInt32)
-		f.count("input.fleet.group.maxSize", g.MaxSize, math.MaxInt32)
+	f.capacitySizes(within, in)
+	f.count("the number of "+within+".instances", len(in.Instances), maxCellInstances)
+	if g := in.Group; g != nil {
+		f.count(within+".group.desiredCapacity", g.DesiredCapacity, maxCellInstances)
+		f.count(within+".group.minSize", g.MinSize, math.MaxInt32)
+		f.count(within+".group.maxSize", g.MaxSize, math.MaxInt32)
 	}
-	if g := in.Group; g != nil && g.History.Shadow != nil {
-		f.count("input.group.history.shadow", *g.History.Shadow, maxCellInstances)
-	}
+	return tasks
 }

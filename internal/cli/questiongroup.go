@@ -93,26 +93,24 @@ func (f *faults) rules(at string, v fleet.Service) {
 }
 
 // capacitySizes checks the counts of instances and of the tasks on them.
-func (f *faults) capacitySizes(in policy.Input) {
+func (f *faults) capacitySizes(within string, in fleet.Snapshot) {
 	resources := func(at string, r fleet.Resources) {
 		f.count(at+".cpu", r.CPU, math.MaxInt32)
 		f.count(at+".memoryMiB", r.Memory, math.MaxInt32)
 		f.count(at+".gpu", r.GPU, math.MaxInt32)
 		f.count(at+".enis", r.ENI, math.MaxInt32)
 	}
-	for i, v := range in.Fleet.Instances {
-		resources(fmt.Sprintf("input.fleet.instances[%d].registered", i), v.Registered)
+	for i, v := range in.Instances {
+		resources(fmt.Sprintf("%s.instances[%d].registered", within, i), v.Registered)
 	}
-	f.count("the number of input.fleet.tasks", len(in.Fleet.Tasks), maxCellTasks)
-	for i, t := range in.Fleet.Tasks {
-		resources(fmt.Sprintf("input.fleet.tasks[%d].size", i), t.Size)
+	f.count("the number of "+within+".tasks", len(in.Tasks), maxCellTasks)
+	for i, t := range in.Tasks {
+		resources(fmt.Sprintf("%s.tasks[%d].size", within, i), t.Size)
 	}
-	f.count("the number of input.drains", len(in.Drains), maxCellInstances)
-	f.count("the number of input.doomed", len(in.Doomed), maxCellInstances)
-	if g := in.Fleet.Group; g != nil {
-		f.count("the number of input.fleet.group.members", len(g.Members), maxCellInstances)
+	if g := in.Group; g != nil {
+		f.count("the number of "+within+".group.members", len(g.Members), maxCellInstances)
 		if g.WarmPool != nil {
-			f.count("input.fleet.group.warmPool.ready", g.WarmPool.Ready, maxCellInstances)
+			f.count(within+".group.warmPool.ready", g.WarmPool.Ready, maxCellInstances)
 		}
 	}
 }

@@ -20,6 +20,7 @@ func drawGroup(t *rapid.T) spec.Group {
 		}),
 		ScaleOut: spec.GroupScaleOut{
 			LaunchBackoff: maybe(t, "launchBackoff", in(60, 1800, time.Second)), MaxLaunchBackoff: maybe(t, "maxLaunchBackoff", in(1800, 86_400, time.Second)),
+			FallbackCoolOff: maybe(t, "fallbackCoolOff", in(300, 86_400, time.Second)),
 		},
 		ScaleIn: drawGroupScaleIn(t),
 	}

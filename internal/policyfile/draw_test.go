@@ -27,6 +27,11 @@ func documents() *rapid.Generator[spec.Document] {
 				return fleet.GroupName(strings.ReplaceAll(drawText(t, "group"), ":", "."))
 			}), rapid.Custom(drawGroup), 1, 3).Draw(t, "groups"),
 		}
+		if names := slices.Sorted(maps.Keys(d.Groups)); len(names) > 1 && rapid.Bool().Draw(t, "fallback") {
+			g := d.Groups[names[0]]
+			g.ScaleOut.Fallback = names[1]
+			d.Groups[names[0]] = g
+		}
 		drawFallback(t, d)
 		return d
 	})

@@ -103,7 +103,7 @@ func goodGroup() spec.Group {
 			CPU: new(spec.Percent(0.1)), Memory: new(spec.Percent(0.125)), LargestTask: 1, Tasks: map[fleet.ServiceName]int{"checkout": 4, "elsewhere": 1},
 		},
 		Instance: &spec.InstanceShape{CPU: 8192, MemoryMiB: 31_500, GPU: 1, ENIs: 12},
-		ScaleOut: spec.GroupScaleOut{LaunchBackoff: new(2 * minute), MaxLaunchBackoff: new(90 * minute)},
+		ScaleOut: spec.GroupScaleOut{LaunchBackoff: new(2 * minute), MaxLaunchBackoff: new(90 * minute), Fallback: "prod.spot", FallbackCoolOff: new(60 * minute)},
 		ScaleIn: spec.GroupScaleIn{
 			Disabled: true, Consolidate: new(false), Budget: []spec.InstanceLimit{{Percent: 12.5, Period: 15 * minute}, {Instances: 4, Period: minute}},
 			EmptyBudget: []spec.InstanceLimit{{Instances: 20, Period: 5 * minute}}, MaxDraining: 6, MinSavings: new(0.0), CoolOff: new(spec.Duration(0)),

@@ -61,7 +61,7 @@ func (s *Stair) probe(ctx context.Context, now time.Time, cells []policy.Input) 
 		if in.Group == nil || in.Fleet.Group == nil || in.Unreadable != "" {
 			continue
 		}
-		if len(capacity.Leaving(in.Fleet, in.Drains, in.Doomed)) > 0 {
+		if in.Leaves() {
 			s.readTasks(read, in)
 		}
 		s.readLaunches(read, now, in)
@@ -81,7 +81,8 @@ const launchesOf = 3 * time.Hour
 func (s *Stair) readLaunches(ctx context.Context, now time.Time, in *policy.Input) {
 	m, g := capacity.Known(in.Group.History), in.Fleet.Group
 	last, _ := in.Group.History.Last()
-	behind := len(g.InService) < g.DesiredCapacity && now.Sub(last.At) >= behindFor
+	// Where another group can take over nothing is waited for: an event may have told.
+	behind := len(g.InService) < g.DesiredCapacity && (now.Sub(last.At) >= behindFor || in.Fallback != nil)
 	if s.Activities == nil || !behind && m.Failures == 0 {
 		return
 	}
@@ -104,12 +105,12 @@ func (s *Stair) readTasks(ctx context.Context, in *policy.Input) {
 		in.Fleet.TasksUnread = errNotWired.Error()
 		return
 	}
-	tasks, err := s.Hosts.Tasks(ctx, in.Cell.Cluster, in.Fleet.Instances)
+	tasks, err := s.Hosts.Tasks(ctx, in.Cell.Cluster, instances(*in))
 	if err != nil {
 		in.Fleet.TasksUnread = err.Error()
 		return
 	}
-	in.Fleet.Tasks, in.Fleet.TasksRead = tasks, true
+	takeTasks(in, tasks)
 }
 
 // inspect reads the tasks on a group's instances where the decision says that some of
@@ -136,7 +137,8 @@ func (s *Stair) deepen(ctx context.Context, c *cell) {
 		group := *c.in.Fleet.Group
 		refreshing, err := s.Activities.Refreshing(read, group.Name)
 		if err != nil {
-			c.in.Fleet.Tasks, c.in.Fleet.TasksRead = nil, false
+			takeTasks(&c.in, nil)
+			c.in.Fleet.TasksRead = false
 			c.in.Fleet.TasksUnread = "whether an instance refresh is under way is not known: " + err.Error()
 		}
 		group.Refreshing = refreshing

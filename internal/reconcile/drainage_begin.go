@@ -59,7 +59,7 @@ func others(rows []drain.Row, but fleet.InstanceID) int {
 
 // seenOf is what an input shows of the instance of a row.
 func seenOf(in policy.Input, row drain.Row) drain.Seen {
-	s := drain.Seen{Group: in.Fleet.Group, TasksRead: in.Fleet.TasksRead, Services: in.Fleet.Services}
+	s := drain.Seen{Group: in.Fleet.Group, TasksRead: in.Fleet.TasksRead, Services: in.Landing()}
 	for i, x := range in.Fleet.Instances {
 		if x.ID == row.Instance {
 			s.Instance = &in.Fleet.Instances[i]

@@ -110,6 +110,7 @@ func (d *Drainage) see(ctx context.Context, b bed) (*ward, error) {
 		read, cancel := context.WithTimeout(ctx, readWithin)
 		defer cancel()
 		eyes.readLaunches(read, now, &w.in)
+		eyes.readPrimary(read, now, w.in)
 	}
 	return w, nil
 }

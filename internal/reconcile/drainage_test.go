@@ -30,6 +30,7 @@ type ward struct {
 	tasks    []fleet.Task
 	refresh  bool
 	hook     time.Duration // heartbeat timeout of every hook; 0: there is none
+	failed   map[fleet.GroupName][]fleet.LaunchFailure
 }
 
 func m7g() fleet.Target { return fleet.GroupOf("prod", "m7g") }
@@ -117,8 +118,8 @@ func (w wardHand) Refreshing(context.Context, fleet.GroupName) (bool, error) {
 	return w.refresh, w.refusal("refreshing")
 }
 
-func (w wardHand) Failures(context.Context, fleet.GroupName, time.Time) ([]fleet.LaunchFailure, time.Time, error) {
-	return nil, time.Time{}, w.refusal("failures")
+func (w wardHand) Failures(_ context.Context, g fleet.GroupName, _ time.Time) ([]fleet.LaunchFailure, time.Time, error) {
+	return w.failed[g], time.Time{}, w.refusal("failures")
 }
 
 func (w wardHand) Terminate(_ context.Context, n fleet.GroupName, ids []fleet.InstanceID) error {

@@ -55,7 +55,7 @@ func hot(now time.Time, r ledger.Row) bool {
 	if r.Policy != nil && r.Policy.Service != nil && (asleep(r) || edged(now, *r.Policy.Service)) {
 		return true
 	}
-	if waitsForInstances(now, r) {
+	if waitsForInstances(now, r) || fails(r) {
 		return true
 	}
 	quiet := spec.DefaultInWindow

@@ -51,7 +51,8 @@ func (s *Stair) observe(ctx context.Context, now time.Time, sc scope) (view, err
 
 // world is what ECS and EC2 Auto Scaling showed.
 type world struct {
-	named     []fleet.GroupName // groups with a policy
+	named     []fleet.GroupName                   // groups with a policy
+	fallbacks map[fleet.GroupName]fleet.GroupName // by the group for which each takes over
 	services  []fleet.Service
 	instances []fleet.Instance
 	groups    map[fleet.GroupName]*fleet.Group // nil: Auto Scaling knows none of that name
@@ -80,6 +81,7 @@ func (s *Stair) look(ctx context.Context, sc scope) (*world, error) {
 			w.named = append(w.named, fleet.GroupName(r.Target.Name))
 		}
 	}
+	w.fallbacks = fallbacks(sc.rows)
 	read, cancel := context.WithTimeout(ctx, readWithin)
 	err := s.describe(read, sc.cluster, sc.services, w)
 	cancel()
@@ -93,6 +95,7 @@ func (s *Stair) look(ctx context.Context, sc scope) (*world, error) {
 			w.touched = append(w.touched, g)
 		}
 	}
+	w.withPartners()
 	slices.Sort(w.touched)
 	w.touched = slices.Compact(w.touched)
 	for _, v := range w.services {
@@ -186,16 +189,16 @@ func (s *Stair) lookAtGroups(ctx context.Context, sc scope, w *world) {
 
 // home gives the group with a policy that the service's tasks land on, or "".
 // A service with launch type EC2 lands on any instance of the cluster, so it
-// belongs to the cluster's only group; with several it stands alone, since
-// which of them to raise for it is not known.
+// belongs to the cluster's only group, or the only one with its fallback; with
+// several it stands alone, since which of them to raise for it is not known.
 func (w *world) home(v fleet.Service) fleet.GroupName {
 	switch {
 	case v.Compute != fleet.EC2:
 		return ""
 	case slices.Contains(w.named, v.Group):
 		return v.Group
-	case v.Group == "" && len(w.named) == 1:
-		return w.named[0]
+	case v.Group == "":
+		return w.onlyPrimary()
 	}
 	return ""
 }
@@ -232,6 +235,7 @@ func (s *Stair) assemble(now time.Time, sc scope, w *world) []policy.Input {
 		}
 		cells = append(cells, in)
 	}
+	w.pair(cells)
 	return append(cells, s.alone(now, sc, w, housed)...)
 }
 

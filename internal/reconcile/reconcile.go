@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
-	"github.com/trimtab-ecs/trimtab/internal/core/policy"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/event"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
@@ -162,10 +161,7 @@ func (s *Stair) late(ctx context.Context) bool {
 // decideAll decides every cell of the view and sorts them by urgency. It asks
 // nobody anything: who else writes a target is asked cell by cell.
 func decideAll(now time.Time, v view) []cell {
-	out := make([]cell, 0, len(v.cells))
-	for _, in := range v.cells {
-		out = append(out, cell{in: in, decision: policy.Decide(now, in)})
-	}
+	out := decidePair(now, v.cells)
 	slices.SortStableFunc(out, func(a, b cell) int { return cmp.Compare(a.urgency(), b.urgency()) })
 	return out
 }

@@ -2,11 +2,13 @@ package capacity
 
 import (
 	"fmt"
+	"sort"
 	"strings"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/history"
+	"github.com/trimtab-ecs/trimtab/internal/core/placement"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 )
 
@@ -56,7 +58,7 @@ func (v *view) grant(s *history.Steps, r *Result, found []Removal) {
 		s.To(s.Count(), history.DisruptionBudget, fmt.Sprintf("%s could go: %s", plural(len(ripe), "instance"), words))
 		return
 	}
-	rule, because := told(r.Drains)
+	rule, because := v.told(r.Drains)
 	if words != "" && len(r.Drains) < len(ripe) {
 		because += fmt.Sprintf("; %d more could go: %s", len(ripe)-len(r.Drains), words)
 	}
@@ -71,15 +73,15 @@ func goNow(n int) string {
 }
 
 // told says which instances go and why.
-func told(drains []Removal) (rule, because string) {
+func (v *view) told(drains []Removal) (rule, because string) {
 	var empty, busy []string
-	moved := 0
+	moved, returns := 0, false
 	for _, c := range drains {
 		if c.Cause == drain.Empty {
 			empty = append(empty, string(c.Instance))
 			continue
 		}
-		busy = append(busy, string(c.Instance))
+		busy, returns = append(busy, string(c.Instance)), returns || c.Returns
 		for _, m := range c.Moves {
 			moved += m.Count
 		}
@@ -90,8 +92,12 @@ func told(drains []Removal) (rule, because string) {
 	}
 	rule = history.EmptyInstances
 	if len(busy) > 0 {
+		where := "the others"
 		rule = history.Consolidation
-		parts = append(parts, fmt.Sprintf("%s whose %s fit on the others: %s", plural(len(busy), "instance"), plural(moved, "task"), strings.Join(busy, ", ")))
+		if returns {
+			rule, where = history.PrimaryReturns, "group "+string(v.primary.in.Group.Name)+" again"
+		}
+		parts = append(parts, fmt.Sprintf("%s whose %s fit on %s: %s", plural(len(busy), "instance"), plural(moved, "task"), where, strings.Join(busy, ", ")))
 	}
 	return rule, "drain " + strings.Join(parts, "; ")
 }
@@ -131,13 +137,27 @@ func (v *view) left(cause drain.Cause) (n int, words string) {
 // binds: for removals that nobody decided, which are charged when they end.
 func Left(in Input) (n int, words string) { return look(in).left(drain.Consolidation) }
 
+// keptAbove is how many of the instances that observe mode would have started the
+// headroom needs: they would stay without tasks.
+func (v *view) keptAbove(extra int) int {
+	return sort.Search(extra, func(k int) bool {
+		without := *v
+		without.onTheWay = max(0, v.onTheWay-extra+k)
+		_, bins := without.place(v.in.Waiting)
+		_, rest, after := placement.Place(v.spare(), bins)
+		_, short := v.shortOf(after)
+		return len(rest) == 0 && short == ""
+	})
+}
+
 // shadow moves the desired capacity that observe mode would have ordered: down by what
 // could go, up again by what would be needed.
 func (v *view) shadow(s *history.Steps, found []Removal) {
 	live, gone := v.in.Group.DesiredCapacity, max(0, v.in.Group.DesiredCapacity-v.in.Base)
 	var r Result
 	if extra := v.in.Base - live; extra > 0 { // what would have been started would be empty now
-		if n, _ := v.left(drain.Empty); n > 0 {
+		extra -= v.keptAbove(extra)
+		if n, _ := v.left(drain.Empty); min(n, extra) > 0 {
 			s.To(s.Count()-min(n, extra), history.EmptyInstances, fmt.Sprintf("in act mode %s without tasks would be drained", plural(min(n, extra), "instance")))
 		}
 		return

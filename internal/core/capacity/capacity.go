@@ -42,6 +42,11 @@ type Input struct {
 	Failed []drain.Row
 	// Observing makes removals move a shadow of the desired capacity and drain nothing.
 	Observing bool
+	// Fallback is the group that takes over while launches of this one fail, Primary the
+	// one for which this group does, each as its own cell sees it and at most one of
+	// them set. The services whose tasks land on both groups are in the Services of both,
+	// and in Waiting of the primary alone; Tasks are those on the instances of both.
+	Fallback, Primary *Input
 }
 
 // Result is the desired capacity decided, and why.
@@ -76,6 +81,8 @@ type Removal struct {
 	// Moves is where its tasks are expected to go, none for an empty instance. ECS
 	// chooses the place itself when the time comes.
 	Moves []placement.Placed `json:"moves,omitempty"`
+	// Returns is true where the tasks go back to the group for which this one took over.
+	Returns bool `json:"returns,omitempty"`
 	// Score is the share of the group that goes over the share of its tasks that move,
 	// 0 for an empty instance, which moves none.
 	Score float64 `json:"score,omitempty"`
@@ -86,8 +93,8 @@ type Removal struct {
 func Decide(in Input) Result {
 	s := history.Begin(in.Base)
 	v := look(in)
-	r := Result{Live: in.Group.DesiredCapacity, Base: in.Base, Waiting: count(in.Waiting)}
-	rest, bins := v.place(in.Waiting)
+	r := Result{Live: in.Group.DesiredCapacity, Base: in.Base, Waiting: v.waiting()}
+	rest, bins := v.placeHanded(v.place(in.Waiting))
 	rest, bins = v.undo(s, &r, rest, bins)
 	r.Unplaced = count(items(rest))
 	switch {
@@ -96,11 +103,16 @@ func Decide(in Input) Result {
 	case r.Unplaced > 0:
 		bins = v.raise(s, rest, bins)
 	default:
-		s.To(in.Base, history.AlreadyAtDesiredCapacity, fmt.Sprintf("%s on %s and %d on the way",
-			fits(r.Waiting), plural(len(v.ready), "instance"), v.onTheWay))
+		beside := ""
+		if v.fallback != nil && len(v.fallback.ready) > 0 {
+			beside = fmt.Sprintf(", or %d of group %s", len(v.fallback.ready), v.fallback.in.Group.Name)
+		}
+		s.To(in.Base, history.AlreadyAtDesiredCapacity, fmt.Sprintf("%s on %s and %d on the way%s",
+			fits(r.Waiting), plural(len(v.ready), "instance"), v.onTheWay, beside))
 		v.doubt(s)
 	}
 	if v.known {
+		bins = v.bringBack(s, &r, bins)
 		v.keepHeadroom(s, bins)
 	}
 	v.limit(s)
@@ -127,8 +139,14 @@ func Fits(in Input, ids []fleet.InstanceID) string {
 	if !in.TasksRead {
 		return "the tasks on the instances could not be read: " + in.TasksUnread
 	}
-	// What is on the way may not come: only what stands takes the tasks of one that goes.
-	_, rest, after := placement.Place(in.Waiting, v.ready)
+	// What is on the way may not come: only what stands takes the tasks of one that goes,
+	// and not what goes with it.
+	stay := slices.DeleteFunc(slices.Clone(v.ready), func(b placement.Bin) bool { return slices.Contains(ids, fleet.InstanceID(b.Name)) })
+	_, rest, after := placement.Place(in.Waiting, stay)
+	if v.fallback != nil {
+		rest = v.aside(rest)
+	}
+	rest, after = v.placeHanded(rest, after)
 	if n := count(items(rest)); n > 0 {
 		return fmt.Sprintf("%s without a place on what stands", plural(n, "task"))
 	}
@@ -145,6 +163,9 @@ func Fits(in Input, ids []fleet.InstanceID) string {
 	}
 	return ""
 }
+
+// waiting counts the tasks that need a place, here or on the primary's instances first.
+func (v *view) waiting() int { return count(v.in.Waiting) + count(v.handed) }
 
 func fits(waiting int) string {
 	switch waiting {

@@ -18,19 +18,22 @@ type pass struct {
 	took  map[string]bool // instances that were promised tasks
 	tasks int             // of the group, daemons apart
 	moved []placement.Placed
+	// back is the room of the primary for tasks that return, returns whether the
+	// instance taken last sends its tasks there.
+	back    []placement.Bin
+	returns bool
+	reserve []placement.Item // tasks of the fallback that are to come back
 }
 
 func (v *view) pass() *pass {
-	p := &pass{v: v, bins: slices.Clone(v.ready), took: map[string]bool{}}
+	p := &pass{v: v, bins: slices.Clone(v.ready), took: map[string]bool{}, back: v.back, reserve: v.returning()}
 	for _, it := range v.spare() {
 		if !v.known || it.Size.Fits(v.shape.Whole) { // what no instance can hold is no reason to keep one
 			p.spare = append(p.spare, it)
 		}
 	}
-	for _, t := range v.in.Tasks {
-		if !t.Daemon {
-			p.tasks++
-		}
+	for _, i := range v.in.Instances {
+		p.tasks += v.load(i.ID)
 	}
 	return p
 }
@@ -69,7 +72,12 @@ func (p *pass) take(i fleet.Instance) string {
 		return takesOthers
 	}
 	others := slices.DeleteFunc(slices.Clone(p.bins), func(b placement.Bin) bool { return b.Name == string(i.ID) })
-	placed, after, because := p.move(p.v.of(i.ID), others)
+	moving := p.v.of(i.ID)
+	gone, back, returns := p.goesBack(i.ID)
+	if returns {
+		moving = slices.DeleteFunc(moving, func(x part) bool { return Roams(x.service) })
+	}
+	placed, after, because := p.move(moving, others)
 	if because != "" {
 		return because
 	}
@@ -81,7 +89,15 @@ func (p *pass) take(i fleet.Instance) string {
 	if _, what := p.v.shortOf(after); what != "" {
 		return "the headroom would be short: " + what
 	}
-	p.bins, p.moved = after, placed
+	if len(p.reserve) > 0 {
+		if _, rest, _ := placement.Place(slices.Concat(p.spare, p.reserve), after); len(rest) > 0 {
+			return fmt.Sprintf("%s that are to come back from group %s would have no place", plural(count(p.reserve), "task"), p.v.fallback.in.Group.Name)
+		}
+	}
+	p.bins, p.moved, p.returns = after, slices.Concat(gone, placed), returns
+	if returns {
+		p.back = back
+	}
 	for _, x := range placed {
 		p.took[x.Bin] = true
 	}

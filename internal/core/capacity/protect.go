@@ -27,7 +27,7 @@ func Halt(in Input) string {
 			going++
 		}
 	}
-	if n := count(in.Waiting) - going; n > 0 {
+	if n := v.waiting() - going; n > 0 {
 		return plural(n, "task") + " must find a place first"
 	}
 	return ""

@@ -70,10 +70,10 @@ func (v *view) doubt(s *history.Steps) {
 		return
 	}
 	if v.in.Now.Before(v.memory.RetryAt) {
-		s.To(v.in.Base, history.LaunchBackoff, plural(v.onTheWay, "instance")+" on the way may not come: "+v.backoffWords())
+		s.To(v.in.Base, history.LaunchBackoff, plural(v.onTheWay, "instance")+" on the way may not come: "+v.backoffWords()+v.reliefWords())
 		return
 	}
-	if n, since := v.overdue(); n > 0 && count(v.in.Waiting) > 0 {
+	if n, since := v.overdue(); n > 0 && v.waiting() > 0 {
 		s.To(v.in.Base, history.InstancesOverdue, fmt.Sprintf("%s in service in the group since %s or longer and not registered in the cluster: look at the cluster's name in their user data, at their role and at their agent; more of them would not help",
 			plural(n, "instance"), stamp(since)))
 	}
@@ -99,17 +99,17 @@ func (v *view) overdue() (n int, since time.Time) {
 // maxRaise bounds the instances of one decision, far above any group.
 const maxRaise = 5000
 
-// raise adds the instances that the tasks without a place need: as few as a packing
-// needs, and then as many as ECS needs, which packs by its strategies and not best.
-func (v *view) raise(s *history.Steps, rest []placement.Rest, after []placement.Bin) []placement.Bin {
-	waiting := items(rest)
+// start gives how many usual instances tasks need, and those with the tasks on them: as
+// few as a packing needs, and then as many as ECS needs, which packs by its
+// strategies and not best. Where some of the tasks fit on none it gives those alone.
+func (v *view) start(waiting []placement.Item, name string) (n int, late []placement.Bin, never []placement.Rest) {
 	plan := placement.Pack(waiting, nil, []placement.Shape{{Bin: v.shape, Limit: -1}})
-	never := count(items(plan.Rest))
-	if never > 0 {
-		return v.raiseOthers(s, rest, plan.Rest, after)
+	if len(plan.Rest) > 0 {
+		return 0, nil, plan.Rest
 	}
-	n, before := plan.Instances(), count(waiting)+1
-	late := v.fresh("new", min(n, maxRaise))
+	before := count(waiting) + 1
+	n = plan.Instances()
+	late = v.fresh(name, min(n, maxRaise))
 	for n > 0 && n < maxRaise {
 		_, left, placed := placement.Place(waiting, late)
 		if count(items(left)) == 0 {
@@ -119,14 +119,32 @@ func (v *view) raise(s *history.Steps, rest []placement.Rest, after []placement.
 		// A packing takes an instance of no zone; where ECS finds no place on those of the
 		// group's zones, more of them are in vain.
 		if count(items(left)) >= before {
-			return v.raiseOthers(s, rest, left, after)
+			return 0, nil, left
 		}
 		before = count(items(left))
 		n += max(1, placement.Pack(items(left), nil, []placement.Shape{{Bin: v.shape, Limit: -1}}).Instances())
-		late = v.fresh("new", n)
+		late = v.fresh(name, n)
+	}
+	return n, late, nil
+}
+
+// raise adds the instances that the tasks without a place need.
+func (v *view) raise(s *history.Steps, rest []placement.Rest, after []placement.Bin) []placement.Bin {
+	n, late, never := v.start(items(rest), "new")
+	if len(never) > 0 {
+		return v.raiseOthers(s, rest, never, after)
 	}
 	v.need(s, n, rest)
 	return append(after, late...)
+}
+
+// restore takes back what observe mode would have removed, before more is added: what is
+// there is not enough, so none of it could have gone. Else the shadow would rise to
+// what there is by one raise at every look.
+func (v *view) restore(s *history.Steps) {
+	if live := v.in.Group.DesiredCapacity; v.in.Observing && s.Count() < live {
+		s.To(live, history.TasksWaiting, fmt.Sprintf("%s that observe mode would have removed would be needed again", plural(live-s.Count(), "instance")))
+	}
 }
 
 // need raises by so many instances for the tasks without a place.
@@ -138,7 +156,12 @@ func (v *view) need(s *history.Steps, n int, rest []placement.Rest) {
 	for _, x := range rest {
 		why = append(why, fmt.Sprintf("%d of %s: %s", x.Count, x.Name, x.Because))
 	}
-	s.To(s.Count()+n, history.TasksWaiting, "tasks that fit nowhere need "+plural(n, "instance")+" more"+v.fromPool(n)+" ("+strings.Join(why, "; ")+")")
+	rule, because := history.TasksWaiting, ""
+	if v.over > 0 {
+		rule, because = history.FallbackTakes, fmt.Sprintf("group %s cannot launch (%s): ", v.primary.in.Group.Name, v.primary.backoffWords())
+	}
+	v.restore(s)
+	s.To(s.Count()+n, rule, because+"tasks that fit nowhere need "+plural(n, "instance")+" more"+v.fromPool(n)+" ("+strings.Join(why, "; ")+")")
 }
 
 // raiseOthers raises where some of the tasks fit on no usual instance: those that fit on
@@ -146,16 +169,7 @@ func (v *view) need(s *history.Steps, n int, rest []placement.Rest) {
 // chooses which it starts; what asks for an attribute that nobody has shown yet
 // learns by one instance.
 func (v *view) raiseOthers(s *history.Steps, rest, never []placement.Rest, after []placement.Bin) []placement.Bin {
-	var usual []placement.Item
-	for _, x := range rest {
-		k := slices.IndexFunc(never, func(n placement.Rest) bool { return n.Name == x.Name })
-		if k >= 0 {
-			x.Count -= never[k].Count
-		}
-		if x.Count > 0 {
-			usual = append(usual, x.Item)
-		}
-	}
+	usual := less(rest, never)
 	shape := []placement.Shape{{Bin: v.shape, Limit: -1}}
 	n := placement.Pack(usual, nil, shape).Instances()
 	late := v.fresh("new", min(n, maxRaise))
@@ -289,6 +303,7 @@ func (v *view) keepHeadroom(s *history.Steps, bins []placement.Bin) {
 	if what != "" {
 		why = append(why, what)
 	}
+	v.restore(s)
 	s.To(s.Count()+n, history.Headroom, fmt.Sprintf("the headroom needs %s more (%s)", plural(n, "instance"), strings.Join(why, "; ")))
 }
 
@@ -377,7 +392,10 @@ func (v *view) limit(s *history.Steps) {
 		s.To(v.in.Base, history.LaunchSuspended, "the group's Launch process is suspended: resume it, raising the group would start nothing")
 	}
 	if s.Count() > v.in.Base && now.Before(v.memory.RetryAt) {
-		s.To(v.in.Base, history.LaunchBackoff, v.backoffWords())
+		s.To(v.in.Base, history.LaunchBackoff, v.backoffWords()+v.reliefWords())
+	}
+	if s.Count() > v.in.Base && v.relieved() {
+		s.To(v.in.Base, history.FallbackTakes, fmt.Sprintf("%s on the way may not come%s", plural(v.onTheWay, "instance"), v.reliefWords()))
 	}
 	if n := max(g.MaxSize, v.in.Base); s.Count() > n {
 		rule := history.MaxCapacity

@@ -1,7 +1,6 @@
 package capacity
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -66,6 +65,9 @@ func (v *view) mightRemove() bool {
 	for _, b := range v.ready {
 		free = free.Plus(b.Free)
 	}
+	for _, b := range v.back {
+		free = free.Plus(b.Free)
+	}
 	for _, b := range v.ready {
 		used, others := b.Whole.Minus(b.Free), free.Minus(b.Free)
 		if used.CPU <= others.CPU && used.Memory <= others.Memory && used.GPU <= others.GPU {
@@ -92,14 +94,14 @@ func (v *view) stays() (rule, because string, closed bool) {
 		return history.HoldOverride, fmt.Sprintf("an override keeps %s", plural(v.held(), "instance")), true
 	case v.in.Base <= g.MinSize+v.open():
 		return history.AlreadyAtMinCapacity, fmt.Sprintf("the group's MinSize is %d%s", g.MinSize, drainWords(v.open())), true
+	case v.in.Now.Before(v.memory.RetryAt):
+		return history.LaunchBackoff, "launches fail, and what is removed could not be had again: " + v.backoffWords() + v.reliefWords(), true
 	case len(v.in.Growing) > 0:
 		return history.ServicesGrowing, fmt.Sprintf("%s grows", v.in.Growing[0]), true
-	case count(v.in.Waiting) > 0:
-		return history.TasksWaiting, plural(count(v.in.Waiting), "task") + " must find a place first", true
+	case v.waiting() > 0:
+		return history.TasksWaiting, plural(v.waiting(), "task") + " must find a place first", true
 	case v.onTheWay > 0 && !v.in.Observing:
 		return history.InstancesOnTheWay, plural(v.onTheWay, "instance") + " on the way", true
-	case v.in.Now.Before(v.memory.RetryAt):
-		return history.LaunchBackoff, "launches fail, and what is removed could not be had again: " + v.backoffWords(), true
 	case g.Refreshing:
 		return history.InstanceRefresh, "an instance refresh of the group is under way", true
 	case g.SuspendedLaunch:
@@ -218,34 +220,22 @@ const maxSearch = 250
 // so many.
 func (v *view) candidates(tries int) (found []Removal, stay []Stay) {
 	p, in := v.pass(), v.in.Policy.In()
-	var order []fleet.Instance
-	for _, i := range v.in.Instances {
+	for _, i := range v.byLoad() {
 		if because := v.keeps(i); because != "" {
 			stay = append(stay, Stay{i.ID, because})
 			continue
 		}
-		order = append(order, i)
-	}
-	zone := map[string]int{}
-	for _, i := range v.in.Instances {
-		zone[i.Zone]++
-	}
-	load := func(id fleet.InstanceID) int { return v.load(id) }
-	slices.SortStableFunc(order, func(a, b fleet.Instance) int {
-		return cmp.Or(cmp.Compare(load(a.ID), load(b.ID)), cmp.Compare(zone[b.Zone], zone[a.Zone]),
-			a.RegisteredAt.Compare(b.RegisteredAt), strings.Compare(string(a.ID), string(b.ID)))
-	})
-	for _, i := range order {
-		n := load(i.ID)
+		n := v.load(i.ID)
 		c := Removal{Instance: i.ID, ARN: i.ARN, Cause: drain.Empty}
 		if n > 0 {
 			c.Cause, c.Score = drain.Consolidation, v.score(i, n, p.tasks)
 		}
+		_, _, returns := p.goesBack(i.ID)
 		var because string
 		switch {
 		case n > 0 && !in.Consolidate:
 			because = fmt.Sprintf("it has %s, and scaleIn.consolidate is false", plural(n, "task"))
-		case n > 0 && c.Score < in.MinSavings:
+		case n > 0 && c.Score < in.MinSavings && !returns: // the saving of a return is another price
 			because = fmt.Sprintf("moving %s is not worth it: the score %.2f is below scaleIn.minSavings %.2f", plural(n, "task"), c.Score, in.MinSavings)
 		case n > 0 && tries <= 0:
 			because = "others are tried first"
@@ -259,7 +249,7 @@ func (v *view) candidates(tries int) (found []Removal, stay []Stay) {
 			stay = append(stay, Stay{i.ID, because})
 			continue
 		}
-		c.Moves = p.moved
+		c.Moves, c.Returns = p.moved, p.returns
 		found = append(found, c)
 	}
 	return found, stay

@@ -315,3 +315,26 @@ func BenchmarkDecideRemovals(b *testing.B) {
 		capacity.Decide(in)
 	}
 }
+
+// A shadow below what is there is taken back as a whole where that does not suffice, and
+// not by one instance at every look.
+func TestShadowIsTakenBackBeforeARaise(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		edit func(*capacity.Input)
+		want int
+	}{
+		{"a task waits", func(in *capacity.Input) { in.Waiting = []placement.Item{{Name: "web", Size: quarter(), Count: 1}} }, 5},
+		{"the headroom is short", func(in *capacity.Input) { in.Policy.Headroom.LargestTask = 1 }, 5},
+	} {
+		in := running(4, 4, 4, 4)
+		in.Observing, in.Base = true, 2
+		tt.edit(&in)
+		r := capacity.Decide(in)
+		in.Base = r.Desired
+		if again := capacity.Decide(in); r.Desired != tt.want || again.Desired != tt.want {
+			t.Errorf("%s: %d, and then %d (%s), want %d", tt.name, r.Desired, again.Desired, again.Because, tt.want)
+		}
+	}
+}

@@ -30,6 +30,13 @@ type view struct {
 	leaving map[fleet.InstanceID]bool
 	// on are the tasks by instance, where they were read.
 	on map[fleet.InstanceID][]fleet.Task
+
+	// fallback and primary are the other group of a pair, nil for none.
+	fallback, primary *view
+	handed            []placement.Item // tasks of the primary's cell that its instances have no room for
+	over              int              // of those, the ones without a place here, while the primary cannot launch
+	back              []placement.Bin  // what the primary's instances have for tasks that return, nil while they may not
+	bound             []placement.Item // tasks without a place that may not land on the fallback
 }
 
 func look(in Input) *view {
@@ -49,6 +56,13 @@ func look(in Input) *view {
 	v.onTheWay = max(0, in.Base-present)
 	v.shape, v.known = v.usual()
 	v.mark()
+	if in.Fallback != nil {
+		v.fallback = look(*in.Fallback)
+	}
+	if in.Primary != nil {
+		v.primary = look(*in.Primary)
+		v.takeOver()
+	}
 	return v
 }
 
@@ -244,7 +258,12 @@ func usualInstance(is []fleet.Instance) (fleet.Instance, bool) {
 // place puts tasks on the instances that stand and then on those on the way, in two
 // steps: so the raise of one decision is what the next one finds on the way for it.
 func (v *view) place(tasks []placement.Item) (rest []placement.Rest, after []placement.Bin) {
-	_, rest, after = placement.Place(tasks, v.ready)
+	if v.fallback == nil {
+		_, rest, after = placement.Place(tasks, v.ready)
+	} else {
+		rest, after = v.onReady(tasks)
+		rest = v.aside(rest)
+	}
 	if v.known && v.onTheWay > 0 {
 		var late []placement.Bin
 		_, rest, late = placement.Place(items(rest), v.fresh("on the way", v.onTheWay))

@@ -96,6 +96,8 @@ var changes = map[string]string{
 	history.LaunchBackoff:   "a launch that succeeds, or the end of the wait",
 	history.Headroom:        "less headroom, or fewer tasks",
 	history.DrainUndone:     "room for the waiting tasks on the instances that stay",
+	history.FallbackTakes:   "a launch of the primary group that succeeds, or fewer waiting tasks",
+	history.PrimaryReturns:  "a launch of the primary group that fails, a longer fallbackCoolOff, or a larger MinSize of the fallback",
 
 	history.DrainByHand:        "the person who drained it: trimtab capacity drain --undo while it drains",
 	history.SpotInterruption:   "nothing: EC2 takes the instance back",

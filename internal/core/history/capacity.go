@@ -24,6 +24,9 @@ type Capacity struct {
 	Failures int       `json:"launchFailures,omitempty"`
 	FailedAt time.Time `json:"launchFailedAt,omitzero"`
 	RetryAt  time.Time `json:"retryAt,omitzero"`
+	// MendedAt is when launches succeeded again after the last that failed, or were found
+	// not to have failed for long: zero while they fail, and where none ever did.
+	MendedAt time.Time `json:"launchesMendedAt,omitzero"`
 	// Removable are the instances that could go at every look since a time, sorted by id.
 	Removable []Removable `json:"removable,omitempty"`
 	// PrunedAt is when those were dropped last that could not go any more.
@@ -89,7 +92,7 @@ func (c Capacity) Undisturbed() Capacity {
 // Equal tells whether two memories hold the same.
 func (c Capacity) Equal(o Capacity) bool {
 	return c.Shape == o.Shape && c.Kind == o.Kind && c.WarmUp == o.WarmUp && c.WarmedAt.Equal(o.WarmedAt) &&
-		c.Failures == o.Failures && c.FailedAt.Equal(o.FailedAt) && c.RetryAt.Equal(o.RetryAt) &&
+		c.Failures == o.Failures && c.FailedAt.Equal(o.FailedAt) && c.RetryAt.Equal(o.RetryAt) && c.MendedAt.Equal(o.MendedAt) &&
 		c.PrunedAt.Equal(o.PrunedAt) && slices.EqualFunc(c.Removable, o.Removable, func(a, b Removable) bool { return a.Instance == b.Instance && a.Since.Equal(b.Since) })
 }
 
@@ -118,18 +121,29 @@ const failuresLife = 3 * time.Hour
 
 // Launches learns from the launches that failed since the last look, and from the
 // newest one that succeeded: so many failures in a row hold the group for wait of them.
+// A failure counts only if nothing was launched at its time or since: where the group has
+// several types or zones, the want of one does not hold it while it gets others.
 func (c Capacity) Launches(now time.Time, failed []fleet.LaunchFailure, launched time.Time, wait func(failures int) time.Duration) Capacity {
-	if launched.After(c.FailedAt) || now.Sub(c.FailedAt) > failuresLife {
-		c.Failures, c.RetryAt = 0, time.Time{}
+	switch {
+	case c.Failures == 0:
+	case !launched.Before(c.FailedAt):
+		c.Failures, c.RetryAt, c.MendedAt = 0, time.Time{}, launched
+	case now.Sub(c.FailedAt) > failuresLife:
+		c.Failures, c.RetryAt, c.MendedAt = 0, time.Time{}, now
 	}
 	for _, f := range failed {
 		// Auto Scaling tries again by itself every minute or so while it is behind its
 		// desired capacity: what fails while the group is held is the same want of capacity.
-		if !f.At.After(c.FailedAt) || f.At.Before(c.RetryAt) || launched.After(f.At) {
+		if !f.At.After(c.FailedAt) || f.At.Before(c.RetryAt) || !launched.Before(f.At) {
 			continue
 		}
 		c.Failures, c.FailedAt = min(c.Failures+1, 100), f.At
-		c.RetryAt = f.At.Add(wait(c.Failures))
+		c.RetryAt, c.MendedAt = f.At.Add(wait(c.Failures)), time.Time{}
 	}
 	return c
+}
+
+// Mended tells whether launches have not failed for so long.
+func (c Capacity) Mended(now time.Time, long time.Duration) bool {
+	return c.Failures == 0 && !now.Before(c.MendedAt.Add(long))
 }

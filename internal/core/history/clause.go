@@ -86,6 +86,8 @@ const (
 	LaunchBackoff   = "LaunchBackoff"
 	Headroom        = "Headroom"
 	DrainUndone     = "DrainUndone"
+	FallbackTakes   = "FallbackTakesOver"
+	PrimaryReturns  = "ReturnToPrimary"
 
 	DrainByHand        = "DrainByHand"
 	SpotInterruption   = "SpotInterruption"

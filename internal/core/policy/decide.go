@@ -265,14 +265,27 @@ func groupInput(now time.Time, in Input, g GroupInput, mode spec.Mode, services 
 	}
 	c := capacity.Input{
 		Now: now, Group: live, Policy: g.Policy, Overrides: g.Overrides, Memory: g.History, Base: base,
-		Instances: instancesOf(in.Fleet, live.Name), Services: in.Fleet.Services, Daemons: daemons(in.Fleet),
-		Tasks: in.Fleet.Tasks, TasksRead: in.Fleet.TasksRead, TasksUnread: in.Fleet.TasksUnread,
+		Instances: instancesOf(in.Fleet, live.Name), Services: in.Landing(), Daemons: daemons(in),
+		Tasks: in.tasks(), TasksRead: in.Fleet.TasksRead, TasksUnread: in.Fleet.TasksUnread,
 		Drains: in.Drains, Failed: in.Failed, Doomed: in.Doomed, Observing: mode != spec.Act,
 	}
-	c.Waiting = waiting(in, mode, services, capacity.Leaving(in.Fleet, in.Drains, in.Doomed))
+	ordered := orders(services, mode)
+	c.Waiting = waiting(in.Fleet.Services, in.tasks(), ordered, in.leaving())
 	for _, d := range services {
 		if d.Direction == history.Out && (d.Mode == spec.Act || mode == spec.Observe) {
 			c.Growing = append(c.Growing, d.Service)
+		}
+	}
+	if p := in.Fallback; p.known() {
+		c.Fallback = in.partnerInput(now, *p)
+		c.Fallback.Services = landing(p.Services, in.Fleet.Services)
+	}
+	if p := in.Primary; p.known() {
+		c.Primary = in.partnerInput(now, *p)
+		for _, s := range p.Services {
+			if p.Ordered[s.Name] > s.Desired && capacity.Roams(s) {
+				c.Growing = append(c.Growing, s.Name)
+			}
 		}
 	}
 	return c
@@ -342,10 +355,12 @@ func instancesOf(s fleet.Snapshot, g fleet.GroupName) []fleet.Instance {
 	return out
 }
 
-// daemons is what one task of every DAEMON service of the cell takes.
-func daemons(s fleet.Snapshot) fleet.Resources {
+// daemons is what one task of every DAEMON service takes that lands on the group.
+func daemons(in Input) fleet.Resources { return daemonsOf(in.Landing()) }
+
+func daemonsOf(services []fleet.Service) fleet.Resources {
 	var sum fleet.Resources
-	for _, v := range s.Services {
+	for _, v := range services {
 		if v.Daemon && v.Active {
 			sum = sum.Plus(v.TaskSize)
 		}
@@ -369,28 +384,33 @@ func surge(s fleet.Service) int {
 	return max(0, min(1, most-s.Running-s.Pending)) + max(0, s.Running+s.Pending-s.Desired)
 }
 
-// waiting counts the tasks of the cell, ours or not, that will need a place:
-// max(live, ordered) less those that ECS has placed on instances that stay. A group
-// that acts looks at what services that only observe really are, not at what they
-// would be.
-func waiting(in Input, mode spec.Mode, services []ServiceDecision, leaving map[fleet.InstanceID]bool) []placement.Item {
+// orders are the desired counts that a decision gives services. A group that acts
+// looks at what services that only observe really are, not at what they would be.
+func orders(services []ServiceDecision, mode spec.Mode) map[fleet.ServiceName]int {
+	out := make(map[fleet.ServiceName]int, len(services))
+	for _, d := range services {
+		if d.Mode == spec.Act || mode == spec.Observe {
+			out[d.Service] = d.Desired
+		}
+	}
+	return out
+}
+
+// waiting counts the tasks of services, ours or not, that will need a place:
+// max(live, ordered) less those that ECS has placed on instances that stay.
+func waiting(services []fleet.Service, tasks []fleet.Task, ordered map[fleet.ServiceName]int, leaving map[fleet.InstanceID]bool) []placement.Item {
 	going := map[fleet.ServiceName]int{}
-	for _, t := range in.Fleet.Tasks {
+	for _, t := range tasks {
 		if leaving[t.Instance] && !t.Leaving {
 			going[t.Service]++
 		}
 	}
 	var out []placement.Item
-	for _, live := range in.Fleet.Services {
+	for _, live := range services {
 		if live.Daemon || !live.Active {
 			continue
 		}
-		n := live.Desired
-		for _, d := range services {
-			if d.Service == live.Name && (d.Mode == spec.Act || mode == spec.Observe) {
-				n = max(n, d.Desired)
-			}
-		}
+		n := max(live.Desired, ordered[live.Name])
 		if n += surge(live) - live.Running - live.Pending + going[live.Name]; n > 0 {
 			out = append(out, placement.Item{Name: string(live.Name), Size: live.TaskSize, Rules: live.Rules, Count: n})
 		}

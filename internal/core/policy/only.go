@@ -21,6 +21,7 @@ func (in Input) Only(service fleet.ServiceName, d Decision) Input {
 	out := in
 	out.Fleet = fleetOf(in, service, d.At)
 	out.Services = slices.DeleteFunc(slices.Clone(in.Services), func(s ServiceInput) bool { return s.Name != service })
+	out.Fallback, out.Primary = in.lean(service, d.At)
 	out.Group, out.Account, out.Signals, out.Queues, out.Drains, out.Failed, out.Doomed = nil, nil, nil, nil, nil, nil, nil
 	for _, s := range out.Services {
 		var asked signal.Set

@@ -40,6 +40,10 @@ type Input struct {
 	Failed []drain.Row `json:"failed,omitempty"`
 	// Doomed are the instances that a notice of EC2 names: it will take them back.
 	Doomed []fleet.InstanceID `json:"doomed,omitempty"`
+	// Fallback is the group that takes over while launches of the cell's group fail, Primary
+	// the one for which the cell's group does: at most one is set.
+	Fallback *Partner `json:"fallback,omitempty"`
+	Primary  *Partner `json:"primary,omitempty"`
 	// Account is the account's spend cap, nil where there is none.
 	Account *Account `json:"account,omitempty"`
 }
@@ -86,6 +90,25 @@ type GroupInput struct {
 	Overrides []spec.Override `json:"overrides,omitempty"`
 	History   history.History `json:"history,omitzero"`
 	Owner     Owner           `json:"owner,omitzero"`
+}
+
+// Partner is the other group of a pair, as its own cell sees it.
+type Partner struct {
+	Group     *fleet.Group     `json:"group"`
+	Policy    spec.Group       `json:"policy"`
+	Overrides []spec.Override  `json:"overrides,omitempty"`
+	History   history.History  `json:"history,omitzero"`
+	Services  []fleet.Service  `json:"services,omitempty"`
+	Instances []fleet.Instance `json:"instances,omitempty"`
+	// Tasks are those on its instances, read together with the cell's own.
+	Tasks  []fleet.Task `json:"tasks,omitempty"`
+	Drains []drain.Row  `json:"drains,omitempty"`
+	Failed []drain.Row  `json:"failed,omitempty"`
+	// Failed above and Doomed are as in Input.
+	Doomed []fleet.InstanceID `json:"doomed,omitempty"`
+	// Ordered are the desired counts that the primary's cell has decided on at the same
+	// moment, where they are above the live ones: its fallback sees who will wait.
+	Ordered map[fleet.ServiceName]int `json:"ordered,omitempty"`
 }
 
 // Decision is what to order in one cell, and why.

@@ -115,6 +115,42 @@ func addGroup(t *rapid.T, in *policy.Input) {
 		Name: "m7g", MaxSize: rapid.IntRange(0, 20).Draw(t, "maxSize"), DesiredCapacity: rapid.IntRange(0, 10).Draw(t, "capacity"),
 		SuspendedLaunch: oneIn(t, 8, "suspended"),
 	}
+	switch rapid.IntRange(0, 3).Draw(t, "pair") {
+	case 0:
+		in.Fallback = anyPartner(t, "f", "standby")
+		in.Group.Policy.ScaleOut.Fallback = "standby"
+	case 1:
+		in.Primary = anyPartner(t, "p", "spot")
+	}
+}
+
+// anyPartner draws the other group of a pair in any state.
+func anyPartner(t *rapid.T, mark string, name fleet.GroupName) *policy.Partner {
+	p := &policy.Partner{
+		Group: &fleet.Group{
+			Name: name, MaxSize: rapid.IntRange(0, 20).Draw(t, "partner's maxSize"), DesiredCapacity: rapid.IntRange(0, 10).Draw(t, "partner's capacity"),
+		},
+		Policy: spec.Group{Mode: anyMode(t, "partner's mode")}, Overrides: anyOverrides(t), History: anyHistory(t, "none"),
+	}
+	if oneIn(t, 3, "partner's launches fail") {
+		p.History.Capacity = &history.Capacity{Failures: 1, FailedAt: noon.Add(-time.Minute), RetryAt: noon.Add(time.Duration(rapid.IntRange(-5, 5).Draw(t, "held")) * time.Minute)}
+	}
+	for i := range rapid.IntRange(0, 3).Draw(t, "partner's services") {
+		s := live(fleet.ServiceName(fmt.Sprint(mark, i)), fleet.EC2, rapid.IntRange(0, 6).Draw(t, "partner's tasks"))
+		s.TaskSize, s.Daemon = quarter(), oneIn(t, 4, "partner's daemon")
+		s.Running = rapid.IntRange(0, s.Desired).Draw(t, "partner's running")
+		if oneIn(t, 2, "partner's provider") {
+			s.Provider = string(name)
+		}
+		p.Services = append(p.Services, s)
+	}
+	for i := range rapid.IntRange(0, 4).Draw(t, "partner's instances") {
+		p.Instances = append(p.Instances, fleet.Instance{
+			ID: fleet.InstanceID(fmt.Sprint("i-", mark, i)), Group: name, Active: true, Connected: !oneIn(t, 6, "partner's disconnected"), Registered: shape(),
+			Remaining: fleet.Resources{CPU: rapid.IntRange(0, 2048).Draw(t, "partner's cpu"), Memory: rapid.IntRange(0, 7680).Draw(t, "partner's memory")},
+		})
+	}
+	return p
 }
 
 // anyInput draws a cell in any state: a group with its services, or services alone.

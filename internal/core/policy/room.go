@@ -16,7 +16,8 @@ type around struct {
 	zones                calendar.Zones
 	instances            []fleet.Instance // of the group
 	daemons              fleet.Resources
-	group                fleet.Group // with what its memory tells of launches
+	group                fleet.Group  // with what its memory tells of launches
+	fallback             *fleet.Group // and its fallback, nil for none
 	active, disconnected int
 	left                 *float64          // what the account's cap leaves for the service at hand
 	before               []ServiceDecision // about the services that were decided already
@@ -25,10 +26,14 @@ type around struct {
 // surroundings looks once at what every service of the cell asks for. Instances
 // that drain are on their way out, and their agents tell nothing of the fleet.
 func surroundings(now time.Time, in Input) around {
-	a := around{index: in.Signals.Index(), zones: calendar.Zones{}, daemons: daemons(in.Fleet)}
+	a := around{index: in.Signals.Index(), zones: calendar.Zones{}, daemons: daemons(in)}
 	if in.Fleet.Group != nil {
 		a.instances = instancesOf(in.Fleet, in.Fleet.Group.Name)
 		a.group = expected(now, in)
+	}
+	if in.Fallback.known() {
+		g := in.fallbackGroup(now)
+		a.fallback = &g
 	}
 	for _, i := range a.instances {
 		if !i.Active {
@@ -58,7 +63,11 @@ func (a around) coming(now time.Time, in Input, s fleet.Service) int {
 	if in.Fleet.Group == nil || s.TaskSize == (fleet.Resources{}) {
 		return 0
 	}
-	return capacity.Coming(now, a.group, a.instances, a.daemons, s.TaskSize)
+	n := capacity.Coming(now, a.group, a.instances, a.daemons, s.TaskSize)
+	if a.fallback != nil && capacity.Roams(s) {
+		n += capacity.Coming(now, *a.fallback, in.Fallback.Instances, in.partnerDaemons(*in.Fallback), s.TaskSize)
+	}
+	return n
 }
 
 // spend is what the priced services of a cell cost an hour, in dollars. What a

@@ -55,6 +55,14 @@ type GroupScaleOut struct {
 	// MaxLaunchBackoff is where the doubling ends, 1m to 24h, default 30m: LaunchBackoff
 	// itself where that is longer.
 	MaxLaunchBackoff *Duration `json:"maxLaunchBackoff,omitempty"`
+	// Fallback is the group that is raised in place of this one while its launches fail,
+	// as on-demand instances for a group on Spot; empty for none. It is another group of the
+	// document, the fallback of one group only and without one of its own. Only tasks
+	// of services with launch type EC2 can land on both.
+	Fallback fleet.GroupName `json:"fallback,omitempty"`
+	// FallbackCoolOff is how long the group must have launched without a failure before
+	// tasks come back from the fallback, 5m to 24h, default 30m.
+	FallbackCoolOff *Duration `json:"fallbackCoolOff,omitempty"`
 }
 
 // What GroupScaleIn.StandaloneTasks and OnDrainTimeout may say.

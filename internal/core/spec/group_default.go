@@ -5,15 +5,18 @@ import (
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/calendar"
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 )
 
 // Defaults of a group. A launch that fails now fails in a minute too, and after
-// half an hour the shortage may be over. What is removed disrupts: a tenth of the
+// half an hour the shortage may be over: a group that has launched for as long may
+// have its tasks back. What is removed disrupts: a tenth of the
 // group in a quarter of an hour is what a fleet hardly feels, and nothing that was
 // just started goes before its tasks had time to land.
 const (
 	DefaultLaunchBackoff    = 5 * time.Minute
 	DefaultMaxLaunchBackoff = 30 * time.Minute
+	DefaultReturnCoolOff    = 30 * time.Minute
 	DefaultMaxDraining      = 10
 	DefaultMinSavings       = 0.5
 	DefaultGroupCoolOff     = 10 * time.Minute
@@ -25,12 +28,17 @@ const (
 type ResolvedGroupOut struct {
 	LaunchBackoff    time.Duration
 	MaxLaunchBackoff time.Duration
+	Fallback         fleet.GroupName // empty for none
+	FallbackCoolOff  time.Duration
 }
 
 // Out gives how the group is raised, with the defaults.
 func (g Group) Out() ResolvedGroupOut {
 	o := g.ScaleOut
-	r := ResolvedGroupOut{LaunchBackoff: orElse(o.LaunchBackoff, DefaultLaunchBackoff)}
+	r := ResolvedGroupOut{
+		LaunchBackoff: orElse(o.LaunchBackoff, DefaultLaunchBackoff),
+		Fallback:      o.Fallback, FallbackCoolOff: orElse(o.FallbackCoolOff, DefaultReturnCoolOff),
+	}
 	// A first wait that is longer than the default end of the doubling is the end.
 	r.MaxLaunchBackoff = orElse(o.MaxLaunchBackoff, max(DefaultMaxLaunchBackoff, r.LaunchBackoff))
 	return r

@@ -14,7 +14,7 @@ import (
 func TestGroupDefaults(t *testing.T) {
 	t.Parallel()
 	var g spec.Group
-	if diff := cmp.Diff(spec.ResolvedGroupOut{LaunchBackoff: 5 * time.Minute, MaxLaunchBackoff: 30 * time.Minute}, g.Out()); diff != "" {
+	if diff := cmp.Diff(spec.ResolvedGroupOut{LaunchBackoff: 5 * time.Minute, MaxLaunchBackoff: 30 * time.Minute, FallbackCoolOff: 30 * time.Minute}, g.Out()); diff != "" {
 		t.Errorf("out (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(spec.ResolvedGroupIn{
@@ -33,7 +33,7 @@ func TestGroupKeepsWhatIsWritten(t *testing.T) {
 		seconds := func(label string) time.Duration {
 			return time.Duration(rapid.IntRange(0, 3600).Draw(t, label)) * time.Second
 		}
-		out := spec.ResolvedGroupOut{LaunchBackoff: seconds("first"), MaxLaunchBackoff: seconds("most")}
+		out := spec.ResolvedGroupOut{LaunchBackoff: seconds("first"), MaxLaunchBackoff: seconds("most"), Fallback: "other", FallbackCoolOff: seconds("back")}
 		in := spec.ResolvedGroupIn{
 			Disabled: rapid.Bool().Draw(t, "disabled"), Consolidate: rapid.Bool().Draw(t, "consolidate"),
 			Budget:      []spec.InstanceLimit{{Instances: rapid.IntRange(1, 9).Draw(t, "budget"), Period: minute}},
@@ -46,7 +46,10 @@ func TestGroupKeepsWhatIsWritten(t *testing.T) {
 			ManageProtection: rapid.Bool().Draw(t, "protection"),
 		}
 		g := spec.Group{
-			ScaleOut: spec.GroupScaleOut{LaunchBackoff: new(spec.Duration(out.LaunchBackoff)), MaxLaunchBackoff: new(spec.Duration(out.MaxLaunchBackoff))},
+			ScaleOut: spec.GroupScaleOut{
+				LaunchBackoff: new(spec.Duration(out.LaunchBackoff)), MaxLaunchBackoff: new(spec.Duration(out.MaxLaunchBackoff)),
+				Fallback: out.Fallback, FallbackCoolOff: new(spec.Duration(out.FallbackCoolOff)),
+			},
 			ScaleIn: spec.GroupScaleIn{
 				Disabled: in.Disabled, Consolidate: &in.Consolidate, Budget: in.Budget, EmptyBudget: in.EmptyBudget, MaxDraining: in.MaxDraining,
 				MinSavings: &in.MinSavings, CoolOff: new(spec.Duration(in.CoolOff)), StabilizationWindow: new(spec.Duration(in.StabilizationWindow)),

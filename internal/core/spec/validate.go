@@ -92,6 +92,7 @@ func (d Document) Validate() []Problem {
 		}
 		c.group(path, d.Groups[n])
 	}
+	c.fallbacks(d.Groups)
 	return c.problems
 }
 

@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 )
 
 func (c *checker) group(path []string, g Group) {
@@ -54,6 +56,36 @@ func (c *checker) groupOut(path []string, g Group) {
 	if r := g.Out(); r.MaxLaunchBackoff < r.LaunchBackoff {
 		c.add(at(path, "maxLaunchBackoff"), "raise maxLaunchBackoff or lower launchBackoff",
 			"maxLaunchBackoff %s is below launchBackoff %s", Duration(r.MaxLaunchBackoff), Duration(r.LaunchBackoff))
+	}
+	if o.Fallback != "" && !isGroupName(string(o.Fallback)) {
+		c.add(at(path, "fallback"), "give the name of the Auto Scaling group, not its ARN", "%q is not an Auto Scaling group name", o.Fallback)
+	}
+	c.lasts(at(path, "fallbackCoolOff"), "fallbackCoolOff", o.FallbackCoolOff, 5*time.Minute, 24*time.Hour)
+}
+
+// fallbacks checks what the groups of a document say of each other: a fallback is
+// sized by the same document, stands in for one group, and has none itself.
+func (c *checker) fallbacks(groups map[fleet.GroupName]Group) {
+	of := map[fleet.GroupName]fleet.GroupName{}
+	for _, n := range sortedKeys(groups) {
+		f := groups[n].ScaleOut.Fallback
+		path := []string{"groups", string(n), "scaleOut", "fallback"}
+		other, there := groups[f]
+		switch {
+		case f == "":
+			continue
+		case f == n:
+			c.add(path, "name another group, or remove the line", "group %s is its own fallback", n)
+		case !there:
+			c.add(path, "add "+strconv.Quote(string(f))+" to groups, or name one that is there", "the document has no group %q", f)
+		case other.ScaleOut.Fallback != "":
+			c.add(path, "let the groups have one last fallback: a fallback has none of its own", "fallback %s has the fallback %s", f, other.ScaleOut.Fallback)
+		case of[f] != "":
+			c.add(path, "give each group a fallback of its own", "%s is the fallback of %s already", f, of[f])
+		}
+		if of[f] == "" {
+			of[f] = n
+		}
 	}
 }
 

@@ -37,6 +37,19 @@ func checkRules(r fleet.Rules) error {
 
 var attributeField = regexp.MustCompile(`^attribute:[A-Za-z0-9._-]+$`)
 
+// hostsOf are the instances on which the tasks of a service land: those of its group, and
+// with launch type EC2 all of the cluster.
+func (p *Plant) hostsOf(s *service) []*instance {
+	if !s.cfg.Roams {
+		return s.group.instances
+	}
+	var out []*instance
+	for _, g := range p.groups {
+		out = append(out, g.instances...)
+	}
+	return out
+}
+
 // strategies are those of a service, by default ECS's: spread by zone.
 func (s *service) strategies() []fleet.Strategy {
 	if len(s.cfg.Rules.Strategies) > 0 {
@@ -53,7 +66,7 @@ func (s *service) distinct() bool {
 func (p *Plant) place(t *task) bool {
 	s := t.service
 	var able []*instance
-	for _, i := range s.group.instances {
+	for _, i := range p.hostsOf(s) {
 		if i.open() && lacking(t, i) == "" {
 			able = append(able, i)
 		}
@@ -154,7 +167,7 @@ func (i *instance) release(t *task) {
 // placeWaiting gives the waiting tasks of a group another try, service by service.
 func (p *Plant) placeWaiting(g *group) {
 	for _, s := range p.services {
-		if s.group == g {
+		if s.group == g || s.group != nil && s.cfg.Roams {
 			p.retry(s)
 		}
 	}

@@ -142,6 +142,9 @@ func (p *Plant) show(s *service) fleet.Service {
 		Pending: len(s.tasks) - s.running - s.waiting, TaskSize: s.cfg.Size, Rules: s.cfg.Rules, Rollout: s.cfg.Rollout, Troubles: slices.Clone(s.troubles), Stack: s.cfg.Stack,
 		CPUSeconds: s.cfg.CPUSeconds, MemorySeconds: s.cfg.MemorySeconds,
 	}
+	if s.cfg.Roams {
+		out.Group, out.Provider = "", ""
+	}
 	if s.cfg.Spot {
 		out.Provider = "FARGATE_SPOT"
 	}

@@ -16,6 +16,9 @@ type Service struct {
 	// Group is the Auto Scaling group its tasks land on, EC2 only. Its capacity
 	// provider has the same name.
 	Group fleet.GroupName
+	// Roams makes the service one of launch type EC2: it has no capacity provider, and its
+	// tasks land on the instances of every group. Group is then only where it is counted.
+	Roams bool
 	// Size is what one task reserves; it matters on EC2.
 	Size fleet.Resources
 	// Rules are where ECS may put a task, on EC2; of memberOf the plant knows

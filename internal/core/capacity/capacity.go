@@ -116,7 +116,7 @@ func Decide(in Input) Result {
 		v.keepHeadroom(s, bins)
 	}
 	v.limit(s)
-	if s.Count() == in.Base && len(r.Undo) == 0 {
+	if s.Count() == in.Base && len(r.Undo) == 0 && r.Unplaced == 0 { // what waits is the reason, and not that nothing goes
 		v.remove(s, &r)
 	}
 	var binding history.Clause

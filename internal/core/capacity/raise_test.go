@@ -171,3 +171,29 @@ func TestExpect(t *testing.T) {
 		t.Errorf("declared %+v", declared.Shape)
 	}
 }
+
+// Which type or zone the next instance is of is Auto Scaling's choice: a task that needs
+// another than the usual raises the group once, and again only when that one is in use.
+func TestAnotherTypeIsTriedOnce(t *testing.T) {
+	t.Parallel()
+	mixed := func() capacity.Input {
+		in := running(4, 4, 4)
+		in.Waiting = []placement.Item{{Name: "big", Size: fleet.Resources{CPU: 4096, Memory: 8192}, Count: 1}}
+		in.Instances[2].Type, in.Instances[2].Registered, in.Instances[2].Remaining = "m7g.2xlarge", fleet.Resources{CPU: 8192, Memory: 31000}, fleet.Resources{}
+		in.Tasks, in.TasksRead = nil, false
+		return in
+	}
+	if r := capacity.Decide(mixed()); r.Desired != 4 || r.Reason != history.TasksWaiting {
+		t.Errorf("at first: desired %d (%s: %s)", r.Desired, r.Reason, r.Because)
+	}
+	coming := mixed()
+	coming.Base = 4
+	if r := capacity.Decide(coming); r.Desired != 4 || !strings.Contains(r.Because, "an instance on the way may be of it") {
+		t.Errorf("while one is on the way: desired %d (%s: %s)", r.Desired, r.Reason, r.Because)
+	}
+	idle := mixed()
+	idle.Instances[0].Remaining = idle.Instances[0].Registered
+	if r := capacity.Decide(idle); r.Desired != 3 || !strings.Contains(r.Because, "stands idle") {
+		t.Errorf("while one stands idle: desired %d (%s: %s)", r.Desired, r.Reason, r.Because)
+	}
+}

@@ -121,7 +121,7 @@ func TestOnlyDecidesTheSame(t *testing.T) {
 			t.Fatalf("taking the parts changed the whole:\n%s\n%s", before, after)
 		}
 	})
-	if orders == 0 || capped == 0 {
+	if !testing.Short() && (orders == 0 || capped == 0) { // a short run draws five cells
 		t.Errorf("%d orders and %d decisions under a cap were drawn: the test looks at too little", orders, capped)
 	}
 }

@@ -15,7 +15,7 @@ import (
 // An instance that Auto Scaling has in service and that never registers in ECS (a bad
 // image, a wrong cluster name in its user data) is not on the way for ever: tasks that
 // wait for it raise the group at last, or the reason says what is wrong.
-func TestReviewInstanceThatNeverRegistersIsNotOnTheWayForEver(t *testing.T) {
+func TestInstanceThatNeverRegistersIsNotOnTheWayForEver(t *testing.T) {
 	t.Parallel()
 	in := running(4, 4)
 	in.Base, in.Group.DesiredCapacity = 3, 3
@@ -32,7 +32,7 @@ func TestReviewInstanceThatNeverRegistersIsNotOnTheWayForEver(t *testing.T) {
 
 // A group at zero knows the shape of its instances and no attribute of them: a task that
 // asks for one must start an instance and learn, not wait for ever.
-func TestReviewConstraintAtZero(t *testing.T) {
+func TestConstraintAtZero(t *testing.T) {
 	t.Parallel()
 	for _, expr := range []string{"attribute:ecs.instance-type =~ m7g.*", "attribute:stack == prod"} {
 		in := input(placement.Item{Name: "a", Size: quarter(), Count: 1, Rules: fleet.Rules{Constraints: []fleet.Constraint{{Type: fleet.MemberOf, Expression: expr}}}})
@@ -45,7 +45,7 @@ func TestReviewConstraintAtZero(t *testing.T) {
 }
 
 // A task that is bound to one zone gets an instance there.
-func TestReviewZoneConstraintRaises(t *testing.T) {
+func TestZoneConstraintRaises(t *testing.T) {
 	t.Parallel()
 	for _, attributes := range []map[string]string{nil, {"ecs.availability-zone": "z", "ecs.instance-type": "m7g.large"}} {
 		in := input(placement.Item{Name: "a", Size: quarter(), Count: 1, Rules: fleet.Rules{Constraints: []fleet.Constraint{{Type: fleet.MemberOf, Expression: "attribute:ecs.availability-zone == eu-west-1b"}}}})
@@ -63,7 +63,7 @@ func TestReviewZoneConstraintRaises(t *testing.T) {
 
 // An instance that Auto Scaling holds for unhealthy is refused by the pre-flight, so it
 // must not be chosen either: it would eat the budget of those that can go, for ever.
-func TestReviewUnhealthyInstanceIsNoCandidate(t *testing.T) {
+func TestUnhealthyInstanceIsNoCandidate(t *testing.T) {
 	t.Parallel()
 	in := running(4, 0, 0)
 	in.Group.Members[1].Unhealthy = true
@@ -74,7 +74,7 @@ func TestReviewUnhealthyInstanceIsNoCandidate(t *testing.T) {
 }
 
 // The same for one on which ECS counts a task that is not listed.
-func TestReviewUnlistedTaskIsNoEmptyInstance(t *testing.T) {
+func TestUnlistedTaskIsNoEmptyInstance(t *testing.T) {
 	t.Parallel()
 	in := running(4, 0, 0)
 	in.Instances[1].Tasks = 1 // desired STOPPED and running still, so it is not listed of an ACTIVE instance
@@ -85,7 +85,7 @@ func TestReviewUnlistedTaskIsNoEmptyInstance(t *testing.T) {
 }
 
 // The desired capacity does not count an instance in Standby: it hides none on the way.
-func TestReviewStandbyIsNotCounted(t *testing.T) {
+func TestStandbyIsNotCounted(t *testing.T) {
 	t.Parallel()
 	in := running(4, 4, 4) // i-03 is in Standby: desired 2, and then raised to 3
 	in.Group.Members[2].State = "Standby"
@@ -98,7 +98,7 @@ func TestReviewStandbyIsNotCounted(t *testing.T) {
 
 // What is learnt is worth a write at most every quarter of an hour, however the tasks
 // come and go.
-func TestReviewChurnOfCandidatesIsNoWriteEachLook(t *testing.T) {
+func TestChurnOfCandidatesIsNoWriteEachLook(t *testing.T) {
 	t.Parallel()
 	in := running(2, 2, 2, 2, 2, 2)
 	in.Policy.ScaleIn.StabilizationWindow = new(spec.Duration(30 * time.Minute))
@@ -123,7 +123,7 @@ func TestReviewChurnOfCandidatesIsNoWriteEachLook(t *testing.T) {
 }
 
 // Headroom and Launch suspended: what goes could not be had again.
-func TestReviewNothingGoesWhileLaunchIsSuspended(t *testing.T) {
+func TestNothingGoesWhileLaunchIsSuspended(t *testing.T) {
 	t.Parallel()
 	in := running(2, 0, 2)
 	in.Group.SuspendedLaunch = true
@@ -134,7 +134,7 @@ func TestReviewNothingGoesWhileLaunchIsSuspended(t *testing.T) {
 
 // The tasks of a candidate must fit on what stands at the moment of the act: an instance
 // on the way may never come.
-func TestReviewFitsCountsOnInstancesOnTheWay(t *testing.T) {
+func TestFitsCountsOnInstancesOnTheWay(t *testing.T) {
 	t.Parallel()
 	in := running(4, 2)
 	in.Base, in.Group.DesiredCapacity = 3, 3
@@ -145,7 +145,7 @@ func TestReviewFitsCountsOnInstancesOnTheWay(t *testing.T) {
 }
 
 // In a group of several types a task that fits on one of them is not told to fit on none.
-func TestReviewTaskThatFitsOnALargerType(t *testing.T) {
+func TestTaskThatFitsOnALargerType(t *testing.T) {
 	t.Parallel()
 	in := input(placement.Item{Name: "big", Size: fleet.Resources{CPU: 4096, Memory: 8192}, Count: 1})
 	large := full("i-3")
@@ -159,7 +159,7 @@ func TestReviewTaskThatFitsOnALargerType(t *testing.T) {
 
 // One task that no instance of the usual kind can take does not raise the group to its
 // MaxSize, nor take minutes to think about it.
-func TestReviewOtherZoneIsNoRunaway(t *testing.T) {
+func TestOtherZoneIsNoRunaway(t *testing.T) {
 	t.Parallel()
 	for _, expr := range []string{
 		"attribute:ecs.availability-zone != eu-west-1a", "not(attribute:ecs.availability-zone == eu-west-1a)",
@@ -180,7 +180,7 @@ func TestReviewOtherZoneIsNoRunaway(t *testing.T) {
 }
 
 // What observe mode would have raised comes down again in its shadow.
-func TestReviewShadowComesDown(t *testing.T) {
+func TestShadowComesDown(t *testing.T) {
 	t.Parallel()
 	in := running(2, 2)
 	in.Observing, in.Base = true, 5 // raised at noon yesterday, live is 2 again
@@ -193,7 +193,7 @@ func TestReviewShadowComesDown(t *testing.T) {
 
 // An instance that is REGISTERING in ECS (with ENI trunking for a minute or more) is on
 // the way still: the task that waits for it does not raise the group again at each look.
-func TestReviewRegisteringIsOnTheWay(t *testing.T) {
+func TestRegisteringIsOnTheWay(t *testing.T) {
 	t.Parallel()
 	in := running(4, 4, 0)
 	in.Instances[2].Active = false // and not Draining: REGISTERING
@@ -206,7 +206,7 @@ func TestReviewRegisteringIsOnTheWay(t *testing.T) {
 
 // Instances that come and whose agent never connects do not raise the group to MaxSize,
 // one a look, for one task.
-func TestReviewSickNewcomersAreNoRunaway(t *testing.T) {
+func TestSickNewcomersAreNoRunaway(t *testing.T) {
 	t.Parallel()
 	in := running(4, 4)
 	in.Group.MaxSize = 100

@@ -10,7 +10,7 @@ import (
 
 // A notice of EC2 may be forged or withdrawn: the global stop holds it as any other
 // order, and the instance is EC2's to take.
-func TestReviewStopHoldsTheEndOfASpotInstance(t *testing.T) {
+func TestStopHoldsTheEndOfASpotInstance(t *testing.T) {
 	t.Parallel()
 	s := drain.Advance(after(time.Minute), rowIn(drain.Draining, because(drain.Spot)),
 		seenWith(draining, emptied, func(s *drain.Seen) { s.Hold = "the cluster's global stop is set by ann" }))
@@ -21,7 +21,7 @@ func TestReviewStopHoldsTheEndOfASpotInstance(t *testing.T) {
 
 // One reading of ECS without the instance must not leave it DRAINING for ever: the group
 // has it in service still, and nobody else would give it back.
-func TestReviewOneReadingWithoutTheInstance(t *testing.T) {
+func TestOneReadingWithoutTheInstance(t *testing.T) {
 	t.Parallel()
 	s := drain.Advance(after(time.Minute), rowIn(drain.Draining), seenWith(draining, unlisted))
 	if s.Next.State.Closed() {
@@ -30,7 +30,7 @@ func TestReviewOneReadingWithoutTheInstance(t *testing.T) {
 }
 
 // The same while it is given back: ACTIVE may not have been carried out.
-func TestReviewOneReadingWithoutTheInstanceWhileUndoing(t *testing.T) {
+func TestOneReadingWithoutTheInstanceWhileUndoing(t *testing.T) {
 	t.Parallel()
 	s := drain.Advance(after(time.Minute), rowIn(drain.Undoing), seenWith(draining, unlisted))
 	if s.Next.State.Closed() {
@@ -40,7 +40,7 @@ func TestReviewOneReadingWithoutTheInstanceWhileUndoing(t *testing.T) {
 
 // An order to end is not repeated blindly where ECS does not list the instance: tasks
 // may be on it again.
-func TestReviewNoSecondEndWithoutSight(t *testing.T) {
+func TestNoSecondEndWithoutSight(t *testing.T) {
 	t.Parallel()
 	s := drain.Advance(after(2*time.Minute), rowIn(drain.Terminating), seenWith(unread, unlisted))
 	if slices.Contains(s.Acts, drain.Terminate) {
@@ -50,7 +50,7 @@ func TestReviewNoSecondEndWithoutSight(t *testing.T) {
 
 // One reading of ECS without the instance does not end the wait of a hook: its tasks run,
 // and Auto Scaling ends them with it.
-func TestReviewOneReadingWithoutTheInstanceKeepsTheHook(t *testing.T) {
+func TestOneReadingWithoutTheInstanceKeepsTheHook(t *testing.T) {
 	t.Parallel()
 	s := drain.Advance(after(time.Minute), rowIn(drain.Draining, held), seenWith(state("Terminating:Wait"), unlisted))
 	if slices.Contains(s.Acts, drain.Complete) {

@@ -48,7 +48,7 @@ func lowered(w *ward, below int) []string {
 // function ordered meanwhile is in the rows and not in the world, so the claim passes
 // with an order from before it. For a group that is an order to lower it, and Auto
 // Scaling chooses who goes, tasks and all.
-func TestReviewHealedRowsBesideAnOlderWorld(t *testing.T) {
+func TestHealedRowsBesideAnOlderWorld(t *testing.T) {
 	t.Parallel()
 	w := newWard(t)
 	w.services[1].Desired += 12 // 7 fit; 5 need two instances: 3 to 5
@@ -80,7 +80,7 @@ func TestReviewHealedRowsBesideAnOlderWorld(t *testing.T) {
 
 // A person who raises the group between our read and our order is not answered by an
 // order that lowers it (H8: re-read the target before the write).
-func TestReviewForeignRaiseBeforeOurOrder(t *testing.T) {
+func TestForeignRaiseBeforeOurOrder(t *testing.T) {
 	t.Parallel()
 	w := newWard(t)
 	w.services[1].Desired += 12
@@ -109,7 +109,7 @@ func (f failingDrains) WriteDrain(ctx context.Context, d ledger.Drain) error {
 }
 
 // A drain that has begun stays charged though the one beside it could not be written.
-func TestReviewHalfOpenedDrainsAreCharged(t *testing.T) {
+func TestHalfOpenedDrainsAreCharged(t *testing.T) {
 	t.Parallel()
 	w := newWard(t)
 	all := []spec.InstanceLimit{{Percent: 100, Period: spec.Duration(15 * time.Minute)}}
@@ -147,7 +147,7 @@ func terminates(w *ward) bool {
 }
 
 // A person who keeps the group's instances stops the drains that would take it below.
-func TestReviewHoldStopsADrainUnderWay(t *testing.T) {
+func TestHoldStopsADrainUnderWay(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []spec.OverrideKind{spec.HoldAt, spec.MinAt} {
 		w := consolidating(t)
@@ -163,7 +163,7 @@ func TestReviewHoldStopsADrainUnderWay(t *testing.T) {
 
 // A drain that failed is not begun again and again: the instance takes no task for half
 // an hour each time, and nothing is learnt.
-func TestReviewFailedDrainIsNotRepeatedForEver(t *testing.T) {
+func TestFailedDrainIsNotRepeatedForEver(t *testing.T) {
 	t.Parallel()
 	w := newWard(t)
 	g := w.groups["m7g"]
@@ -190,7 +190,7 @@ func TestReviewFailedDrainIsNotRepeatedForEver(t *testing.T) {
 }
 
 // The event of a lifecycle hook may be lost: the tick sees the instance wait and drains it.
-func TestReviewLostHookEvent(t *testing.T) {
+func TestLostHookEvent(t *testing.T) {
 	t.Parallel()
 	w := newWard(t)
 	g := w.groups["m7g"]
@@ -208,7 +208,7 @@ func TestReviewLostHookEvent(t *testing.T) {
 
 // Whoever sets the group to observe while an instance drains does not leave it DRAINING
 // for ever.
-func TestReviewObserveLeavesNoInstanceDraining(t *testing.T) {
+func TestObserveLeavesNoInstanceDraining(t *testing.T) {
 	t.Parallel()
 	w := consolidating(t)
 	w.policy(t, spec.Group{Mode: spec.Observe})
@@ -222,7 +222,7 @@ func TestReviewObserveLeavesNoInstanceDraining(t *testing.T) {
 }
 
 // An instance whose end is in flight is not made ACTIVE: tasks would come and die with it.
-func TestReviewNoUndoWhileTheEndIsInFlight(t *testing.T) {
+func TestNoUndoWhileTheEndIsInFlight(t *testing.T) {
 	t.Parallel()
 	w := consolidating(t)
 	d := w.removal(t, 2)
@@ -254,7 +254,7 @@ func (c countingHosts) Tasks(ctx context.Context, n fleet.ClusterName, on []flee
 }
 
 // A steady group that keeps its protection is not read task by task every minute.
-func TestReviewProtectionReadsLittle(t *testing.T) {
+func TestProtectionReadsLittle(t *testing.T) {
 	t.Parallel()
 	w := newWard(t)
 	w.policy(t, spec.Group{Mode: spec.Act, ScaleIn: spec.GroupScaleIn{ManageProtection: true, Disabled: true}})
@@ -273,7 +273,7 @@ func TestReviewProtectionReadsLittle(t *testing.T) {
 }
 
 // A group that somebody else sizes is not touched in act mode, whoever asks (law 10).
-func TestReviewDrainAsksTheOwner(t *testing.T) {
+func TestDrainAsksTheOwner(t *testing.T) {
 	t.Parallel()
 	w := newWard(t)
 	w.owners["m7g"] = policy.Owner{Kind: "ManagedScaling", Detail: "capacity provider cp"}
@@ -287,7 +287,7 @@ func TestReviewDrainAsksTheOwner(t *testing.T) {
 
 // Notices have no authority (H20, law 6): whatever is said of the instances, no more go
 // than the budget lets.
-func TestReviewNoticesAreBudgeted(t *testing.T) {
+func TestNoticesAreBudgeted(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []event.Kind{event.Spot, event.Rebalance} {
 		w := newWard(t)
@@ -306,7 +306,7 @@ func TestReviewNoticesAreBudgeted(t *testing.T) {
 }
 
 // An end that nobody gave is not told as one.
-func TestReviewRuleOfARemovalByHand(t *testing.T) {
+func TestRuleOfARemovalByHand(t *testing.T) {
 	t.Parallel()
 	w := newWard(t)
 	w.run(t, byHand(3, false))
@@ -318,7 +318,7 @@ func TestReviewRuleOfARemovalByHand(t *testing.T) {
 }
 
 // A hook is prolonged while ECS cannot be read: what runs into its timeout ends with its tasks.
-func TestReviewHeartbeatWithoutECS(t *testing.T) {
+func TestHeartbeatWithoutECS(t *testing.T) {
 	t.Parallel()
 	w := newWard(t)
 	w.hook = 5 * time.Minute
@@ -338,7 +338,7 @@ func TestReviewHeartbeatWithoutECS(t *testing.T) {
 
 // A group that is taken out of the policy file (apply --prune) while an instance drains
 // leaves no instance DRAINING for ever, and no row that nobody looks at.
-func TestReviewPrunedGroupLeavesNoInstanceDraining(t *testing.T) {
+func TestPrunedGroupLeavesNoInstanceDraining(t *testing.T) {
 	t.Parallel()
 	w := consolidating(t)
 	w.change(t, ledger.Edit{Target: m7g(), Remove: true})
@@ -352,7 +352,7 @@ func TestReviewPrunedGroupLeavesNoInstanceDraining(t *testing.T) {
 }
 
 // What EC2 may take back is drained only once its tasks have another place.
-func TestReviewRebalanceWaitsForRoom(t *testing.T) {
+func TestRebalanceWaitsForRoom(t *testing.T) {
 	t.Parallel()
 	w := newWard(t)
 	g := w.groups["m7g"]
@@ -366,7 +366,7 @@ func TestReviewRebalanceWaitsForRoom(t *testing.T) {
 }
 
 // A drain that cannot be given back does not keep the group from being raised.
-func TestReviewFailedUndoDoesNotStopTheRaise(t *testing.T) {
+func TestFailedUndoDoesNotStopTheRaise(t *testing.T) {
 	t.Parallel()
 	w := consolidating(t)
 	w.services[1].Desired += 12

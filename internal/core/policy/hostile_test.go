@@ -14,7 +14,7 @@ import (
 
 // The part of the input that a service's record keeps gives the same decision: two types
 // of the same size are two shapes in the whole, and must be in the part.
-func TestReviewOnlyKeepsTheTypes(t *testing.T) {
+func TestOnlyKeepsTheTypes(t *testing.T) {
 	t.Parallel()
 	in := group(300)
 	in.Fleet.Instances = nil
@@ -39,7 +39,7 @@ func TestReviewOnlyKeepsTheTypes(t *testing.T) {
 }
 
 // A record of a group replays to the byte, whatever zone the clocks are in.
-func TestReviewGroupReplays(t *testing.T) {
+func TestGroupReplays(t *testing.T) {
 	t.Parallel()
 	in := group(60)
 	at := noon.In(time.FixedZone("x", 3600))
@@ -73,7 +73,7 @@ func TestReviewGroupReplays(t *testing.T) {
 
 // A rolling deployment that keeps every old task (100/200) needs room for the new ones:
 // on a full group it stands still for ever unless the group is raised.
-func TestReviewDeploymentWithoutRoomRaises(t *testing.T) {
+func TestDeploymentWithoutRoomRaises(t *testing.T) {
 	t.Parallel()
 	in := group(60)
 	s := &in.Fleet.Services[0]
@@ -89,7 +89,7 @@ func TestReviewDeploymentWithoutRoomRaises(t *testing.T) {
 
 // An instance that a person drains in ECS's console gives its tasks up once others have a
 // place: the group is raised for them, or that drain never ends.
-func TestReviewForeignDrainGetsRoom(t *testing.T) {
+func TestForeignDrainGetsRoom(t *testing.T) {
 	t.Parallel()
 	in := group(60)
 	in.Fleet.Instances[1].Active, in.Fleet.Instances[1].Draining = false, true

@@ -70,7 +70,9 @@ OBSERVE = {
         "sqs:GetQueueAttributes",
         "sqs:GetQueueUrl",
     },
-    "DrainRole": READ | {"autoscaling:DescribeLifecycleHooks"},
+    # Who else sizes a group is asked before an instance of it goes.
+    "DrainRole": READ
+    | {"autoscaling:DescribeLifecycleHooks", "autoscaling:DescribePolicies", "autoscaling:DescribeScheduledActions", "ecs:DescribeClusters"},
 }
 ACT = {
     "ReconcileRole": {"ecs:UpdateService", "autoscaling:SetDesiredCapacity"},

@@ -1,7 +1,6 @@
 package capacity
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -257,22 +256,6 @@ func (v *view) movable(id fleet.InstanceID) []placement.Item {
 		out = append(out, item(x.service, x.tasks))
 	}
 	return out
-}
-
-// byLoad gives the instances in the order in which they would go: the empty ones first,
-// of equal ones those of the fullest zone, the oldest first.
-func (v *view) byLoad() []fleet.Instance {
-	zone, load := map[string]int{}, map[fleet.InstanceID]int{}
-	for _, i := range v.in.Instances {
-		zone[i.Zone]++
-		load[i.ID] = v.load(i.ID)
-	}
-	order := slices.Clone(v.in.Instances)
-	slices.SortStableFunc(order, func(a, b fleet.Instance) int {
-		return cmp.Or(cmp.Compare(load[a.ID], load[b.ID]), cmp.Compare(zone[b.Zone], zone[a.Zone]),
-			a.RegisteredAt.Compare(b.RegisteredAt), strings.Compare(string(a.ID), string(b.ID)))
-	})
-	return order
 }
 
 // less gives the tasks but for some of them.

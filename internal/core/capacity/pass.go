@@ -168,3 +168,27 @@ func roomiest(bins []placement.Bin, most int) []int {
 	})
 	return out[:most]
 }
+
+// byLoad gives the instances in the order in which they would go: those with fewest
+// tasks first, and of these one after the other from the zone that then has most, the
+// oldest of it. Auto Scaling would set right what is left lopsided, by ending others.
+func (v *view) byLoad() []fleet.Instance {
+	load, left := map[fleet.InstanceID]int{}, map[string]int{}
+	for _, i := range v.in.Instances {
+		load[i.ID] = v.load(i.ID)
+		left[i.Zone]++
+	}
+	order := slices.Clone(v.in.Instances)
+	slices.SortFunc(order, func(a, b fleet.Instance) int {
+		return cmp.Or(cmp.Compare(load[a.ID], load[b.ID]), a.RegisteredAt.Compare(b.RegisteredAt), cmp.Compare(a.ID, b.ID))
+	})
+	level := map[fleet.InstanceID]int{} // instances of its zone while those before it have gone
+	for _, i := range order {
+		level[i.ID] = left[i.Zone]
+		left[i.Zone]--
+	}
+	slices.SortStableFunc(order, func(a, b fleet.Instance) int {
+		return cmp.Or(cmp.Compare(load[a.ID], load[b.ID]), cmp.Compare(level[b.ID], level[a.ID]))
+	})
+	return order
+}

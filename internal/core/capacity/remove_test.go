@@ -338,3 +338,20 @@ func TestShadowIsTakenBackBeforeARaise(t *testing.T) {
 		}
 	}
 }
+
+// The zones stay as even as they can while instances go.
+func TestZonesStayEven(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		zones string // of the empty instances, one letter each
+		want  []fleet.InstanceID
+	}{{"aabb", ids(1, 3)}, {"aaab", ids(1, 2)}, {"abab", ids(1, 2)}, {"bbbaac", ids(1, 2, 4)}} {
+		in := running(make([]int, len(tt.zones))...)
+		for i := range in.Instances {
+			in.Instances[i].Zone = tt.zones[i : i+1]
+		}
+		if d := cmp.Diff(tt.want, drained(capacity.Decide(in))); d != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.zones, d)
+		}
+	}
+}

@@ -283,6 +283,10 @@ func (d *Drainage) asked(ctx context.Context, ev event.Event, rep *Report) ([]be
 		}
 		return beds, nil
 	}
+	if ev.Kind == event.Rebalance && d.Now().Sub(d.happened(ev)) > adviceFor {
+		rep.Unmatched = append(rep.Unmatched, fmt.Sprintf("warning of %s about instance %s", ev.Time.UTC().Format(time.RFC3339), ev.Instance))
+		return nil, nil
+	}
 	row := d.wanted(g, ev)
 	if row.Cause == drain.Spot && !d.Now().Before(row.Deadline.Add(drain.Grace)) {
 		// Its removal would be given back at once: EC2 has had its time.
@@ -316,6 +320,9 @@ func (d *Drainage) happened(ev event.Event) time.Time {
 	}
 	return ev.Time
 }
+
+// adviceFor is how long a warning that EC2 may take an instance back is news.
+const adviceFor = 15 * time.Minute
 
 // spotNotice is how long ahead EC2 tells that it takes a Spot instance back.
 const spotNotice = 2 * time.Minute

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
@@ -117,6 +118,11 @@ func (l *locator) group(ctx context.Context, g fleet.GroupName, doomed []fleet.I
 func (s *Stair) notice(ctx context.Context, l *locator, ev event.Event, rep *Report) ([]scope, error) {
 	if s.Activities == nil {
 		return nil, errNotWired
+	}
+	if now := s.Now(); !ev.Time.IsZero() && now.After(ev.Time.Add(spotNotice+drain.Grace)) {
+		// EC2 has had its time: what it took is gone from the group, and what it did not stays.
+		rep.Unmatched = append(rep.Unmatched, fmt.Sprintf("notice of %s about instance %s", ev.Time.UTC().Format(time.RFC3339), ev.Instance))
+		return nil, nil
 	}
 	homes, err := s.Activities.Homes(ctx, []fleet.InstanceID{ev.Instance})
 	if err != nil {

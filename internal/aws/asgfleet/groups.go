@@ -25,6 +25,7 @@ import (
 const (
 	launchProcess    = "Launch"
 	terminateProcess = "Terminate"
+	rebalanceProcess = "AZRebalance"
 )
 
 // warmPerCall is how many instances of a warm pool are described in one call.
@@ -149,6 +150,7 @@ func groupOf(g types.AutoScalingGroup) fleet.Group {
 		MinSize:         int(aws.ToInt32(g.MinSize)),
 		MaxSize:         int(aws.ToInt32(g.MaxSize)),
 		DesiredCapacity: int(aws.ToInt32(g.DesiredCapacity)),
+		KeepsZones:      true,
 		ProtectsNew:     aws.ToBool(g.NewInstancesProtectedFromScaleIn),
 		Types:           typesOf(g),
 	}
@@ -169,6 +171,8 @@ func groupOf(g types.AutoScalingGroup) fleet.Group {
 			out.SuspendedLaunch = true
 		case terminateProcess:
 			out.SuspendedTerminate = true
+		case rebalanceProcess:
+			out.KeepsZones = false
 		}
 	}
 	if w := g.WarmPoolConfiguration; w != nil && w.Status != types.WarmPoolStatusPendingDelete {

@@ -72,6 +72,7 @@ func TestDescribe(t *testing.T) {
 	}
 	want := fleet.Group{
 		Name: "workers", ARN: "arn/workers", MinSize: 1, MaxSize: 6, DesiredCapacity: 3, InService: []fleet.InstanceID{"i-4", "i-1"},
+		KeepsZones: true,
 		Members: []fleet.Member{
 			{ID: "i-1", State: "InService"},
 			{ID: "i-2", State: "Pending:Wait"},
@@ -91,13 +92,16 @@ func TestDescribe(t *testing.T) {
 func TestDescribeTellsSuspensions(t *testing.T) {
 	t.Parallel()
 	for process, want := range map[string]fleet.Group{
-		"Launch": {SuspendedLaunch: true}, "Terminate": {SuspendedTerminate: true}, "AlarmNotification": {},
+		"Launch":            {SuspendedLaunch: true, KeepsZones: true},
+		"Terminate":         {SuspendedTerminate: true, KeepsZones: true},
+		"AlarmNotification": {KeepsZones: true},
+		"AZRebalance":       {},
 	} {
 		g := workers()
 		g.SuspendedProcesses = []types.SuspendedProcess{{ProcessName: aws.String(process)}}
 		got := describedAs(t, &fakeAutoScaling{groups: []types.AutoScalingGroup{g}})
-		if got.SuspendedLaunch != want.SuspendedLaunch || got.SuspendedTerminate != want.SuspendedTerminate {
-			t.Errorf("with %s suspended, launches are %v and terminations %v", process, got.SuspendedLaunch, got.SuspendedTerminate)
+		if got.SuspendedLaunch != want.SuspendedLaunch || got.SuspendedTerminate != want.SuspendedTerminate || got.KeepsZones != want.KeepsZones {
+			t.Errorf("with %s suspended, launches are %v, terminations %v and zones kept %v", process, got.SuspendedLaunch, got.SuspendedTerminate, got.KeepsZones)
 		}
 	}
 }

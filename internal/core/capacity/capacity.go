@@ -94,10 +94,13 @@ func Decide(in Input) Result {
 	s := history.Begin(in.Base)
 	v := look(in)
 	r := Result{Live: in.Group.DesiredCapacity, Base: in.Base, Waiting: v.waiting()}
+	r.Looking = !in.TasksRead && in.TasksUnread == "" &&
+		slices.ContainsFunc(in.Waiting, func(it placement.Item) bool { return placement.AsksCompany(it.Rules) })
 	rest, bins := v.placeHanded(v.place(in.Waiting))
 	rest, bins = v.undo(s, &r, rest, bins)
 	r.Unplaced = count(items(rest))
 	switch {
+	case r.Unplaced > 0 && v.futile(s, rest, bins):
 	case r.Unplaced > 0 && !v.known:
 		v.learn(s, r)
 	case r.Unplaced > 0:

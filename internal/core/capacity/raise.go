@@ -64,6 +64,30 @@ func (v *view) learn(s *history.Steps, r Result) {
 		plural(r.Unplaced, "task")))
 }
 
+// futileFor is how long after a raise whose instance stands idle no other is tried, where
+// the next may be of another type.
+const futileFor = 30 * time.Minute
+
+// futile tells whether another instance would be as idle as one that came of the last
+// raise: it could take none of the tasks without a place.
+func (v *view) futile(s *history.Steps, rest []placement.Rest, after []placement.Bin) bool {
+	at, ok := lastRaise(v.in.Memory, v.in.Now)
+	if !ok {
+		return false
+	}
+	for _, b := range after {
+		came := b.RegisteredAt.After(at)
+		alike := b.Kind == v.shape.Kind && b.Whole == v.shape.Whole
+		if !came || b.Free != b.Whole || !alike && v.in.Now.Sub(at) >= futileFor {
+			continue
+		}
+		s.To(v.in.Base, history.TasksWaiting, fmt.Sprintf("%s, which came of the last raise, takes none of the tasks without a place, so that another would not help (%d of %s: %s)",
+			b.Name, rest[0].Count, rest[0].Name, rest[0].Because))
+		return true
+	}
+	return false
+}
+
 // doubt says where what is on the way may not come.
 func (v *view) doubt(s *history.Steps) {
 	if v.onTheWay == 0 {

@@ -197,3 +197,51 @@ func TestAnotherTypeIsTriedOnce(t *testing.T) {
 		t.Errorf("while one stands idle: desired %d (%s: %s)", r.Desired, r.Reason, r.Because)
 	}
 }
+
+// An instance that came of the last raise and takes none of the tasks shows that another
+// would not either: the group is not raised to its MaxSize in vain.
+func TestAnIdleInstanceOfTheLastRaiseEndsTheRaising(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		edit func(in *capacity.Input, it *placement.Item)
+	}{
+		{"an attribute that only some have", func(in *capacity.Input, it *placement.Item) {
+			it.Rules.Constraints = []fleet.Constraint{{Type: fleet.MemberOf, Expression: "attribute:stack == prod"}}
+			in.Instances[0].Attributes = map[string]string{"stack": "prod"}
+		}},
+		{"a port that a daemon binds", func(in *capacity.Input, it *placement.Item) {
+			it.Rules.Ports = []fleet.Port{"9100/tcp"}
+			in.Services = append(in.Services, fleet.Service{Name: "exporter", Active: true, Daemon: true, Rules: fleet.Rules{Ports: it.Rules.Ports}})
+			for i := range in.Instances {
+				in.Instances[i].Ports = it.Rules.Ports
+			}
+		}},
+		{"a smaller type comes", func(in *capacity.Input, it *placement.Item) { it.Size = fleet.Resources{CPU: 2000, Memory: 7000} }},
+	}
+	for _, tt := range tests {
+		in := running(4, 4)
+		it := tasks("web", 512, 1024, 1)
+		tt.edit(&in, &it)
+		in.Waiting = []placement.Item{it}
+		for minute := range 20 {
+			in.Now = noon.Add(time.Duration(minute) * time.Minute)
+			r := capacity.Decide(in)
+			if r.Desired > in.Base {
+				in.Memory.Orders = append(in.Memory.Orders, history.Order{At: in.Now, From: in.Base, To: r.Desired})
+				v := instance("i-9"+string(rune('a'+minute)), fleet.Resources{CPU: 1024, Memory: 3840})
+				v.Registered, v.Type, v.RegisteredAt = v.Remaining, "m7g.medium", in.Now.Add(time.Second)
+				if tt.name != "a smaller type comes" {
+					v = instance(string(v.ID), shape())
+					v.RegisteredAt, v.Ports = in.Now.Add(time.Second), in.Instances[1].Ports
+				}
+				in.Instances = append(in.Instances, v)
+				in.Group.Members = append(in.Group.Members, fleet.Member{ID: v.ID, State: "InService"})
+				in.Base, in.Group.DesiredCapacity = r.Desired, r.Desired
+			}
+		}
+		if in.Base > 3 {
+			t.Errorf("%s: the group is at %d after 20 minutes", tt.name, in.Base)
+		}
+	}
+}

@@ -219,7 +219,7 @@ const maxSearch = 250
 // by how few tasks they move, and why the others may not; of those with tasks it tries
 // so many.
 func (v *view) candidates(tries int) (found []Removal, stay []Stay) {
-	p, in := v.pass(), v.in.Policy.In()
+	p, in, zones := v.pass(), v.in.Policy.In(), v.census()
 	for _, i := range v.byLoad() {
 		if because := v.keeps(i); because != "" {
 			stay = append(stay, Stay{i.ID, because})
@@ -237,6 +237,8 @@ func (v *view) candidates(tries int) (found []Removal, stay []Stay) {
 			because = fmt.Sprintf("it has %s, and scaleIn.consolidate is false", plural(n, "task"))
 		case n > 0 && c.Score < in.MinSavings && !returns: // the saving of a return is another price
 			because = fmt.Sprintf("moving %s is not worth it: the score %.2f is below scaleIn.minSavings %.2f", plural(n, "task"), c.Score, in.MinSavings)
+		case v.in.Group.KeepsZones && zones.lopsided(i.Zone):
+			because = "zone " + i.Zone + " would have two fewer than another, and Auto Scaling would end an instance there, tasks and all: suspend the group's AZRebalance process to let it go"
 		case n > 0 && tries <= 0:
 			because = "others are tried first"
 		default:
@@ -249,10 +251,34 @@ func (v *view) candidates(tries int) (found []Removal, stay []Stay) {
 			stay = append(stay, Stay{i.ID, because})
 			continue
 		}
+		zones[i.Zone]--
 		c.Moves, c.Returns = p.moved, p.returns
 		found = append(found, c)
 	}
 	return found, stay
+}
+
+// census counts the instances of each zone that stay.
+type census map[string]int
+
+func (v *view) census() census {
+	c := census{}
+	for _, i := range v.in.Instances {
+		if !v.leaving[i.ID] {
+			c[i.Zone]++
+		}
+	}
+	return c
+}
+
+// lopsided tells whether a zone with one instance less would have two fewer than another.
+func (c census) lopsided(zone string) bool {
+	for z, n := range c {
+		if z != zone && n-(c[zone]-1) >= 2 {
+			return true
+		}
+	}
+	return false
 }
 
 // load counts the tasks of an instance that would move or hold it, daemons apart.

@@ -355,3 +355,30 @@ func TestZonesStayEven(t *testing.T) {
 		}
 	}
 }
+
+// Auto Scaling ends instances, tasks and all, where the zones are not even: what would
+// make them so stays.
+func TestNoRemovalThatAutoScalingWouldUndo(t *testing.T) {
+	t.Parallel()
+	in := running(1, 2, 2, 2, 2) // one in zone a has fewest tasks, and b has three
+	for i, z := range []string{"a", "a", "b", "b", "b"} {
+		in.Instances[i].Zone = z
+	}
+	in.Group.KeepsZones, in.Policy.ScaleIn.Budget = true, []spec.InstanceLimit{{Percent: 100, Period: spec.Duration(15 * time.Minute)}}
+	zones := map[string]int{"a": 2, "b": 3}
+	for _, id := range drained(capacity.Decide(in)) {
+		k := slices.IndexFunc(in.Instances, func(i fleet.Instance) bool { return i.ID == id })
+		zones[in.Instances[k].Zone]--
+		if d := zones["a"] - zones["b"]; d < -1 || d > 1 {
+			t.Errorf("%s goes and leaves %v", id, zones)
+		}
+	}
+	_, stay := capacity.Look(in)
+	if !slices.ContainsFunc(stay, func(s capacity.Stay) bool { return s.Instance == "i-01" && strings.Contains(s.Because, "AZRebalance") }) {
+		t.Errorf("nothing is said of i-01: %+v", stay)
+	}
+	in.Group.KeepsZones = false
+	if got := drained(capacity.Decide(in)); len(got) == 0 || got[0] != "i-01" {
+		t.Errorf("with AZRebalance suspended %v go, want i-01 first", got)
+	}
+}

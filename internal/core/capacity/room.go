@@ -130,7 +130,7 @@ func Leaving(s fleet.Snapshot, drains []drain.Row, doomed []fleet.InstanceID) ma
 func (v *view) bin(i fleet.Instance) placement.Bin {
 	b := placement.Bin{
 		Name: string(i.ID), Kind: i.Type, Zone: i.Zone, Attributes: i.Attributes,
-		Whole: i.Registered.Minus(v.in.Daemons), Free: i.Remaining, Ports: i.Ports,
+		Whole: i.Registered.Minus(v.in.Daemons), Free: i.Remaining, Ports: i.Ports, RegisteredAt: i.RegisteredAt,
 	}
 	if !v.in.TasksRead {
 		return b
@@ -201,10 +201,23 @@ func (v *view) template(i fleet.Instance) placement.Bin {
 	free := i.Registered.Minus(v.in.Daemons)
 	attributes := maps.Clone(i.Attributes)
 	delete(attributes, zoneAttribute)
+	// What not all of the kind have was put on some by hand or comes of another launch
+	// template: the next instance need not have it.
+	for _, x := range v.in.Instances {
+		if x.Type == i.Type && x.Registered == i.Registered {
+			maps.DeleteFunc(attributes, func(k, value string) bool { return x.Attributes[k] != value })
+		}
+	}
 	if attributes == nil && i.Type != "" {
 		attributes = map[string]string{"ecs.instance-type": i.Type}
 	}
-	return placement.Bin{Kind: i.Type, Attributes: attributes, Whole: free, Free: free, Ports: reserved(i)}
+	b := placement.Bin{Kind: i.Type, Attributes: attributes, Whole: free, Free: free, Ports: reserved(i), Tasks: map[string]int{}}
+	for _, s := range v.in.Services {
+		if s.Daemon && s.Active {
+			b.Ports, b.Tasks[string(s.Name)] = append(b.Ports, s.Rules.Ports...), 1
+		}
+	}
+	return b
 }
 
 // zones are those of the group's instances, sorted.

@@ -146,6 +146,9 @@ type Group struct {
 	SuspendedLaunch bool `json:"suspendedLaunch,omitempty"`
 	// SuspendedTerminate is true while its Terminate process is suspended: nothing can be removed.
 	SuspendedTerminate bool `json:"suspendedTerminate,omitempty"`
+	// KeepsZones is true unless the group's AZRebalance process is suspended: Auto Scaling
+	// then ends instances in one zone and starts others where the zones are not even.
+	KeepsZones bool `json:"keepsZones,omitempty"`
 	// ProtectsNew is true where instances begin their life protected from scale-in.
 	ProtectsNew bool      `json:"protectsNew,omitempty"`
 	WarmPool    *WarmPool `json:"warmPool,omitempty"`

@@ -234,6 +234,12 @@ func compareVersions(a, b string) int {
 	return 0
 }
 
+// AsksCompany tells whether a place depends on the tasks that are on an instance.
+func AsksCompany(rules fleet.Rules) bool {
+	asks, err := members(rules)
+	return err == nil && slices.ContainsFunc(asks, query.company)
+}
+
 // members parses the memberOf expressions of an item; an error names the first that is
 // not understood, or a type of constraint that ECS does not have.
 func members(rules fleet.Rules) ([]query, error) {

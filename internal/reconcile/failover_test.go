@@ -296,3 +296,32 @@ func TestTasksOfADrainingFallbackAreSeen(t *testing.T) {
 	}
 	wantCalls(t, w.world, "group m7g 4")
 }
+
+// Where the tasks of a service may land on several groups its decision says so; with the
+// one that stands in for the other it is housed.
+func TestAServiceOfNoGroupSaysSo(t *testing.T) {
+	t.Parallel()
+	for _, third := range []bool{false, true} {
+		w := newPair(t)
+		w.failed = nil
+		p := spec.Service{MinCapacity: 1, MaxCapacity: 20}
+		w.change(t, ledger.Edit{Target: fleet.ServiceKey{Cluster: "prod", Service: "web"}.Target(), Policy: &ledger.Policy{Service: &p, Version: 1}})
+		if third {
+			w.groups["third"] = fleet.Group{Name: "third", MaxSize: 10}
+			w.sized(t, "third", spec.Group{})
+		}
+		said := ""
+		for _, c := range w.mustRun(t, event.Event{Kind: event.Tick}).Cells {
+			for _, d := range c.Decision.Services {
+				for _, x := range d.Clauses {
+					if d.Service == "web" && x.Rule == history.NoGroup {
+						said = x.Because
+					}
+				}
+			}
+		}
+		if third != strings.Contains(said, "may land on m7g or standby or third, so no group is raised") {
+			t.Errorf("with a third group %v: %q", third, said)
+		}
+	}
+}

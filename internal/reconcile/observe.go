@@ -258,6 +258,9 @@ func (s *Stair) alone(now time.Time, sc scope, w *world, housed map[fleet.Servic
 			done[m] = true
 			if v, ok := w.service(m); ok {
 				in.Fleet.Services = append(in.Fleet.Services, v)
+				if v.Compute == fleet.EC2 && v.Group == "" && v.Provider == "" {
+					in.Homes = w.named
+				}
 			}
 			in.Unreadable = cmp.Or(in.Unreadable, w.unread[m])
 			enter(now, &in, sc.rows.Row(fleet.ServiceKey{Cluster: sc.cluster, Service: m}.Target()))

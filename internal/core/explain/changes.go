@@ -87,6 +87,7 @@ var changes = map[string]string{
 	history.OrderInFlight:        "the end of the open order",
 	history.OwnedByAnother:       "taking the target from its other writer, as the reason says",
 	history.Unreadable:           "a read that succeeds; the reason names what could not be read",
+	history.NoGroup:              "one group with a policy that the tasks may land on, or a capacity provider strategy",
 	history.NotFound:             "creating what the policy names, or taking it out of the policy",
 
 	history.TasksWaiting:    "room for the waiting tasks on the instances there are",

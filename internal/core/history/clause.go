@@ -76,6 +76,7 @@ const (
 	OrderInFlight        = "OrderInFlight"
 	OwnedByAnother       = "OwnedByAnother"
 	NotFound             = "NotFound"
+	NoGroup              = "NoGroup"
 	Unreadable           = "Unreadable"
 	InvalidPolicy        = "InvalidPolicy"
 

@@ -84,6 +84,7 @@ func decideService(now time.Time, in Input, s ServiceInput, with around) Service
 		m.Worth = m.Worth && in.Lease == nil // the row of an open order is its claimant's
 	}
 	r.Clauses = append(r.Clauses, ownerNote(s.Owner, mode, r.Desired)...)
+	r.Clauses = append(r.Clauses, homeNote(in.Homes, r.Desired)...)
 	d := ServiceDecision{Service: s.Name, Mode: mode, Result: r, Learnt: m.Worth && r.Direction == history.Hold}
 	switch {
 	case r.Direction != history.Hold:
@@ -164,6 +165,20 @@ func ownerNote(o Owner, mode spec.Mode, desired int) []history.Clause {
 		return nil
 	}
 	return []history.Clause{{Rule: rule, Before: desired, After: desired, Because: "in act mode Trimtab would refuse: " + because}}
+}
+
+// homeNote reports that a service belongs to none of the groups that its tasks may land on,
+// without holding anything.
+func homeNote(homes []fleet.GroupName, desired int) []history.Clause {
+	if len(homes) == 0 {
+		return nil
+	}
+	names := make([]string, len(homes))
+	for i, g := range homes {
+		names[i] = string(g)
+	}
+	return []history.Clause{{Rule: history.NoGroup, Before: desired, After: desired, Because: "its tasks have launch type EC2 and may land on " + strings.Join(names, " or ") +
+		", so no group is raised for them: name one of these as scaleOut.fallback of the other, or deploy the service with a capacity provider strategy"}}
 }
 
 func stopWords(in Input) string {

@@ -40,6 +40,9 @@ type Input struct {
 	Failed []drain.Row `json:"failed,omitempty"`
 	// Doomed are the instances that a notice of EC2 names: it will take them back.
 	Doomed []fleet.InstanceID `json:"doomed,omitempty"`
+	// Homes are the groups with a policy on any of which the tasks of the cell's service may
+	// land, so that it belongs to none of them.
+	Homes []fleet.GroupName `json:"homes,omitempty"`
 	// Fallback is the group that takes over while launches of the cell's group fail, Primary
 	// the one for which the cell's group does: at most one is set.
 	Fallback *Partner `json:"fallback,omitempty"`

@@ -316,3 +316,24 @@ func TestUnreadMetricHolds(t *testing.T) {
 		t.Errorf("got %s (%s)", got.Direction, got.Because)
 	}
 }
+
+// A service that belongs to none of several groups says so, and goes on.
+func TestNoGroupIsNoted(t *testing.T) {
+	t.Parallel()
+	in := fargate(90)
+	in.Homes = []fleet.GroupName{"prod-a", "prod-b"}
+	got := one(t, in)
+	if got.Desired != 15 || got.Reason != history.TargetTracking {
+		t.Errorf("got %d for %s, want 15 for TargetTracking", got.Desired, got.Reason)
+	}
+	want := history.Clause{
+		Rule: history.NoGroup, Before: 15, After: 15,
+		Because: "its tasks have launch type EC2 and may land on prod-a or prod-b, so no group is raised for them: name one of these as scaleOut.fallback of the other, or deploy the service with a capacity provider strategy",
+	}
+	if diff := cmp.Diff(want, got.Clauses[len(got.Clauses)-1]); diff != "" {
+		t.Errorf("last clause (-want +got):\n%s", diff)
+	}
+	if fault := chainFault(got.Clauses, 10, 15, got.Reason, got.Because); fault != "" {
+		t.Error(fault)
+	}
+}

@@ -217,7 +217,7 @@ func TestAnIdleInstanceOfTheLastRaiseEndsTheRaising(t *testing.T) {
 				in.Instances[i].Ports = it.Rules.Ports
 			}
 		}},
-		{"a smaller type comes", func(in *capacity.Input, it *placement.Item) { it.Size = fleet.Resources{CPU: 2000, Memory: 7000} }},
+		{"a smaller type comes", func(_ *capacity.Input, it *placement.Item) { it.Size = fleet.Resources{CPU: 2000, Memory: 7000} }},
 	}
 	for _, tt := range tests {
 		in := running(4, 4)

@@ -377,6 +377,15 @@ func TestNoRemovalThatAutoScalingWouldUndo(t *testing.T) {
 	if !slices.ContainsFunc(stay, func(s capacity.Stay) bool { return s.Instance == "i-01" && strings.Contains(s.Because, "AZRebalance") }) {
 		t.Errorf("nothing is said of i-01: %+v", stay)
 	}
+	both := running(0, 0, 3, 3) // either of zone a may go, not both
+	for i, z := range []string{"a", "a", "b", "b"} {
+		both.Instances[i].Zone = z
+		both.Group.Members[i].Protected = z == "b"
+	}
+	both.Group.KeepsZones, both.Policy.ScaleIn.EmptyBudget = true, in.Policy.ScaleIn.Budget
+	if got := drained(capacity.Decide(both)); !slices.Equal(got, []fleet.InstanceID{"i-01"}) {
+		t.Errorf("%v go, want i-01 alone", got)
+	}
 	in.Group.KeepsZones = false
 	if got := drained(capacity.Decide(in)); len(got) == 0 || got[0] != "i-01" {
 		t.Errorf("with AZRebalance suspended %v go, want i-01 first", got)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -174,6 +175,11 @@ func (c *comparison) prepare() error {
 		_, err := readTime(c.args[0])
 		return err
 	}
+	if c.subject == "runningTasksCount" {
+		if _, err := strconv.Atoi(c.args[0]); err != nil {
+			return fmt.Errorf("runningTasksCount is compared with a whole number, and %q is none", c.args[0])
+		}
+	}
 	if c.op.word != "matches" {
 		return nil
 	}
@@ -268,8 +274,11 @@ func (p *parser) argument(ends string) (string, error) {
 		}
 		return depth >= 0 && strings.IndexByte(" \t\r\n"+ends, b) < 0
 	})
-	if a == "" {
+	switch {
+	case a == "":
 		return "", fmt.Errorf("an argument is missing before %q", p.rest())
+	case depth > 0: // else the bracket of not(...) around it would end here
+		return "", fmt.Errorf("a ) is missing in %q: one that is meant as text stands in quotes", a)
 	}
 	return a, nil
 }

@@ -134,6 +134,9 @@ func TestMatchesNamesWhatItDoesNotKnow(t *testing.T) {
 		{"(attribute:stack == prod", "a ) is missing"},
 		{"attribute:stack == prod)", `")" is not expected`},
 		{"attribute:stack == prod and", "a subject"},
+		{"attribute:stack =~ (prod", `a ) is missing in "(prod"`}, // not(...) around it would end here
+		{"runningTasksCount < few", `"few" is none`},
+		{"runningTasksCount < 1.5", "a whole number"},
 		{"attribute:stack =~ (?!test).*", "is not understood"}, // Java's, not Go's
 		{"agentVersion in [1.0]", "the operator in is not one of agentVersion"},
 		{"agentConnected > true", "the operator greater_than is not one of agentConnected"},

@@ -67,7 +67,7 @@ func TestInvoke(t *testing.T) {
 		"what is no document": {sample: "bad/error.truncated", err: "decode event"},
 	} {
 		b := &book{fail: c.fail, told: c.told}
-		out, err := handler{b.Run, slog.New(slog.DiscardHandler)}.Invoke(t.Context(), sample(t, c.sample))
+		out, err := reconcile.Handler{Run: b.Run, Refuses: refuses, Log: slog.New(slog.DiscardHandler)}.Invoke(t.Context(), sample(t, c.sample))
 		if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: error %v, want %q", name, err, c.err)
 		}
@@ -106,7 +106,7 @@ func TestInvokeBatch(t *testing.T) {
 		}
 		var log bytes.Buffer
 		b := &book{fail: c.fail}
-		out, err := handler{b.Run, slog.New(slog.NewTextHandler(&log, nil))}.Invoke(t.Context(), raw)
+		out, err := reconcile.Handler{Run: b.Run, Refuses: refuses, Log: slog.New(slog.NewTextHandler(&log, nil))}.Invoke(t.Context(), raw)
 		want := `{"batchItemFailures":[]}`
 		if c.again >= 0 {
 			want = `{"batchItemFailures":[{"itemIdentifier":"` + ev.Batch[c.again].MessageID + `"}]}`

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/trimtab-ecs/trimtab/internal/aws/lambdaenv"
+	"github.com/trimtab-ecs/trimtab/internal/event"
+	"github.com/trimtab-ecs/trimtab/internal/reconcile"
 )
 
 func main() {
@@ -24,5 +26,13 @@ func main() {
 		fmt.Fprintln(os.Stderr, "read the environment:", err)
 		os.Exit(1)
 	}
-	lambda.Start(handler{drainage.Run, drainage.Log})
+	lambda.Start(reconcile.Handler{Run: drainage.Run, Refuses: refuses, Log: drainage.Log})
+}
+
+// refuses tells what the other function does.
+func refuses(ev event.Event) error {
+	if ev.Via == event.ViaInvoke && ev.Kind != event.Drain && ev.Kind != event.TickAll {
+		return fmt.Errorf("this function drains instances and takes the payloads drain and tick: send %s to the reconcile function", ev.Kind)
+	}
+	return nil
 }

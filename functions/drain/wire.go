@@ -2,8 +2,6 @@ package main
 
 import (
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"os"
 	"time"
 
@@ -19,7 +17,6 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/aws/ebnotice"
 	"github.com/trimtab-ecs/trimtab/internal/aws/ecsfleet"
 	"github.com/trimtab-ecs/trimtab/internal/aws/nativescaling"
-	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/reconcile"
 )
 
@@ -28,22 +25,12 @@ import (
 // TRIMTAB_EVENT_BUS (where removals are announced). Endpoints come from the
 // standard AWS_ENDPOINT_URL_* variables.
 func wire(cfg aws.Config, getenv func(string) string) (*reconcile.Drainage, error) {
-	table, bus, mode := getenv("TRIMTAB_TABLE"), getenv("TRIMTAB_EVENT_BUS"), spec.Mode(getenv("TRIMTAB_MODE"))
-	var errs []error
-	if table == "" {
-		errs = append(errs, errors.New("TRIMTAB_TABLE is empty: set it to the name of the ledger's DynamoDB table"))
-	}
-	if bus == "" {
-		errs = append(errs, errors.New("TRIMTAB_EVENT_BUS is empty: set it to the event bus for decisions, usually default"))
-	}
-	if mode != spec.Observe && mode != spec.Act {
-		errs = append(errs, fmt.Errorf("TRIMTAB_MODE is %q: set it to observe or act", mode))
-	}
-	if err := errors.Join(errs...); err != nil {
+	set, err := reconcile.ReadSettings(getenv)
+	if err != nil {
 		return nil, err
 	}
 	groups, services := autoscaling.NewFromConfig(cfg), ecs.NewFromConfig(cfg)
-	book, eyes := dynamoledger.New(dynamodb.NewFromConfig(cfg), table), ecsfleet.New(services)
+	book, eyes := dynamoledger.New(dynamodb.NewFromConfig(cfg), set.Table), ecsfleet.New(services)
 	return &reconcile.Drainage{
 		Book:       book,
 		Drains:     book,
@@ -53,11 +40,11 @@ func wire(cfg aws.Config, getenv func(string) string) (*reconcile.Drainage, erro
 		Activities: asgfleet.NewActivities(groups),
 		Exits:      asgfleet.NewExits(groups),
 		Owners:     nativescaling.New(services, groups, nil, time.Now),
-		Notices:    ebnotice.New(eventbridge.NewFromConfig(cfg), bus),
+		Notices:    ebnotice.New(eventbridge.NewFromConfig(cfg), set.Bus),
 		Log:        lambdacontext.NewLogger(),
 		Metrics:    os.Stdout,
 		Now:        time.Now,
 		NewID:      rand.Text,
-		Mode:       mode,
+		Mode:       set.Mode,
 	}, nil
 }

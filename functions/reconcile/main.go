@@ -4,7 +4,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -28,31 +27,13 @@ func main() {
 		fmt.Fprintln(os.Stderr, "read the environment:", err)
 		os.Exit(1)
 	}
-	lambda.Start(handler{stair})
+	lambda.Start(reconcile.Handler{Run: stair.Run, Refuses: refuses, Log: stair.Log})
 }
 
-type handler struct{ stair *reconcile.Stair }
-
-// Invoke decodes the invocation and walks the staircase with it. It takes the
-// raw bytes: the JSON decoder of lambda.Start reads the first document of two
-// and says nothing of the second.
-func (h handler) Invoke(ctx context.Context, raw []byte) ([]byte, error) {
-	ev, err := event.Decode(raw)
-	if err != nil {
-		return nil, err
-	}
-	if ev.Kind == event.Batch {
-		return reconcile.Messages(ctx, h.stair.Log, ev, h.stair.Run)
-	}
+// refuses tells what the other function does.
+func refuses(ev event.Event) error {
 	if ev.Kind == event.Drain {
-		return nil, errors.New("this function drains nothing: send the payload to the drain function")
+		return errors.New("this function drains nothing: send the payload to the drain function")
 	}
-	rep, err := h.stair.Run(ctx, ev)
-	// A person who invokes by hand gets the whole report, the error in it: an
-	// order may have been given, or an override written, before something failed.
-	// Everyone else's invocation fails, so that Lambda counts it and tries again.
-	if err != nil && (ev.Via != event.ViaInvoke || !rep.Told()) {
-		return nil, err
-	}
-	return rep.Answer()
+	return nil
 }

@@ -25,7 +25,6 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/aws/ecsfleet"
 	"github.com/trimtab-ecs/trimtab/internal/aws/nativescaling"
 	"github.com/trimtab-ecs/trimtab/internal/aws/sqssignal"
-	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/reconcile"
 )
 
@@ -35,26 +34,16 @@ import (
 // (dollars an hour for the account; empty or 0 is no limit). Endpoints come from
 // the standard AWS_ENDPOINT_URL_* variables.
 func wire(cfg aws.Config, getenv func(string) string) (*reconcile.Stair, error) {
-	table, bus, mode := getenv("TRIMTAB_TABLE"), getenv("TRIMTAB_EVENT_BUS"), spec.Mode(getenv("TRIMTAB_MODE"))
-	var errs []error
-	if table == "" {
-		errs = append(errs, errors.New("TRIMTAB_TABLE is empty: set it to the name of the ledger's DynamoDB table"))
+	set, err := reconcile.ReadSettings(getenv)
+	spend, unread := dollars(getenv("TRIMTAB_MAX_HOURLY_SPEND"))
+	if unread != nil {
+		unread = fmt.Errorf("TRIMTAB_MAX_HOURLY_SPEND is %w", unread)
 	}
-	if bus == "" {
-		errs = append(errs, errors.New("TRIMTAB_EVENT_BUS is empty: set it to the event bus for decisions, usually default"))
-	}
-	if mode != spec.Observe && mode != spec.Act {
-		errs = append(errs, fmt.Errorf("TRIMTAB_MODE is %q: set it to observe or act", mode))
-	}
-	spend, err := dollars(getenv("TRIMTAB_MAX_HOURLY_SPEND"))
-	if err != nil {
-		errs = append(errs, fmt.Errorf("TRIMTAB_MAX_HOURLY_SPEND is %w", err))
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(err, unread); err != nil {
 		return nil, err
 	}
 	groups, services := autoscaling.NewFromConfig(cfg), ecs.NewFromConfig(cfg)
-	book, eyes := dynamoledger.New(dynamodb.NewFromConfig(cfg), table), ecsfleet.New(services)
+	book, eyes := dynamoledger.New(dynamodb.NewFromConfig(cfg), set.Table), ecsfleet.New(services)
 	return &reconcile.Stair{
 		Book:       book,
 		Desk:       book,
@@ -66,12 +55,12 @@ func wire(cfg aws.Config, getenv func(string) string) (*reconcile.Stair, error) 
 		Activities: asgfleet.NewActivities(groups),
 		Hosts:      eyes.Hosts(services),
 		Drains:     book,
-		Notices:    ebnotice.New(eventbridge.NewFromConfig(cfg), bus),
+		Notices:    ebnotice.New(eventbridge.NewFromConfig(cfg), set.Bus),
 		Log:        lambdacontext.NewLogger(),
 		Metrics:    os.Stdout,
 		Now:        time.Now,
 		NewID:      rand.Text,
-		Mode:       mode,
+		Mode:       set.Mode,
 
 		SpendPerHour: spend,
 	}, nil

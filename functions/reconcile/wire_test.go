@@ -1,12 +1,12 @@
 package main
 
 import (
-	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/trimtab-ecs/trimtab/internal/local/localtest"
 )
 
 // environment is a full one with this spend cap.
@@ -23,7 +23,7 @@ func TestWireNamesEveryProblem(t *testing.T) {
 	if err != nil {
 		t.Fatalf("a full environment: %v", err)
 	}
-	wantWired(t, stair)
+	localtest.Wired(t, stair)
 	_, err = wire(aws.Config{}, func(k string) string { return map[string]string{"TRIMTAB_MODE": "Act"}[k] })
 	if err == nil {
 		t.Fatal("an empty environment was taken")
@@ -47,18 +47,6 @@ func TestWireReadsTheSpendCap(t *testing.T) {
 		_, err := wire(aws.Config{Region: "eu-west-1"}, environment(text))
 		if err == nil || !strings.Contains(err.Error(), "TRIMTAB_MAX_HOURLY_SPEND is ") || !strings.Contains(err.Error(), "US dollars an hour") {
 			t.Errorf("%q: error %v, want one that names the variable and the remedy", text, err)
-		}
-	}
-}
-
-// wantWired finds a hand that was not given: it is missed at the first call, in production.
-func wantWired(t *testing.T, of any) {
-	t.Helper()
-	v := reflect.ValueOf(of).Elem()
-	for i := range v.NumField() {
-		f := v.Field(i)
-		if slices.Contains([]reflect.Kind{reflect.Interface, reflect.Func, reflect.Pointer}, f.Kind()) && f.IsNil() {
-			t.Errorf("%s is not wired", v.Type().Field(i).Name)
 		}
 	}
 }

@@ -9,20 +9,20 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/event"
 )
 
-// Messages runs the events of a batch one by one and answers the queue with the
+// messages runs the events of a batch one by one and answers the queue with the
 // messages that are to be delivered again. Such an invocation succeeds whatever
 // fails in it, so the log alone tells why.
-func Messages(ctx context.Context, log *slog.Logger, ev event.Event, run func(context.Context, event.Event) (Report, error)) ([]byte, error) {
+func (h Handler) messages(ctx context.Context, ev event.Event) ([]byte, error) {
 	for _, one := range ev.Batch {
 		if one.Refused() {
-			log.LogAttrs(ctx, slog.LevelError, "message refused",
+			h.Log.LogAttrs(ctx, slog.LevelError, "message refused",
 				slog.String("messageId", one.MessageID), slog.String("because", one.Reason))
 		}
 	}
 	out, err := json.Marshal(ev.EachMessage(func(one event.Event) error {
-		_, err := run(ctx, one)
+		_, err := h.Run(ctx, one)
 		if err != nil {
-			log.LogAttrs(ctx, slog.LevelError, "message failed",
+			h.Log.LogAttrs(ctx, slog.LevelError, "message failed",
 				slog.String("messageId", one.MessageID), slog.String("error", err.Error()))
 		}
 		return err

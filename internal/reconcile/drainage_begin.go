@@ -42,7 +42,7 @@ func Preflight(now time.Time, in policy.Input, row drain.Row) (because, remedy s
 	seen := seenOf(in, row)
 	seen.Hold = holdOf(now, in)
 	seen.Others = others(in.Drains, row.Instance)
-	return drain.Preflight(now, row, seen)
+	return drain.Preflight(row, seen)
 }
 
 // others counts the open removals beside that of an instance. One that is given back

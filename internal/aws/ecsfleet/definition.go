@@ -273,7 +273,7 @@ func rolloutOf(s types.Service) *fleet.Rollout {
 	if c == nil || c.MinimumHealthyPercent == nil && c.MaximumPercent == nil {
 		return nil
 	}
-	r := fleet.Rollout{MinimumHealthyPercent: 100, MaximumPercent: 200}
+	r := fleet.Service{}.Limits()
 	if c.MinimumHealthyPercent != nil {
 		r.MinimumHealthyPercent = int(*c.MinimumHealthyPercent)
 	}

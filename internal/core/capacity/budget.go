@@ -35,7 +35,7 @@ func (v *view) grant(s *history.Steps, r *Result, found []Removal) {
 			plural(len(found), "instance"), spec.Duration(in.StabilizationWindow)))
 		return
 	}
-	room := min(v.in.Base-v.open()-max(v.in.Group.MinSize, v.held()), in.MaxDraining-v.open())
+	room := min(v.above(), in.MaxDraining-v.open())
 	used := 0
 	var words string
 	for _, c := range ripe {

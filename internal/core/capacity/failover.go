@@ -32,7 +32,7 @@ func (v *view) mended() bool {
 // capacity provider keeps on this one.
 func (v *view) split(tasks []placement.Item) (roaming, bound []placement.Item) {
 	for _, it := range tasks {
-		if slices.ContainsFunc(v.in.Services, func(s fleet.Service) bool { return string(s.Name) == it.Name && Roams(s) }) {
+		if v.roams[fleet.ServiceName(it.Name)] {
 			roaming = append(roaming, it)
 		} else {
 			bound = append(bound, it)
@@ -165,7 +165,13 @@ func (v *view) surplus() int {
 	if in.Disabled || !in.Consolidate || suspended || paused || v.in.Group.SuspendedTerminate || v.in.Group.SuspendedLaunch || in.At(v.in.Now, nil).Forbidden {
 		return 0
 	}
-	return max(0, v.in.Base-v.open()-max(v.in.Group.MinSize, v.held()))
+	return max(0, v.above())
+}
+
+// above counts the instances above those that the group keeps in any case, less the
+// removals under way.
+func (v *view) above() int {
+	return v.in.Base - v.open() - max(v.in.Group.MinSize, v.held())
 }
 
 // returning are the roaming tasks on the surplus instances of the fallback, those first
@@ -288,4 +294,9 @@ func (p *pass) goesBack(id fleet.InstanceID) (moved []placement.Placed, back []p
 	}
 	moved, rest, back := placement.Place(roaming, p.back)
 	return moved, back, len(rest) == 0
+}
+
+func (p *pass) returnsAll(id fleet.InstanceID) bool {
+	_, _, ok := p.goesBack(id)
+	return ok
 }

@@ -17,6 +17,7 @@ type pass struct {
 	spare []placement.Item
 	took  map[string]bool // instances that were promised tasks
 	tasks int             // of the group, daemons apart
+	all   fleet.Resources // that the group's instances registered
 	moved []placement.Placed
 	// back is the room of the primary for tasks that return, returns whether the
 	// instance taken last sends its tasks there.
@@ -33,7 +34,7 @@ func (v *view) pass() *pass {
 		}
 	}
 	for _, i := range v.in.Instances {
-		p.tasks += v.load(i.ID)
+		p.tasks, p.all = p.tasks+v.load(i.ID), p.all.Plus(i.Registered)
 	}
 	return p
 }
@@ -71,7 +72,7 @@ func (p *pass) take(i fleet.Instance) string {
 	if p.took[string(i.ID)] {
 		return takesOthers
 	}
-	others := slices.DeleteFunc(slices.Clone(p.bins), func(b placement.Bin) bool { return b.Name == string(i.ID) })
+	others := without(p.bins, i.ID)
 	moving := p.v.of(i.ID)
 	gone, back, returns := p.goesBack(i.ID)
 	if returns {
@@ -142,13 +143,7 @@ func (p *pass) move(tasks []part, others []placement.Bin) (placed []placement.Pl
 func roomFor(size fleet.Resources, bins []placement.Bin) int {
 	n := 0
 	for _, b := range bins {
-		each := maxFit
-		for _, d := range [][2]int{{size.CPU, b.Free.CPU}, {size.Memory, b.Free.Memory}, {size.GPU, b.Free.GPU}, {size.ENI, b.Free.ENI}} {
-			if d[0] > 0 {
-				each = min(each, max(0, d[1])/d[0])
-			}
-		}
-		n += each
+		n += placement.Room(size, b.Free, maxFit)
 	}
 	return n
 }

@@ -2,7 +2,6 @@ package capacity
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 )
@@ -43,7 +42,7 @@ func Protection(in Input) (protect, release []fleet.InstanceID) {
 	}
 	v := look(in)
 	for _, m := range in.Group.Members {
-		if !m.InService() || !slices.ContainsFunc(in.Instances, func(i fleet.Instance) bool { return i.ID == m.ID }) {
+		if !m.InService() || !v.listed[m.ID] {
 			continue // one that ECS does not know may be about to register
 		}
 		stays := v.load(m.ID) > 0 && !v.leaving[m.ID]

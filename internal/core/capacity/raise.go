@@ -112,12 +112,18 @@ func (v *view) overdue() (n int, since time.Time) {
 	if !ok || v.in.Now.Sub(at) < max(overdueAfter, 4*seconds(v.memory.WarmUp)) {
 		return 0, at
 	}
+	return v.unlisted(), at
+}
+
+// unlisted counts the members in service that ECS does not list, but for those that leave.
+func (v *view) unlisted() int {
+	n := 0
 	for _, m := range v.in.Group.Members {
-		if m.InService() && !v.leaving[m.ID] && !slices.ContainsFunc(v.in.Instances, func(i fleet.Instance) bool { return i.ID == m.ID }) {
+		if m.InService() && !v.leaving[m.ID] && !v.listed[m.ID] {
 			n++
 		}
 	}
-	return n, at
+	return n
 }
 
 // maxRaise bounds the instances of one decision, far above any group.

@@ -171,11 +171,8 @@ func (v *view) deploying() fleet.ServiceName {
 // the group has in service and ECS does not list, of all but those that drain: half an
 // answer of ECS looks like half a fleet.
 func (v *view) sick() (sick, all int) {
-	for _, m := range v.in.Group.Members {
-		if m.InService() && !v.leaving[m.ID] && !slices.ContainsFunc(v.in.Instances, func(i fleet.Instance) bool { return i.ID == m.ID }) {
-			sick, all = sick+1, all+1
-		}
-	}
+	sick = v.unlisted()
+	all = sick
 	for _, i := range v.in.Instances {
 		if v.leaving[i.ID] || i.Draining {
 			continue
@@ -228,14 +225,13 @@ func (v *view) candidates(tries int) (found []Removal, stay []Stay) {
 		n := v.load(i.ID)
 		c := Removal{Instance: i.ID, ARN: i.ARN, Cause: drain.Empty}
 		if n > 0 {
-			c.Cause, c.Score = drain.Consolidation, v.score(i, n, p.tasks)
+			c.Cause, c.Score = drain.Consolidation, p.score(i, n)
 		}
-		_, _, returns := p.goesBack(i.ID)
 		var because string
 		switch {
 		case n > 0 && !in.Consolidate:
 			because = fmt.Sprintf("it has %s, and scaleIn.consolidate is false", plural(n, "task"))
-		case n > 0 && c.Score < in.MinSavings && !returns: // the saving of a return is another price
+		case n > 0 && c.Score < in.MinSavings && !p.returnsAll(i.ID): // the saving of a return is another price
 			because = fmt.Sprintf("moving %s is not worth it: the score %.2f is below scaleIn.minSavings %.2f", plural(n, "task"), c.Score, in.MinSavings)
 		case v.in.Group.KeepsZones && zones.lopsided(i.Zone):
 			because = "zone " + i.Zone + " would have two fewer than another, and Auto Scaling would end an instance there, tasks and all: suspend the group's AZRebalance process to let it go"
@@ -294,19 +290,15 @@ func (v *view) load(id fleet.InstanceID) int {
 
 // score is the share of the group that goes over the share of its tasks that move, by
 // the larger of the CPU and the memory that the instance registered.
-func (v *view) score(i fleet.Instance, n, tasks int) float64 {
-	var all fleet.Resources
-	for _, x := range v.in.Instances {
-		all = all.Plus(x.Registered)
-	}
+func (p *pass) score(i fleet.Instance, n int) float64 {
 	share := 0.0
-	if all.CPU > 0 {
-		share = float64(i.Registered.CPU) / float64(all.CPU)
+	if p.all.CPU > 0 {
+		share = float64(i.Registered.CPU) / float64(p.all.CPU)
 	}
-	if all.Memory > 0 {
-		share = max(share, float64(i.Registered.Memory)/float64(all.Memory))
+	if p.all.Memory > 0 {
+		share = max(share, float64(i.Registered.Memory)/float64(p.all.Memory))
 	}
-	return share / (float64(n) / float64(max(tasks, 1)))
+	return share / (float64(n) / float64(max(p.tasks, 1)))
 }
 
 // The wait after a drain that was not done in time, and where its doubling ends.
@@ -370,7 +362,7 @@ func (v *view) keeps(i fleet.Instance) string {
 		}
 	}
 	for _, t := range v.on[i.ID] {
-		if t.Service != "" && !t.Daemon && !slices.ContainsFunc(v.in.Services, func(s fleet.Service) bool { return s.Name == t.Service }) {
+		if t.Service != "" && !t.Daemon && !v.ours[t.Service] {
 			return fmt.Sprintf("a task of %s runs on it, which does not belong to the group's cell", t.Service)
 		}
 	}

@@ -30,6 +30,10 @@ type view struct {
 	leaving map[fleet.InstanceID]bool
 	// on are the tasks by instance, where they were read.
 	on map[fleet.InstanceID][]fleet.Task
+	// listed are the instances that ECS lists, ours the services of the cell, and roams
+	// those of them whose tasks may land on the other group of a pair.
+	listed      map[fleet.InstanceID]bool
+	ours, roams map[fleet.ServiceName]bool
 
 	// fallback and primary are the other group of a pair, nil for none.
 	fallback, primary *view
@@ -40,12 +44,22 @@ type view struct {
 }
 
 func look(in Input) *view {
-	v := &view{in: in, leaving: leaving(in), memory: remember(in), on: map[fleet.InstanceID][]fleet.Task{}}
+	v := &view{
+		in: in, leaving: leaving(in), memory: remember(in), on: map[fleet.InstanceID][]fleet.Task{},
+		listed: map[fleet.InstanceID]bool{}, ours: map[fleet.ServiceName]bool{}, roams: map[fleet.ServiceName]bool{},
+	}
+	for _, s := range in.Services {
+		v.ours[s.Name] = true
+		if Roams(s) {
+			v.roams[s.Name] = true
+		}
+	}
 	for _, t := range in.Tasks {
 		v.on[t.Instance] = append(v.on[t.Instance], t)
 	}
 	present := 0
 	for _, i := range in.Instances {
+		v.listed[i.ID] = true
 		if stands(in, i) && !arriving(in, i) {
 			present++
 		}
@@ -324,18 +338,15 @@ func Coming(now time.Time, g fleet.Group, is []fleet.Instance, daemons, size fle
 		}
 	}
 	onTheWay := max(0, g.DesiredCapacity-here)
+	if onTheWay == 0 || now.Before(g.RetryAt) {
+		return 0
+	}
 	i, known := usualInstance(is)
 	if !known && g.Shape != nil {
 		i, known = fleet.Instance{Registered: *g.Shape}, true
 	}
-	if !known || onTheWay == 0 || now.Before(g.RetryAt) {
+	if !known {
 		return 0
 	}
-	free, each := i.Registered.Minus(daemons), maxFit
-	for _, d := range [][2]int{{size.CPU, free.CPU}, {size.Memory, free.Memory}, {size.GPU, free.GPU}, {size.ENI, free.ENI}} {
-		if d[0] > 0 {
-			each = min(each, max(0, d[1])/d[0])
-		}
-	}
-	return each * onTheWay
+	return placement.Room(size, i.Registered.Minus(daemons), maxFit) * onTheWay
 }

@@ -184,7 +184,7 @@ func choose(now time.Time, r Row, seen Seen) Step {
 		}
 		return drain(now, r, seen, forcedWords(r.Cause))
 	}
-	if seen.Recall != "" && !r.Cause.Forced() {
+	if seen.Recall != "" {
 		return move(now, r, Undone, seen.Recall)
 	}
 	no := preflight(r, seen)

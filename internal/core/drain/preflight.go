@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
@@ -27,7 +26,7 @@ func (n refusal) String() string {
 // Preflight gives why an instance may not be drained now, and what would help; both
 // are empty if it may. It asks before anything is disrupted what would make the
 // drain fail at its end. Forced causes have none.
-func Preflight(_ time.Time, r Row, seen Seen) (because, remedy string) {
+func Preflight(r Row, seen Seen) (because, remedy string) {
 	if r.Cause.Forced() {
 		return "", ""
 	}
@@ -142,10 +141,7 @@ func movable(r Row, seen Seen) refusal {
 }
 
 func rollout(s fleet.Service) string {
-	r := fleet.Rollout{MinimumHealthyPercent: 100, MaximumPercent: 200}
-	if s.Rollout != nil {
-		r = *s.Rollout
-	}
+	r := s.Limits()
 	return fmt.Sprintf("minimumHealthyPercent %d and maximumPercent %d", r.MinimumHealthyPercent, r.MaximumPercent)
 }
 

@@ -79,7 +79,7 @@ func TestPreflight(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			because, remedy := drain.Preflight(start(), c.row, c.seen)
+			because, remedy := drain.Preflight(c.row, c.seen)
 			if (because == "") != (c.because == "") || !strings.Contains(because, c.because) || !strings.Contains(remedy, c.remedy) {
 				t.Errorf("want %q with %q, got %q with %q", c.because, c.remedy, because, remedy)
 			}

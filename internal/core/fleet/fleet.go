@@ -179,16 +179,26 @@ type Rollout struct {
 	MaximumPercent        int `json:"maximumPercent"`        // 100 to 200, of the desired count, rounded down
 }
 
+// Limits gives the percentages of the service, or those that ECS assumes.
+func (s Service) Limits() Rollout {
+	if s.Rollout != nil {
+		return *s.Rollout
+	}
+	return Rollout{MinimumHealthyPercent: 100, MaximumPercent: 200}
+}
+
+// Bounds gives how many tasks run at least and at most while tasks are replaced. ECS
+// rounds the least up and the most down.
+func (s Service) Bounds() (least, most int) {
+	r := s.Limits()
+	return (s.Desired*r.MinimumHealthyPercent + 99) / 100, s.Desired * r.MaximumPercent / 100
+}
+
 // Replaces tells whether ECS can replace a task of the service while its instance
 // drains: it needs room below the desired count or above it. At 100/100, and
 // where percent of a small count round to none, a drain never ends.
 func (s Service) Replaces() bool {
-	r := Rollout{MinimumHealthyPercent: 100, MaximumPercent: 200}
-	if s.Rollout != nil {
-		r = *s.Rollout
-	}
-	least := (s.Desired*r.MinimumHealthyPercent + 99) / 100
-	most := s.Desired * r.MaximumPercent / 100
+	least, most := s.Bounds()
 	return least < s.Desired || most > s.Desired
 }
 

@@ -177,7 +177,7 @@ func (p *planner) fitsSomewhere(it Item, asks []query) bool {
 			}
 		}
 		_, taken := b.takenPort(it)
-		return !taken && (!it.distinct() || b.Tasks[it.Name] == 0) && room(it.Size, b.Free, 1) > 0
+		return !taken && (!it.distinct() || b.Tasks[it.Name] == 0) && Room(it.Size, b.Free, 1) > 0
 	}
 	return slices.ContainsFunc(p.bins, func(b Bin) bool { return takes(&b) }) ||
 		slices.ContainsFunc(p.shapes, func(s Shape) bool { return s.Limit != 0 && takes(&s.Bin) })
@@ -363,7 +363,7 @@ func (p *planner) why(it Item) Rest {
 	}
 	r := restOf(it, all, all)
 	if len(p.bins) == 0 && len(p.shapes) == 1 && unknown(it) == nil {
-		if offers := p.shapes[0].Free; p.shapes[0].Limit != 0 && room(it.Size, offers, 1) == 0 {
+		if offers := p.shapes[0].Free; p.shapes[0].Limit != 0 && Room(it.Size, offers, 1) == 0 {
 			r.Because = fmt.Sprintf("a task of %s needs %s, an empty instance offers %s", it.Name, words(it.Size), words(offers))
 		}
 	}

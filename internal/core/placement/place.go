@@ -126,7 +126,7 @@ func newScheduler(it Item, bins []Bin) (*scheduler, error) {
 // takes tells whether a bin has the room, the ports, and no equal where none may be.
 func (s *scheduler) takes(i int) bool {
 	b := &s.bins[i]
-	if room(s.it.Size, b.Free, 1) == 0 || s.distinct && b.Tasks[s.it.Name] > 0 || s.count[i] >= maxTasks {
+	if Room(s.it.Size, b.Free, 1) == 0 || s.distinct && b.Tasks[s.it.Name] > 0 || s.count[i] >= maxTasks {
 		return false
 	}
 	_, taken := b.takenPort(s.it)

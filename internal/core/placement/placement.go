@@ -81,10 +81,10 @@ func (b *Bin) put(it Item, n int) {
 	b.Tasks[it.Name] += n
 }
 
-// room gives how many of the tasks the bin has room for, at most so many. What a task
+// Room gives how many of the tasks a bin with this much free has room for, at most so many. What a task
 // asks none of does not matter, even where more is taken than there is: ECS overcommits
 // CPU, and interfaces are counted for tasks that have none.
-func room(size, free fleet.Resources, most int) int {
+func Room(size, free fleet.Resources, most int) int {
 	part := func(asked, free int) {
 		if asked > 0 {
 			most = min(most, max(0, free)/asked)

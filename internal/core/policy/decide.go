@@ -310,26 +310,24 @@ func groupInput(now time.Time, in Input, g GroupInput, mode spec.Mode, services 
 // services as they are and none of them decided: for a drain, which must fit into what
 // runs.
 func (in Input) Standing(now time.Time) (capacity.Input, bool) {
-	if in.Group == nil || in.Fleet.Group == nil || in.Unreadable != "" {
-		return capacity.Input{}, false
-	}
-	g := *in.Group
-	mode := spec.Least(in.Mode, g.Policy.Mode)
-	g.History = given(mode, g.History)
-	return groupInput(now, in, g, mode, nil), true
+	return in.capacityInput(now, func() []ServiceDecision { return nil })
 }
 
 // GroupInput gives what the capacity of the cell's group depends on at now, with the
 // services as they are decided: for whoever asks more of it than a decision, such as
 // why an instance stays.
 func (in Input) GroupInput(now time.Time) (capacity.Input, bool) {
+	return in.capacityInput(now, func() []ServiceDecision { return Decide(now, in).Services })
+}
+
+func (in Input) capacityInput(now time.Time, services func() []ServiceDecision) (capacity.Input, bool) {
 	if in.Group == nil || in.Fleet.Group == nil || in.Unreadable != "" {
 		return capacity.Input{}, false
 	}
 	g := *in.Group
 	mode := spec.Least(in.Mode, g.Policy.Mode)
 	g.History = given(mode, g.History)
-	return groupInput(now, in, g, mode, Decide(now, in).Services), true
+	return groupInput(now, in, g, mode, services()), true
 }
 
 func groupGate(now time.Time, in Input, g GroupInput, mode spec.Mode, r capacity.Result) (rule, because string, closed bool) {
@@ -388,11 +386,7 @@ func daemonsOf(services []fleet.Service) fleet.Resources {
 // With room for one it goes on, task by task.
 func surge(s fleet.Service) int {
 	p, ok := s.Primary()
-	r := fleet.Rollout{MinimumHealthyPercent: 100, MaximumPercent: 200}
-	if s.Rollout != nil {
-		r = *s.Rollout
-	}
-	least, most := (s.Desired*r.MinimumHealthyPercent+99)/100, s.Desired*r.MaximumPercent/100
+	least, most := s.Bounds()
 	if !ok || len(s.Deployments) < 2 || p.Running+p.Pending >= p.Desired || p.Pending > 0 || least < s.Desired || most <= s.Desired {
 		return 0
 	}

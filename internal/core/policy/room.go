@@ -18,6 +18,7 @@ type around struct {
 	daemons              fleet.Resources
 	group                fleet.Group  // with what its memory tells of launches
 	fallback             *fleet.Group // and its fallback, nil for none
+	fallbackDaemons      fleet.Resources
 	active, disconnected int
 	left                 *float64          // what the account's cap leaves for the service at hand
 	before               []ServiceDecision // about the services that were decided already
@@ -33,7 +34,7 @@ func surroundings(now time.Time, in Input) around {
 	}
 	if in.Fallback.known() {
 		g := in.fallbackGroup(now)
-		a.fallback = &g
+		a.fallback, a.fallbackDaemons = &g, in.partnerDaemons(*in.Fallback)
 	}
 	for _, i := range a.instances {
 		if !i.Active {
@@ -65,7 +66,7 @@ func (a around) coming(now time.Time, in Input, s fleet.Service) int {
 	}
 	n := capacity.Coming(now, a.group, a.instances, a.daemons, s.TaskSize)
 	if a.fallback != nil && capacity.Roams(s) {
-		n += capacity.Coming(now, *a.fallback, in.Fallback.Instances, in.partnerDaemons(*in.Fallback), s.TaskSize)
+		n += capacity.Coming(now, *a.fallback, in.Fallback.Instances, a.fallbackDaemons, s.TaskSize)
 	}
 	return n
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/core/capacity"
 	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/history"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
@@ -64,7 +65,7 @@ func (s *Stair) probe(ctx context.Context, now time.Time, cells []policy.Input) 
 		if in.Leaves() {
 			s.readTasks(read, in)
 		}
-		s.readLaunches(read, now, in)
+		s.readLaunches(read, now, in.Fleet.Group, in.Group.History, in.Fallback != nil)
 	}
 }
 
@@ -77,12 +78,12 @@ const launchesOf = 3 * time.Hour
 
 // readLaunches asks for the failed launches of a group that is behind its desired
 // capacity or was: an event that tells of one may never come. What cannot be read
-// leaves what is remembered.
-func (s *Stair) readLaunches(ctx context.Context, now time.Time, in *policy.Input) {
-	m, g := capacity.Known(in.Group.History), in.Fleet.Group
-	last, _ := in.Group.History.Last()
-	// Where another group can take over nothing is waited for: an event may have told.
-	behind := len(g.InService) < g.DesiredCapacity && (now.Sub(last.At) >= behindFor || in.Fallback != nil)
+// leaves what is remembered. At once is for a group for which another can take over:
+// nothing is waited for, since an event may have told.
+func (s *Stair) readLaunches(ctx context.Context, now time.Time, g *fleet.Group, h history.History, atOnce bool) {
+	m := capacity.Known(h)
+	last, _ := h.Last()
+	behind := len(g.InService) < g.DesiredCapacity && (now.Sub(last.At) >= behindFor || atOnce)
 	if s.Activities == nil || !behind && m.Failures == 0 {
 		return
 	}

@@ -72,7 +72,7 @@ func (d *Drainage) one(ctx context.Context, ev event.Event, rep *Report) error {
 	beds, err := d.locate(ctx, ev, rep)
 	errs := []error{err}
 	for _, b := range beds {
-		if d.late(ctx) {
+		if late(ctx, d.Now()) {
 			rep.Left++
 			continue
 		}
@@ -81,12 +81,6 @@ func (d *Drainage) one(ctx context.Context, ev event.Event, rep *Report) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// late tells whether the invocation's deadline leaves no room for another group.
-func (d *Drainage) late(ctx context.Context) bool {
-	end, ok := ctx.Deadline()
-	return ok && end.Sub(d.Now()) < stopBefore
 }
 
 // bed is one group whose removals are to be advanced.

@@ -119,9 +119,6 @@ type ended struct {
 
 // terminate orders the end, within the time of the claim and never again after it.
 func (w *ward) terminate(ctx context.Context, claim ledger.Claim, ids []fleet.InstanceID) ended {
-	if len(ids) == 0 {
-		return ended{}
-	}
 	ctx, cancel := context.WithTimeout(ctx, claim.Entries[0].Intent.ActBy.Add(-ledger.ActMargin).Sub(w.Now()))
 	defer cancel()
 	err := w.Exits.Terminate(ctx, w.in.Cell.Group, ids)

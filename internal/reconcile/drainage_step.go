@@ -39,7 +39,7 @@ func (d *Drainage) group(ctx context.Context, b bed, ev event.Event, rep *Report
 		}
 		acted, err := w.advance(ctx, ev.DryRun, rep)
 		errs = append(errs, err)
-		if acted && err == nil && !ev.DryRun && !d.late(ctx) {
+		if acted && err == nil && !ev.DryRun && !late(ctx, d.Now()) {
 			continue
 		}
 		if round == 0 && !ev.DryRun && (ev.Kind == event.Tick || ev.Kind == event.TickAll) {
@@ -109,7 +109,7 @@ func (d *Drainage) see(ctx context.Context, b bed) (*ward, error) {
 	if w.in.Fleet.Group != nil && w.in.Group != nil {
 		read, cancel := context.WithTimeout(ctx, readWithin)
 		defer cancel()
-		eyes.readLaunches(read, now, &w.in)
+		eyes.readLaunches(read, now, w.in.Fleet.Group, w.in.Group.History, w.in.Fallback != nil)
 		eyes.readPrimary(read, now, w.in)
 	}
 	return w, nil

@@ -136,14 +136,9 @@ func takeTasks(in *policy.Input, tasks []fleet.Task) {
 // readPrimary reads the launches of the group for which this one takes over, into the
 // group that both cells show.
 func (s *Stair) readPrimary(ctx context.Context, now time.Time, in policy.Input) {
-	p := in.Primary
-	if p == nil || p.Group == nil {
-		return
+	if p := in.Primary; p != nil && p.Group != nil {
+		s.readLaunches(ctx, now, p.Group, p.History, true)
 	}
-	primary := policy.Input{
-		Fleet: fleet.Snapshot{Group: p.Group}, Group: &policy.GroupInput{Policy: p.Policy, History: p.History}, Fallback: &policy.Partner{Group: in.Fleet.Group},
-	}
-	s.readLaunches(ctx, now, &primary)
 }
 
 // decidePair decides the cells that wait for nobody, and then those of fallbacks, which

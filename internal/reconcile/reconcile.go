@@ -81,7 +81,7 @@ func (s *Stair) Run(ctx context.Context, ev event.Event) (Report, error) {
 // walk evaluates the cells of one cluster that the scope names, in order of
 // urgency: below minimum first, then out, then in, then holds.
 func (s *Stair) walk(ctx context.Context, now time.Time, sc scope, rep *Report) error {
-	if s.late(ctx) {
+	if late(ctx, s.Now()) {
 		rep.Left += len(sc.services) + len(sc.groups)
 		return nil
 	}
@@ -90,10 +90,10 @@ func (s *Stair) walk(ctx context.Context, now time.Time, sc scope, rep *Report) 
 	errs := []error{err}
 	cells := decideAll(now, v)
 	for i, c := range cells {
-		if !s.late(ctx) {
+		if !late(ctx, s.Now()) {
 			c = s.afford(ctx, now, sc, c)
 		}
-		if s.late(ctx) { // reading what the others cost takes its time too
+		if late(ctx, s.Now()) { // reading what the others cost takes its time too
 			rep.Left += len(cells) - i
 			break
 		}
@@ -119,7 +119,7 @@ func (s *Stair) walk(ctx context.Context, now time.Time, sc scope, rep *Report) 
 // anew; a second loss is left to the next tick.
 func (s *Stair) again(ctx context.Context, sc scope, c cell) (CellReport, error) {
 	lost := CellReport{Cell: c.in.Cell, Decision: c.decision, Outcomes: []Outcome{}, Lost: true}
-	if s.late(ctx) {
+	if late(ctx, s.Now()) {
 		return lost, nil
 	}
 	now := s.Now()
@@ -140,7 +140,7 @@ func (s *Stair) again(ctx context.Context, sc scope, c cell) (CellReport, error)
 			continue
 		}
 		c = s.afford(ctx, now, sc, c)
-		if s.late(ctx) {
+		if late(ctx, s.Now()) {
 			return lost, err
 		}
 		cr, serr := s.settle(ctx, now, sc, v, c)
@@ -152,10 +152,10 @@ func (s *Stair) again(ctx context.Context, sc scope, c cell) (CellReport, error)
 	return lost, err
 }
 
-// late tells whether the invocation's deadline leaves no room for another cell.
-func (s *Stair) late(ctx context.Context) bool {
+// late tells whether the invocation's deadline leaves no room for another cell or group.
+func late(ctx context.Context, now time.Time) bool {
 	d, ok := ctx.Deadline()
-	return ok && d.Sub(s.Now()) < stopBefore
+	return ok && d.Sub(now) < stopBefore
 }
 
 // decideAll decides every cell of the view and sorts them by urgency. It asks

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -14,10 +13,6 @@ import (
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 )
-
-// maxShapes bounds the shapes kept: more than a large account deploys between
-// two starts of the process, at a few hundred bytes each.
-const maxShapes = 4096
 
 // definitionAPI is what definitions needs of *ecs.Client.
 type definitionAPI interface {
@@ -33,34 +28,13 @@ type shape struct {
 	fixed       struct{ cpu, memory bool }  // stated for the task, whatever its containers say
 }
 
-// definitions keeps the shapes of task definitions by their ARN. A revision never
-// changes, so what is kept never ages; what is lost costs a call.
+// definitions reads the shapes of task definitions and keeps them.
 type definitions struct {
+	kept[shape]
 	client definitionAPI
-
-	mu    sync.Mutex
-	known map[string]shape
 }
 
-func newDefinitions(client definitionAPI) *definitions {
-	return &definitions{client: client, known: make(map[string]shape)}
-}
-
-func (d *definitions) get(arn string) (shape, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	s, ok := d.known[arn]
-	return s, ok
-}
-
-func (d *definitions) put(arn string, s shape) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.known) >= maxShapes {
-		clear(d.known)
-	}
-	d.known[arn] = s
-}
+func newDefinitions(client definitionAPI) *definitions { return &definitions{client: client} }
 
 // shape gives what one task of a task definition takes of an instance.
 func (d *definitions) shape(ctx context.Context, arn string) (shape, error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,8 +20,6 @@ const (
 	// revisionsWithin bounds the reading of revisions: a service whose resolution
 	// is unknown can still be scaled, one that was not described cannot.
 	revisionsWithin = 3 * time.Second
-	// maxRevisions bounds the revisions kept, at about 200 bytes each.
-	maxRevisions = 4096
 	// maxRevisionSplits bounds the calls spent on finding the revisions that ECS refuses.
 	maxRevisionSplits = 10
 	// defaultSeconds is the resolution without a monitoring configuration.
@@ -31,31 +28,6 @@ const (
 
 // resolution is how often each task sends its utilisation, in seconds.
 type resolution struct{ cpu, memory int }
-
-// revisions keeps the resolutions of service revisions by their ARN. A revision
-// never changes, so what is kept never ages; what is lost costs a call.
-type revisions struct {
-	mu    sync.Mutex
-	known map[string]resolution
-}
-
-func newRevisions() *revisions { return &revisions{known: make(map[string]resolution)} }
-
-func (r *revisions) get(arn string) (resolution, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	v, ok := r.known[arn]
-	return v, ok
-}
-
-func (r *revisions) put(arn string, v resolution) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.known) >= maxRevisions {
-		clear(r.known)
-	}
-	r.known[arn] = v
-}
 
 // monitor fills in the resolutions of the active services. ECS tells them of a
 // service's revisions alone. A service without any was last deployed before

@@ -61,13 +61,13 @@ type api interface {
 type Services struct {
 	client      api
 	definitions *definitions
-	revisions   *revisions
+	revisions   *kept[resolution]
 	untagged    atomic.Bool // the role may not read tags
 }
 
 // New makes Services over the client of ECS.
 func New(client api) *Services {
-	return &Services{client: client, definitions: newDefinitions(client), revisions: newRevisions()}
+	return &Services{client: client, definitions: newDefinitions(client), revisions: &kept[resolution]{}}
 }
 
 // Describe gives the services that exist, in the order of the names; a name

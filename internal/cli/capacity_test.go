@@ -10,9 +10,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/ledger"
 )
 
 // A mean is told only of a whole answer with datapoints in it: unknown is not zero.
@@ -165,4 +167,18 @@ func FuzzPrices(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The function's rows have parts of a second, and people's whole ones: what was opened
+// within this second can be given back.
+func TestGivenBackWithinTheSecond(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	opened := now.Add(300 * time.Millisecond)
+	row := drain.Row{Cluster: "prod", Group: "prod-m7g", Instance: "i-1", Cause: drain.Empty, State: drain.Candidate, Opened: opened, Since: opened, Deadline: opened.Add(time.Hour)}
+	cl := ledger.Cluster{Name: "prod", Drains: []ledger.Drain{{Generation: 1, Row: row}}}
+	got, err := capacityDrainCmd{Instance: "i-1"}.giveBack(cl, "ann", now)
+	if err != nil || got.Drain.State != drain.Undoing || got.Drain.Since.Before(opened) {
+		t.Errorf("%+v, %v, want it undoing since %s at the earliest", got.Drain, err, opened)
+	}
 }

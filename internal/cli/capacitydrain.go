@@ -150,6 +150,9 @@ func (c capacityDrainCmd) home(ctx context.Context, s *session, l Ledger, eyes E
 func (c capacityDrainCmd) begin(ctx context.Context, eyes Eyes, cl ledger.Cluster, group fleet.GroupName, by string, now time.Time) (drained, error) {
 	id := fleet.InstanceID(c.Instance)
 	old := cl.Drain(id)
+	if old.State == drain.Undoing {
+		return drained{}, givenBack(old)
+	}
 	if old.Generation > 0 && !old.State.Closed() {
 		return drained{}, refused("instance %s is being removed already: %s since %s, %s (%s); watch it with trimtab capacity show %s, or give it back with --undo",
 			id, old.State, stamp(old.Since), old.Cause, old.Because, cl.Name)
@@ -177,6 +180,12 @@ func (c capacityDrainCmd) begin(ctx context.Context, eyes Eyes, cl ledger.Cluste
 		}
 	}
 	return done, nil
+}
+
+// givenBack tells that an instance is on its way back to its tasks.
+func givenBack(old ledger.Drain) error {
+	return refused("instance %s is being given back already, since %s (%s): the drain function's ticks end that, within minutes; then ask again",
+		old.Instance, stamp(old.Since), old.Because)
 }
 
 // tasksOn counts the tasks on an instance by their service, daemons apart.
@@ -217,6 +226,9 @@ func (c capacityDrainCmd) giveBack(cl ledger.Cluster, by string, now time.Time) 
 	because := by + " gives it back"
 	if c.Why != "" {
 		because += ": " + c.Why
+	}
+	if now.Before(old.Since) { // whole seconds: a drain of the function's began within this one
+		now = old.Since
 	}
 	return drained{Drain: reconcile.GiveBack(now, old.Row, because), DryRun: c.DryRun, Tasks: []tasksShown{}, generation: old.Generation}, nil
 }

@@ -79,7 +79,10 @@ func scene(t *rapid.T, short bool) taskcount.Input {
 	if rapid.Bool().Draw(t, "sleeps") {
 		in.Policy.MinCapacity = 0
 		in.Policy.Activation = &spec.Activation{Wake: []spec.Wake{{Metric: *ownMetric("Errors", time.Minute), Above: 50}}}
-		in.History = idleFor(time.Duration(rapid.IntRange(0, 9).Draw(t, "idle")) * time.Minute)
+		// No longer than the cool-off: of what was before, earlier looks are the proof.
+		// Idle since 11:51 with a message at 11:54 that no look had seen, the hole in
+		// its place would be the only trace of it.
+		in.History = idleFor(time.Duration(rapid.IntRange(0, 5).Draw(t, "idle")) * time.Minute)
 	}
 	in.Service.Compute = rapid.SampledFrom([]fleet.Compute{fleet.Fargate, fleet.EC2}).Draw(t, "compute")
 	in.History = in.History.WithRate(history.Rate{Policy: learning().Backlog.CloudWatch().Backlog.Key(), PerTask: 4, At: noon, Periods: 9})

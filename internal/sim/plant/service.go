@@ -58,6 +58,8 @@ type Service struct {
 	Stop sim.Spread
 	// Memory is the constant memory utilisation of every task in percent, 30 if zero.
 	Memory float64
+	// Recorded keeps how the counts go, see Timeline.
+	Recorded bool
 	// Min and Max are the bounds that Check holds the desired count to; a Max of 0 means none.
 	Min, Max int
 }
@@ -113,6 +115,7 @@ type service struct {
 	stalls     []stall
 	tally      Tally
 	activities []Activity
+	line       Timeline
 
 	troubles  []fleet.Trouble // the newest of each kind
 	failing   []span          // times in which no task starts
@@ -180,6 +183,7 @@ func (s *service) integrate(to int) {
 	if to <= s.seen {
 		return
 	}
+	s.note()
 	n, ceiling := float64(s.running), math.Inf(1)
 	if s.cfg.Compute == fleet.Fargate {
 		ceiling = 1

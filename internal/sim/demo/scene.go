@@ -34,7 +34,7 @@ const (
 // scene is the day that every policy lives through.
 type scene struct {
 	seed     uint64
-	day      trace.Day
+	day      trace.Recorded
 	start    time.Time
 	length   time.Duration
 	load     []float64 // arrivals in each second

@@ -2,53 +2,52 @@ package score
 
 import "math"
 
-// Elasticity holds the metrics of the SPEC Research Group, all in percent, 0 is best:
+// elasticity holds the metrics of the SPEC Research Group, all in percent, 0 is best:
 // Herbst et al., "Ready for Rain?", SPEC-RG-2016-01, arXiv:1604.03470, for d tasks
 // demanded and s ready in each of T seconds.
-type Elasticity struct {
-	ThetaU float64 // 100/T * sum of max(d-s, 0)/d: how far too small
-	ThetaO float64 // 100/T * sum of max(s-d, 0)/d: how far too large
-	// ThetaO3 is ThetaO with d of at least 3 in the denominator: where one or two tasks
+type elasticity struct {
+	thetaU float64 // 100/T * sum of max(d-s, 0)/d: how far too small
+	thetaO float64 // 100/T * sum of max(s-d, 0)/d: how far too large
+	// thetaO3 is thetaO with d of at least 3 in the denominator: where one or two tasks
 	// are enough, one more would be 50 or 100 %.
-	ThetaO3 float64
-	TauU    float64 // 100/T * seconds too small
-	TauO    float64 // 100/T * seconds too large
-	// Upsilon is the share of minutes in which the ready tasks did not move the way the
+	thetaO3 float64
+	tauU    float64 // 100/T * seconds too small
+	tauO    float64 // 100/T * seconds too large
+	// upsilon is the share of minutes in which the ready tasks did not move the way the
 	// demand did; see upsilon.
-	Upsilon float64
+	upsilon float64
 }
 
-// elasticity compares the ready tasks with demand[t] in the seconds from <= t < to.
+// compare sets the ready tasks against demand[t] in the seconds from <= t < to.
 // Where nothing is demanded, what is ready is measured against one task.
-func elasticity(demand []int32, ready Steps, from, to, startDelay int) Elasticity {
-	var e Elasticity
+func compare(demand []int32, ready Steps, from, to, startDelay int) *elasticity {
+	e := &elasticity{}
 	if to <= from {
 		return e
 	}
 	ready.spans(from, to, func(t, end, s int) {
 		for t < end {
-			d, begin := demand[t], t
-			for t++; t < end && demand[t] == d; t++ {
-			}
-			e.add(int(d), s, float64(t-begin))
+			next := same(demand, t, end)
+			e.add(int(demand[t]), s, float64(next-t))
+			t = next
 		}
 	})
 	percent := 100 / float64(to-from)
-	e.ThetaU, e.ThetaO, e.ThetaO3 = e.ThetaU*percent, e.ThetaO*percent, e.ThetaO3*percent
-	e.TauU, e.TauO = e.TauU*percent, e.TauO*percent
-	e.Upsilon = upsilon(demand, ready, from, to, startDelay)
+	e.thetaU, e.thetaO, e.thetaO3 = e.thetaU*percent, e.thetaO*percent, e.thetaO3*percent
+	e.tauU, e.tauO = e.tauU*percent, e.tauO*percent
+	e.upsilon = upsilon(demand, ready, from, to, startDelay)
 	return e
 }
 
-func (e *Elasticity) add(d, s int, seconds float64) {
+func (e *elasticity) add(d, s int, seconds float64) {
 	switch {
 	case s < d:
-		e.ThetaU += float64(float64(d-s) / float64(d) * seconds)
-		e.TauU += seconds
+		e.thetaU += float64(float64(d-s) / float64(d) * seconds)
+		e.tauU += seconds
 	case s > d:
-		e.ThetaO += float64(float64(s-d) / float64(max(d, 1)) * seconds)
-		e.ThetaO3 += float64(float64(s-d) / float64(max(d, 3)) * seconds)
-		e.TauO += seconds
+		e.thetaO += float64(float64(s-d) / float64(max(d, 1)) * seconds)
+		e.thetaO3 += float64(float64(s-d) / float64(max(d, 3)) * seconds)
+		e.tauO += seconds
 	}
 }
 
@@ -105,11 +104,11 @@ func sign(x int) int {
 // in 100,000 is less than the traces can show.
 const leastPercent = 0.001
 
-// Speedup gives epsilon, how many times better e is than none, the same load without
+// speedup gives epsilon, how many times better e is than none, the same load without
 // scaling: the geometric mean of the ratios of theta and tau, both ways. A metric below
 // 0.001 % counts as that, so that it is finite.
-func (e Elasticity) Speedup(none Elasticity) float64 {
+func (e *elasticity) speedup(none *elasticity) float64 {
 	ratio := func(n, a float64) float64 { return max(n, leastPercent) / max(a, leastPercent) }
-	return math.Pow(ratio(none.ThetaU, e.ThetaU)*ratio(none.ThetaO, e.ThetaO)*
-		ratio(none.TauU, e.TauU)*ratio(none.TauO, e.TauO), 0.25)
+	return math.Pow(ratio(none.thetaU, e.thetaU)*ratio(none.thetaO, e.thetaO)*
+		ratio(none.tauU, e.tauU)*ratio(none.tauO, e.tauO), 0.25)
 }

@@ -4,6 +4,8 @@ package score
 type Bound struct {
 	Seconds int // billed task-seconds, starts included
 	Starts  int
+	Demand  int // task-seconds that are asked for: the least without bills for starts
+	Peak    int // tasks
 }
 
 // Oracle gives the least task-seconds with which someone who knows the demand (fewest
@@ -41,9 +43,8 @@ func oracle(demand []int32, startBill int, standing bool) Bound {
 	level := 0
 	for t := 0; t < len(demand); {
 		d, begin := max(0, int(demand[t])), t
-		for t++; t < len(demand) && demand[t] == demand[begin]; t++ {
-		}
-		b.Seconds += d * (t - begin)
+		t = same(demand, t, len(demand))
+		b.Demand += d * (t - begin)
 		for ; level > d; level-- {
 			left[level-1] = begin
 		}
@@ -61,5 +62,16 @@ func oracle(demand []int32, startBill int, standing bool) Bound {
 			b.Starts++
 		}
 	}
+	b.Seconds += b.Demand
+	b.Peak = len(left)
 	return b
+}
+
+// same gives the first second after t, at most end, whose demand is not that of t.
+func same(demand []int32, t, end int) int {
+	d := demand[t]
+	for t < end && demand[t] == d {
+		t++
+	}
+	return t
 }

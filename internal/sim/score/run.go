@@ -64,7 +64,7 @@ type Score struct {
 
 	ThetaUPercent  float64 `json:"thetaUPercent"`
 	ThetaOPercent  float64 `json:"thetaOPercent"`
-	ThetaO3Percent float64 `json:"thetaO3Percent"` // see Elasticity
+	ThetaO3Percent float64 `json:"thetaO3Percent"` // against at least 3 tasks: one more than 1 or 2 would be 100 or 50 %
 	TauUPercent    float64 `json:"tauUPercent"`
 	TauOPercent    float64 `json:"tauOPercent"`
 	UpsilonPercent float64 `json:"upsilonPercent"`
@@ -84,9 +84,10 @@ func (r Run) Score() Score {
 		P50Seconds: r.P50, P95Seconds: r.P95, P99Seconds: r.P99, OldestMessageSeconds: r.OldestMessage,
 		TasksStarted: r.Started, TasksStopped: r.Stopped, APICalls: r.APICalls, Invocations: r.Invocations,
 	}
-	r.cost(&s)
+	tasks, instances := r.Bounds()
+	r.cost(&s, tasks, instances)
 	r.orders(&s)
-	r.elasticity(&s)
+	r.elasticity(&s, tasks)
 	return s
 }
 
@@ -94,8 +95,7 @@ func (r Run) Score() Score {
 // are on instances, in instances. What stood before the first second was paid before it:
 // a policy does not pay for it either.
 func (r Run) Bounds() (tasks, instances Bound) {
-	scored := r.Demand[r.From:r.To]
-	tasks = oracle(scored, r.StartBill, true)
+	tasks = oracle(r.Demand[r.From:r.To], r.StartBill, true)
 	if r.TasksPerInstance > 0 {
 		instances = oracle(r.instanceDemand(), r.InstanceStartBill, true)
 	}
@@ -114,29 +114,18 @@ func (r Run) instanceDemand() []int32 {
 
 const hour = 3600
 
-func (r Run) cost(s *Score) {
+func (r Run) cost(s *Score, least, leastInstances Bound) {
 	tasks, instances := r.Billed.Integral(r.From, r.To), r.Instances.Integral(r.From, r.To)
 	s.TaskHours, s.InstanceHours = tasks/hour, instances/hour
 	s.Dollars = r.dollars(tasks, instances)
 
-	least, leastInstances := r.Bounds()
-	demand, peak := 0, 0
-	for _, d := range r.Demand[r.From:r.To] {
-		demand, peak = demand+int(d), max(peak, int(d))
-	}
-	instanceDemand := 0
-	if r.TasksPerInstance > 0 {
-		for _, d := range r.instanceDemand() {
-			instanceDemand += int(d)
-		}
-	}
 	s.TaskHoursPerOracle = ratio(tasks, float64(least.Seconds))
-	s.TaskHoursPerDemand = ratio(tasks, float64(demand))
-	s.TaskHoursPerPeak = ratio(tasks, float64(peak*(r.To-r.From)))
+	s.TaskHoursPerDemand = ratio(tasks, float64(least.Demand))
+	s.TaskHoursPerPeak = ratio(tasks, float64(least.Peak*(r.To-r.From)))
 	s.InstanceHoursPerOracle = ratio(instances, float64(leastInstances.Seconds))
-	s.InstanceHoursPerDemand = ratio(instances, float64(instanceDemand))
+	s.InstanceHoursPerDemand = ratio(instances, float64(leastInstances.Demand))
 	s.DollarsPerOracle = ratio(s.Dollars, r.dollars(float64(least.Seconds), float64(leastInstances.Seconds)))
-	s.DollarsPerDemand = ratio(s.Dollars, r.dollars(float64(demand), float64(instanceDemand)))
+	s.DollarsPerDemand = ratio(s.Dollars, r.dollars(float64(least.Demand), float64(leastInstances.Demand)))
 }
 
 // dollars prices task-seconds and instance-seconds.
@@ -179,18 +168,12 @@ func (r Run) orders(s *Score) {
 // way is the direction of the order i > 0.
 func (r Run) way(i int) int { return sign(r.Desired[i].N - r.Desired[i-1].N) }
 
-func (r Run) elasticity(s *Score) {
-	e := elasticity(r.Demand, r.Ready, r.From, r.To, r.StartDelay)
-	s.ThetaUPercent, s.ThetaOPercent, s.ThetaO3Percent = e.ThetaU, e.ThetaO, e.ThetaO3
-	s.TauUPercent, s.TauOPercent, s.UpsilonPercent = e.TauU, e.TauO, e.Upsilon
-	s.Epsilon = e.Speedup(elasticity(r.Demand, Steps{{At: r.From, N: r.mean()}}, r.From, r.To, r.StartDelay))
-}
-
-// mean is the demand of the scored seconds in whole tasks, halves up, at least 1.
-func (r Run) mean() int {
-	sum, n := 0, r.To-r.From
-	for _, d := range r.Demand[r.From:r.To] {
-		sum += int(d)
-	}
-	return max(1, (2*sum+n)/(2*n))
+// elasticity compares with no scaling at the mean demand in whole tasks, halves up.
+func (r Run) elasticity(s *Score, least Bound) {
+	e := compare(r.Demand, r.Ready, r.From, r.To, r.StartDelay)
+	s.ThetaUPercent, s.ThetaOPercent, s.ThetaO3Percent = e.thetaU, e.thetaO, e.thetaO3
+	s.TauUPercent, s.TauOPercent, s.UpsilonPercent = e.tauU, e.tauO, e.upsilon
+	n := r.To - r.From
+	mean := max(1, (2*least.Demand+n)/(2*n))
+	s.Epsilon = e.speedup(compare(r.Demand, Steps{{At: r.From, N: mean}}, r.From, r.To, r.StartDelay))
 }

@@ -3,6 +3,8 @@
 package baseline
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -21,7 +23,8 @@ const (
 	lowRatio = 0.9
 	// The high alarm takes 3 of 3 one-minute datapoints, the low one 15 of 15
 	// (containers-roadmap issue 1208; peers.md E1).
-	highPeriods, lowPeriods = 3, 15
+	highPeriods = 3
+	lowSpan     = 15 * time.Minute
 )
 
 // TargetTracking is Application Auto Scaling's target tracking on the average
@@ -37,18 +40,15 @@ type TargetTracking struct {
 	Min, Max int     // tasks
 	// OutCooldown and InCooldown are DefaultCooldown if zero.
 	OutCooldown, InCooldown time.Duration
+	// Period is the length of a datapoint: a minute if zero, or 20 s for the
+	// high-resolution metrics of 2026, of which 3 of 3 make the high alarm too.
+	Period time.Duration
+	// LowPeriods is how many datapoints make the low alarm: those of 15 minutes if
+	// zero, which is published for one-minute ones alone.
+	LowPeriods int
 	// GentleIn removes at most a tenth of the running tasks at a time, at least
 	// one: a reading of the user guide's "scales in more gradually".
 	GentleIn bool
-}
-
-// Sight is what target tracking looks at when one of its alarms acts.
-type Sight struct {
-	Now       time.Time
-	Desired   int
-	Running   int
-	Metric    float64 // newest datapoint, percent
-	Deploying bool
 }
 
 // Tracker is target tracking with its memory of cooldowns.
@@ -85,7 +85,7 @@ func (k *Tracker) High(s Sight) int {
 	if cooling {
 		base = k.base
 	}
-	want := min(scaled(base, s.Metric, k.cfg.Target), k.cfg.Max)
+	want := min(scaled(base, s.Utilization, k.cfg.Target), k.cfg.Max)
 	if cooling && want <= k.lastOut || want <= desired {
 		return desired
 	}
@@ -101,7 +101,7 @@ func (k *Tracker) Low(s Sight) int {
 	if s.Deploying || s.Now.Before(k.inUntil) {
 		return s.Desired
 	}
-	want := scaled(s.Running, s.Metric, k.cfg.Target)
+	want := scaled(s.Running, s.Utilization, k.cfg.Target)
 	if k.cfg.GentleIn {
 		want = max(want, s.Running-max(1, s.Running/10))
 	}
@@ -124,32 +124,21 @@ func scaled(count int, metric, target float64) int {
 // alarms and orders desired counts when they act. The first error of an order
 // goes to fail.
 func Attach(p *plant.Plant, name fleet.ServiceName, c TargetTracking, now func() time.Time, fail func(error)) error {
+	c.Period = cmp.Or(c.Period, time.Minute)
+	c.LowPeriods = cmp.Or(c.LowPeriods, int(lowSpan/c.Period))
 	k := NewTracker(c)
 	act := func(decide func(Sight) int) func() {
-		return func() {
-			v := p.View(name)
-			metric, _, ok := p.Newest(name)
-			if !ok {
-				return
-			}
-			want := decide(Sight{Now: now(), Desired: v.Desired, Running: v.Running, Metric: metric, Deploying: v.Deploying})
-			if err := p.SetDesired(name, want); err != nil {
-				fail(fmt.Errorf("order %d tasks for Application Auto Scaling: %w", want, err))
-			}
-		}
+		return func() { order(p, name, c.Period, now(), decide, fail) }
 	}
 	high := plant.Alarm{
 		Name: "TargetTracking-" + string(name) + "-AlarmHigh", Service: name, Threshold: c.Target,
-		Periods: highPeriods, Breaching: highPeriods, Repeat: act(k.High),
+		Period: c.Period, Periods: highPeriods, Breaching: highPeriods, Repeat: act(k.High),
 	}
 	low := plant.Alarm{
 		Name: "TargetTracking-" + string(name) + "-AlarmLow", Service: name, Below: true, Threshold: lowRatio * c.Target,
-		Periods: lowPeriods, Breaching: lowPeriods, Repeat: act(k.Low),
+		Period: c.Period, Periods: c.LowPeriods, Breaching: c.LowPeriods, Repeat: act(k.Low),
 	}
-	if err := p.AddAlarm(high); err != nil {
-		return fmt.Errorf("attach target tracking: %w", err)
-	}
-	if err := p.AddAlarm(low); err != nil {
+	if err := errors.Join(p.AddAlarm(high), p.AddAlarm(low)); err != nil {
 		return fmt.Errorf("attach target tracking: %w", err)
 	}
 	return nil

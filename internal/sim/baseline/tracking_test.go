@@ -54,7 +54,7 @@ func TestOneAction(t *testing.T) {
 			if tc.low {
 				act = k.Low
 			}
-			got := act(baseline.Sight{Now: begin(), Desired: tc.desired, Running: tc.running, Metric: tc.metric, Deploying: tc.deploy})
+			got := act(baseline.Sight{Now: begin(), Desired: tc.desired, Running: tc.running, Utilization: tc.metric, Deploying: tc.deploy})
 			if got != tc.want {
 				t.Errorf("desired count %d, want %d", got, tc.want)
 			}
@@ -91,7 +91,7 @@ func TestCooldowns(t *testing.T) {
 		if step.low {
 			act = k.Low
 		}
-		if got := act(baseline.Sight{Now: after(step.at), Desired: step.desired, Running: step.running, Metric: step.metric}); got != step.want {
+		if got := act(baseline.Sight{Now: after(step.at), Desired: step.desired, Running: step.running, Utilization: step.metric}); got != step.want {
 			t.Errorf("%d s, %s: desired count %d, want %d", step.at, step.what, got, step.want)
 		}
 	}

@@ -1,6 +1,7 @@
 package plant
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -10,8 +11,14 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/sim"
 )
 
-// Alarm configures a CloudWatch alarm on one-minute datapoints, with missing
-// data treated as missing.
+// rush is how often alarms on less than a minute are evaluated, repeat how often
+// the action of Auto Scaling is taken again.
+const (
+	rush   = 10 * time.Second
+	repeat = time.Minute
+)
+
+// Alarm configures a CloudWatch alarm, with missing data treated as missing.
 type Alarm struct {
 	Name    string
 	Service fleet.ServiceName
@@ -20,12 +27,15 @@ type Alarm struct {
 	Metric    signal.Metric
 	Below     bool    // breaching is below the threshold, not above it
 	Threshold float64 // percent
+	// Period is the length of a datapoint: a minute if zero, else 10 s or more in
+	// whole tens. It must not be below the resolution of a service's own metric.
+	Period time.Duration
 	// Periods is how many datapoints are looked at, Breaching how many of them
 	// make an alarm.
 	Periods, Breaching int
 	// Notify takes every transition once: the Lambda and EventBridge actions.
 	Notify func(Change)
-	// Repeat runs at every evaluation in ALARM: Auto Scaling actions alone repeat.
+	// Repeat runs each minute in ALARM: Auto Scaling actions alone repeat.
 	Repeat func()
 }
 
@@ -44,10 +54,13 @@ type alarm struct {
 	cfg   Alarm
 	state event.AlarmState
 	since time.Time
+	acted time.Time // Repeat ran last
+	meter *meter    // once it exists
 }
 
 // AddAlarm creates an alarm in INSUFFICIENT_DATA and evaluates it once a
-// minute, at a second of the minute drawn from its name.
+// minute, or each ten seconds if its period is below a minute, at a second of
+// the minute or of the ten drawn from its name.
 //
 //	          breaching >= m
 //	any state ---------------> ALARM
@@ -56,14 +69,22 @@ type alarm struct {
 //	          points lack, none breaching
 //	any state ---------------> INSUFFICIENT_DATA
 //
-// Entering a state runs Notify, once. In ALARM Repeat runs at every evaluation.
+// Entering a state runs Notify, once. In ALARM Repeat runs at once and each minute.
 // Sources: reference peers.md E0; the user guide of CloudWatch, "alarms invoke
 // actions for sustained state changes only", Auto Scaling actions excepted.
 func (p *Plant) AddAlarm(c Alarm) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, err := p.service(c.Service); err != nil {
+	s, err := p.service(c.Service)
+	if err != nil {
 		return fmt.Errorf("add alarm %s: %w", c.Name, err)
+	}
+	c.Period = cmp.Or(c.Period, time.Minute)
+	if c.Period < rush || c.Period%rush != 0 {
+		return fmt.Errorf("add alarm %s: a period of %s: 10 s or more in whole tens are needed", c.Name, c.Period)
+	}
+	if c.Metric.Name == "" && (c.Period < s.cpu.step || c.Period%s.cpu.step != 0) {
+		return fmt.Errorf("add alarm %s: a period of %s on a metric each %s would never have a datapoint", c.Name, c.Period, s.cpu.step)
 	}
 	if c.Periods < 1 || c.Breaching < 1 || c.Breaching > c.Periods {
 		return fmt.Errorf("add alarm %s: %d of %d datapoints: 1 <= breaching <= periods is needed", c.Name, c.Breaching, c.Periods)
@@ -71,8 +92,12 @@ func (p *Plant) AddAlarm(c Alarm) error {
 	c.Metric = c.watched(p.opt.Cluster)
 	a := &alarm{cfg: c, state: event.StateInsufficientData, since: p.clock.Now()}
 	p.alarms = append(p.alarms, a)
-	phase := time.Duration(sim.NewRand(p.opt.Seed, "phase of "+c.Name).IntN(60)) * time.Second
-	p.clock.Every(p.clock.Now().Truncate(time.Minute).Add(time.Minute+phase), time.Minute, sim.Alarms, func() { p.evaluate(a) })
+	every := time.Minute
+	if c.Period < time.Minute {
+		every = rush
+	}
+	phase := time.Duration(sim.NewRand(p.opt.Seed, "phase of "+c.Name).IntN(int(every/time.Second))) * time.Second
+	p.clock.Every(p.clock.Now().Truncate(time.Minute).Add(every+phase), every, sim.Alarms, func() { p.evaluate(a) })
 	return nil
 }
 
@@ -85,6 +110,8 @@ func (c Alarm) watched(cluster fleet.ClusterName) signal.Metric {
 	m.Statistic = "Average"
 	return m
 }
+
+func (c Alarm) seconds() int { return int(cmp.Or(c.Period, time.Minute) / time.Second) }
 
 // AlarmState gives the state of an alarm; an unknown one has none.
 func (p *Plant) AlarmState(name string) event.AlarmState {
@@ -116,29 +143,37 @@ func (p *Plant) evaluate(a *alarm) {
 	if changed && a.cfg.Notify != nil {
 		a.cfg.Notify(c)
 	}
-	if next == event.StateAlarm && a.cfg.Repeat != nil {
+	if next == event.StateAlarm && a.cfg.Repeat != nil && (changed || now.Sub(a.acted) >= repeat) {
+		a.acted = now
 		a.cfg.Repeat()
 	}
 }
 
 // window gives the datapoints that an evaluation looks at: those of the last
-// minutes that can be expected by now. CloudWatch looks a little further back
+// periods that can be expected by now. CloudWatch looks a little further back
 // than the periods asked for when the newest have not come, here by the longest
-// lag and two minutes more.
+// lag and two periods more.
 func (p *Plant) window(a *alarm, now time.Time) []signal.Point {
-	m := p.meter(a.cfg.Metric)
+	if a.meter == nil {
+		a.meter = p.meter(a.cfg.Metric)
+	}
+	m := a.meter
 	if m == nil {
 		return nil
 	}
-	newest, _, ok := m.newest(now, a.cfg.Metric.Statistic)
-	end := p.start.Add(time.Duration(newest+1) * time.Minute)
-	if !ok || now.Sub(end) > p.opt.Lag.High+2*time.Minute {
+	period, lag := a.cfg.Period, p.opt.Lag.High
+	if m.step < time.Minute {
+		lag = p.opt.FastLag.High
+	}
+	newest, _, ok := m.newest(int(period/time.Second), now, a.cfg.Metric.Statistic)
+	end := p.start.Add(time.Duration(newest+1) * period)
+	if !ok || now.Sub(end) > lag+2*period {
 		return nil
 	}
 	var pts []signal.Point
 	for i := newest - a.cfg.Periods + 1; i <= newest; i++ {
-		if v, ok := m.minute(i, now, a.cfg.Metric.Statistic); ok {
-			v.Start = p.start.Add(time.Duration(i) * time.Minute)
+		if v, ok := m.period(i, int(period/time.Second), now, a.cfg.Metric.Statistic); ok {
+			v.Start = p.start.Add(time.Duration(i) * period)
 			pts = append(pts, v)
 		}
 	}

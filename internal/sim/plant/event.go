@@ -136,7 +136,7 @@ func (c Change) data() alarmData {
 	}
 	d.Configuration.Metrics = []alarmQuery{{ID: "m1", ReturnData: true, MetricStat: alarmMetricStat{
 		Metric: alarmMetric{Namespace: watched.Namespace, Name: watched.Name, Dimensions: dimensions},
-		Period: 60, Stat: watched.Statistic,
+		Period: c.Alarm.seconds(), Stat: watched.Statistic,
 	}}}
 	return d
 }
@@ -169,7 +169,7 @@ func (c Change) reasonData() string {
 		Recent     []signal.Value `json:"recentDatapoints"`
 		Threshold  float64        `json:"threshold"`
 		Datapoints []evaluated    `json:"evaluatedDatapoints,omitempty"`
-	}{Version: "1.0", QueryDate: c.At.UTC().Format(awsStamp), Statistic: c.Alarm.watched(c.Cluster).Statistic, Period: 60, Recent: []signal.Value{}, Threshold: c.Alarm.Threshold}
+	}{Version: "1.0", QueryDate: c.At.UTC().Format(awsStamp), Statistic: c.Alarm.watched(c.Cluster).Statistic, Period: c.Alarm.seconds(), Recent: []signal.Value{}, Threshold: c.Alarm.Threshold}
 	for i, p := range c.Points {
 		if i == 0 {
 			d.StartDate = p.Start.UTC().Format(awsStamp)

@@ -195,18 +195,22 @@ func percentile(statistic string) (share float64, ok bool) {
 	return share, err == nil
 }
 
-// minute gives the statistics of a minute from the start of the plant, as an
-// alarm or a look at the newest datapoint sees them: whole ones only.
-func (m *meter) minute(i int, now time.Time, statistic string) (v signal.Point, ok bool) {
+// period gives the statistics of the ith period of so many seconds from the start
+// of the plant, as an alarm or a look at the newest datapoint sees them: whole
+// ones only. A period shorter than the resolution has none.
+func (m *meter) period(i, seconds int, now time.Time, statistic string) (v signal.Point, ok bool) {
+	if step := int(m.step / time.Second); seconds < step || seconds%step != 0 {
+		return signal.Point{}, false
+	}
 	_, slots := percentile(statistic)
-	g := m.gather(i*60, 60, now, 0, slots)
+	g := m.gather(i*seconds, seconds, now, 0, slots)
 	return signal.Point{Value: g.statistic(statistic), Samples: signal.Value(g.samples)}, g.samples > 0 && g.whole
 }
 
-// newest gives the newest minute that can be seen at now.
-func (m *meter) newest(now time.Time, statistic string) (minute int, v signal.Point, ok bool) {
-	for i := len(m.points) * int(m.step/time.Second) / 60; i >= 0; i-- {
-		if v, ok := m.minute(i, now, statistic); ok {
+// newest gives the newest period of so many seconds that can be seen at now.
+func (m *meter) newest(seconds int, now time.Time, statistic string) (i int, v signal.Point, ok bool) {
+	for i := len(m.points) * int(m.step/time.Second) / seconds; i >= 0; i-- {
+		if v, ok := m.period(i, seconds, now, statistic); ok {
 			return i, v, true
 		}
 	}

@@ -3,6 +3,7 @@ package plant
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -74,17 +75,44 @@ func (p *Plant) Put(m signal.Metric, start time.Time, sum float64, samples int) 
 	return nil
 }
 
-// Newest gives the newest CPU utilisation of a service that CloudWatch shows
-// now, in percent, and the start of its minute.
-func (p *Plant) Newest(n fleet.ServiceName) (average float64, minute time.Time, ok bool) {
+// Utilization is one datapoint of a service's CPU utilisation.
+type Utilization struct {
+	Average float64 // percent
+	Tasks   int     // that reported
+	// Load is the tasks' worth of work in it, its Sum over 100. Where tasks cannot
+	// use more than they bought it ends at the tasks that ran.
+	Load       float64
+	Start, End time.Time
+}
+
+// Newest gives the newest CPU utilisation of a service that CloudWatch shows now
+// in periods of the given length, a multiple of the metric's resolution.
+func (p *Plant) Newest(n fleet.ServiceName, period time.Duration) (u Utilization, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s, err := p.service(n)
+	if err != nil || period < s.cpu.step {
+		return Utilization{}, false
+	}
+	i, v, ok := s.cpu.newest(int(period/time.Second), p.clock.Now(), "Average")
+	// A task gives a sample in each step of the resolution.
+	tasks := float64(v.Samples) / float64(period/s.cpu.step)
+	start := p.start.Add(time.Duration(i) * period)
+	return Utilization{
+		Average: float64(v.Value), Tasks: int(math.Round(tasks)), Load: float64(v.Value) * tasks / 100, Start: start, End: start.Add(period),
+	}, ok
+}
+
+// Resolution gives how often a service publishes its CPU utilisation, 0 for an
+// unknown service.
+func (p *Plant) Resolution(n fleet.ServiceName) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s, err := p.service(n)
 	if err != nil {
-		return 0, time.Time{}, false
+		return 0
 	}
-	i, v, ok := s.cpu.newest(p.clock.Now(), "Average")
-	return float64(v.Value), p.start.Add(time.Duration(i) * time.Minute), ok
+	return s.cpu.step
 }
 
 // series answers one query over the window that ends at until, which is the

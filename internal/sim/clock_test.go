@@ -2,6 +2,8 @@ package sim_test
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -95,5 +97,43 @@ func TestSpread(t *testing.T) {
 	}
 	if d := (sim.Spread{Low: 5 * time.Second}).Draw(r); d != 5*time.Second {
 		t.Errorf("a spread without high drew %s, want its low", d)
+	}
+}
+
+// Fargate's 30 s to 90 s: mu = ln sqrt(30*90) = 3.9506, sigma = ln 3 / (2*1.6449) =
+// 0.33394, so the median is 51.96 s and the mean 51.96 exp(0.05576) = 54.94 s.
+func TestLognormal(t *testing.T) {
+	t.Parallel()
+	s := sim.Lognormal(30*time.Second, 90*time.Second)
+	if m := s.Mean().Seconds(); math.Abs(m-54.94) > 0.01 {
+		t.Errorf("mean of 30 s to 90 s is %v s, want 54.94", m)
+	}
+	r := sim.NewRand(1, "lognormal")
+	const n = 100_000
+	draws := make([]float64, n)
+	sum := 0.0
+	for k := range draws {
+		draws[k] = s.Draw(r).Seconds()
+		sum += draws[k]
+	}
+	slices.Sort(draws)
+	if draws[0] < 19 || draws[n-1] > 142 {
+		t.Errorf("draws from %v s to %v s, want them within 19 and 142", draws[0], draws[n-1])
+	}
+	for q, want := range map[float64]float64{0.05: 30, 0.5: 52, 0.95: 90} {
+		if got := draws[int(q*n)]; math.Abs(got-want) > 1 {
+			t.Errorf("%v of the draws are below %v s, want below %v", q, got, want)
+		}
+	}
+	if m := sum / n; math.Abs(m-54.9) > 0.3 {
+		t.Errorf("mean of %d draws is %v s, want 54.9", n, m)
+	}
+	for _, s := range []sim.Spread{sim.Lognormal(40*time.Second, 40*time.Second), sim.Lognormal(40*time.Second, 0)} {
+		if d := s.Draw(r); d != 40*time.Second || s.Mean().Round(time.Millisecond) != d {
+			t.Errorf("%+v drew %s with mean %s, want 40 s", s, d, s.Mean())
+		}
+	}
+	if u := (sim.Spread{Low: 30 * time.Second, High: 40 * time.Second}); u.Mean() != 35*time.Second {
+		t.Errorf("mean of the uniform 30 s to 40 s is %s", u.Mean())
 	}
 }

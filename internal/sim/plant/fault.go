@@ -61,6 +61,7 @@ type Call struct {
 	Op     string // UpdateService, GetMetricData, Claim ...
 	Target string // the name the call is about, empty where it is about several
 	At     time.Time
+	Items  int // the things a read is about, where one request takes so many of them only
 	N      int // counts the calls of the same API, operation and target, from 1
 }
 
@@ -118,10 +119,12 @@ func Any(faults ...Fault) Fault {
 }
 
 // fate asks the plant's fault about a call. The plant is locked.
-func (p *Plant) fate(api API, op, target string) error {
+func (p *Plant) fate(api API, op, target string) error { return p.fateOf(api, op, target, 0) }
+
+func (p *Plant) fateOf(api API, op, target string, items int) error {
 	key := string(api) + " " + op + " " + target
 	p.calls[key]++
-	return p.opt.Fault(Call{API: api, Op: op, Target: target, At: p.clock.Now(), N: p.calls[key]})
+	return p.opt.Fault(Call{API: api, Op: op, Target: target, At: p.clock.Now(), Items: items, N: p.calls[key]})
 }
 
 // write asks the fault about a call and carries it out unless it is prevented.

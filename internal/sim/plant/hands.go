@@ -33,11 +33,6 @@ func (h hosts) Tasks(ctx context.Context, c fleet.ClusterName, on []fleet.Instan
 		return nil, err
 	}
 	defer leave()
-	for _, op := range []string{"ListTasks", "DescribeTasks", "GetTaskProtection"} {
-		if err := h.known(c, op); err != nil {
-			return nil, err
-		}
-	}
 	var out []fleet.Task
 	now := h.clock.Now()
 	for _, x := range on {
@@ -57,6 +52,11 @@ func (h hosts) Tasks(ctx context.Context, c fleet.ClusterName, on []fleet.Instan
 				task.Service = t.daemon.cfg.Name
 			}
 			out = append(out, task)
+		}
+	}
+	for _, op := range []string{"ListTasks", "DescribeTasks", "GetTaskProtection"} {
+		if err := h.known(c, op, len(out)); err != nil {
+			return nil, err
 		}
 	}
 	slices.SortFunc(out, func(a, b fleet.Task) int { return cmp.Compare(a.ARN, b.ARN) })

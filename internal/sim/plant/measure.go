@@ -52,7 +52,7 @@ func (p *Plant) measure(s *service, c Measure) {
 // add counts one second: demand in tasks, and the stall it falls in.
 func (m *measure) add(s *service, demand float64, x effect) {
 	load := demand * s.cfg.Capacity
-	served := min(demand, float64(s.running)) * s.cfg.Capacity * (1 - x.errors)
+	served := min(demand, float64(s.serving())) * s.cfg.Capacity * (1 - x.errors)
 	m.seconds++
 	m.any = m.any || load > 0
 	value := 0.0
@@ -64,7 +64,7 @@ func (m *measure) add(s *service, demand float64, x effect) {
 	case Latency:
 		value = s.latency(demand) * x.latency
 	case InFlight:
-		value = min(demand, float64(s.running)) * s.cfg.Capacity * s.latency(demand) * x.latency
+		value = min(demand, float64(s.serving())) * s.cfg.Capacity * s.latency(demand) * x.latency
 	case Unhealthy:
 		value = math.Ceil(x.unhealthy*float64(s.running) - 1e-9)
 	}
@@ -77,8 +77,8 @@ func (m *measure) add(s *service, demand float64, x effect) {
 // clients give up.
 func (s *service) latency(demand float64) float64 {
 	u := 0.98
-	if s.running > 0 {
-		u = min(u, demand/float64(s.running))
+	if n := s.serving(); n > 0 {
+		u = min(u, demand/float64(n))
 	}
 	return s.cfg.Latency.Seconds() * (1 + u*u*u*u/(1-u))
 }

@@ -50,6 +50,8 @@ type Options struct {
 	// FargateTasks is how many tasks Fargate runs at once, as an account's quota or
 	// a region without capacity does; 0 is no limit, see SetQuota.
 	FargateTasks int
+	// Rates are how fast ECS launches tasks, see LaunchRates; nil is without a limit.
+	Rates *Rates
 	// Emit takes the ECS events of the plant as EventBridge would deliver them; nil drops them.
 	Emit func(raw []byte)
 }
@@ -77,7 +79,8 @@ type Plant struct {
 	notices  []reconcile.Notice
 	calls    map[string]int
 	muted    []span
-	spot     *int // tasks that Fargate Spot has room for, nil for no limit
+	fargate  *bucket // of launches on Fargate, nil without a limit
+	spot     *int    // tasks that Fargate Spot has room for, nil for no limit
 
 	standalone Tally // of the tasks that are of no service
 }
@@ -207,8 +210,10 @@ func (p *Plant) AddService(c Service) error {
 	for _, t := range s.tasks {
 		if !t.waiting {
 			p.run(t)
+			s.warmed(t) // since long before
 		}
 	}
+	p.limits(s)
 	return nil
 }
 

@@ -50,7 +50,7 @@ func (e ecs) Describe(ctx context.Context, c fleet.ClusterName, names []fleet.Se
 		return nil, err
 	}
 	defer leave()
-	if err := e.known(c, "DescribeServices"); err != nil {
+	if err := e.known(c, "DescribeServices", len(names)); err != nil {
 		return nil, err
 	}
 	var out []fleet.Service
@@ -74,7 +74,7 @@ func (e ecs) Names(ctx context.Context, c fleet.ClusterName) ([]fleet.ServiceNam
 		return nil, err
 	}
 	defer leave()
-	if err := e.known(c, "ListServices"); err != nil {
+	if err := e.known(c, "ListServices", len(e.services)+len(e.daemons)); err != nil {
 		return nil, err
 	}
 	var out []fleet.ServiceName
@@ -95,9 +95,6 @@ func (e ecs) Instances(ctx context.Context, c fleet.ClusterName) ([]fleet.Instan
 		return nil, err
 	}
 	defer leave()
-	if err := e.known(c, "DescribeContainerInstances"); err != nil {
-		return nil, err
-	}
 	var out []fleet.Instance
 	for _, g := range e.groups {
 		for _, i := range g.instances {
@@ -105,6 +102,9 @@ func (e ecs) Instances(ctx context.Context, c fleet.ClusterName) ([]fleet.Instan
 				out = append(out, i.show())
 			}
 		}
+	}
+	if err := e.known(c, "DescribeContainerInstances", len(out)); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(out, func(a, b fleet.Instance) int { return cmp.Compare(a.ID, b.ID) })
 	return out, nil
@@ -125,8 +125,8 @@ func (e ecs) SetDesiredCount(ctx context.Context, k fleet.ServiceKey, tasks int)
 	})
 }
 
-func (p *Plant) known(c fleet.ClusterName, op string) error {
-	if err := p.fate(ECS, op, string(c)); err != nil {
+func (p *Plant) known(c fleet.ClusterName, op string, items int) error {
+	if err := p.fateOf(ECS, op, string(c), items); err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
 	if c != p.opt.Cluster {

@@ -88,16 +88,16 @@ func (p *Plant) settleOnce(s *service) {
 	}
 	now := p.clock.Now()
 	leaves := func(t *task) bool { return t.outgoing() && (t.draining() || !now.Before(s.blueUntil)) }
-	for more := true; more && (s.running > s.desired || s.desired == 0); {
+	for more := true; more && (s.serving() > s.desired || s.desired == 0); {
 		more = p.stopOne(s, leaves)
 	}
 	for s.staying() < s.desired && len(s.tasks) < most {
 		p.launch(s)
 	}
-	for s.staying() < s.desired && s.running > least && p.stopOne(s, leaves) {
+	for s.staying() < s.desired && s.serving() > least && p.stopOne(s, leaves) {
 		p.launch(s)
 	}
-	if s.rolling && s.outdated() == 0 && s.running == s.desired && !now.Before(s.bakeUntil) {
+	if s.rolling && s.outdated() == 0 && s.serving() == s.desired && !now.Before(s.bakeUntil) {
 		s.rolling = false
 		p.emitDeployment(s, "SERVICE_DEPLOYMENT_COMPLETED")
 	}
@@ -203,7 +203,7 @@ func (p *Plant) launch(s *service) {
 }
 
 // provision starts a task that waits, and tells whether it could: not while its
-// starts are held back, nor beyond the quota of Fargate or what Spot has, nor without
+// starts are held back, nor faster than the launch rates, nor beyond the quota of Fargate or what Spot has, nor without
 // an instance.
 // Without managed scaling, which would be a second writer of the group, a task
 // that has no instance is not pending either: ECS tries again and reports it.
@@ -214,14 +214,17 @@ func (p *Plant) provision(t *task) bool {
 	case p.clock.Now().Before(s.holdUntil):
 		p.at(s.holdUntil, func() { p.retry(s) })
 		return false
+	case p.limited(s):
+		return false
 	case s.group == nil && (p.full() || p.spotless(s)), s.group != nil && !p.place(t):
 		if !p.pend(t) {
 			p.unplaced(s)
 		}
 		return false
 	}
-	t.waiting = false
+	t.waiting, t.placed = false, p.clock.Now()
 	s.waiting--
+	s.spend()
 	p.at(p.clock.Now().Add(delay), func() { p.run(t) })
 	return true
 }
@@ -248,6 +251,7 @@ func (p *Plant) run(t *task) {
 	t.running, t.started, s.failedRow = true, p.clock.Now(), 0
 	t.usedBefore, t.began = s.used, p.second()
 	s.running++
+	p.warm(t)
 	p.settle(s)
 }
 
@@ -258,9 +262,10 @@ func (p *Plant) stop(t *task) {
 	ran := t.running
 	t.stopped, t.running = true, false
 	if ran {
-		if s.queue != nil {
-			s.queue.abandon(s.running)
+		if s.queue != nil && !t.warming {
+			s.queue.abandon(s.serving())
 		}
+		s.warmed(t)
 		s.running--
 	}
 	if t.waiting {
@@ -292,8 +297,9 @@ func (p *Plant) quit(t *task) {
 }
 
 func (s *service) check() error {
-	running, waiting := 0, 0
+	running, warming, waiting := 0, 0, 0
 	for _, t := range s.tasks {
+		warming += number(t.warming)
 		if t.running {
 			running++
 		}
@@ -304,8 +310,8 @@ func (s *service) check() error {
 	switch {
 	case waiting != s.waiting:
 		return fmt.Errorf("service %s counts %d waiting tasks and has %d", s.cfg.Name, s.waiting, waiting)
-	case running != s.running:
-		return fmt.Errorf("service %s counts %d running tasks and has %d", s.cfg.Name, s.running, running)
+	case running != s.running || warming != s.warming:
+		return fmt.Errorf("service %s counts %d running tasks, %d of them in their grace, and has %d and %d", s.cfg.Name, s.running, s.warming, running, warming)
 	case s.tally.Started-s.tally.Stopped != len(s.tasks):
 		return fmt.Errorf("service %s started %d tasks, stopped %d and has %d", s.cfg.Name, s.tally.Started, s.tally.Stopped, len(s.tasks))
 	case !s.rolling && !s.settled():

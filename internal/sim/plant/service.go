@@ -52,6 +52,10 @@ type Service struct {
 	// zero (Fargate, about AWS's 23 s between trigger and provisioned plus the
 	// image pull). On EC2 it begins once the task is placed.
 	Start sim.Spread
+	// Grace is how long a task that runs fails its health checks still, as with a load
+	// balancer's: it gets no traffic, takes no messages, and replaces nobody yet. ECS
+	// alone waits 40 s (API reference, minimumHealthyPercent). Zero is at once.
+	Grace time.Duration
 	// Stop is the time from the order to stop a running task to its end, zero for at
 	// once: the load balancer's deregistration delay and the process's own. Meanwhile
 	// it serves nobody and holds what it reserved on its instance. EC2 only.
@@ -95,10 +99,14 @@ type service struct {
 	desired  int
 	tasks    []*task // ordered and not stopped, oldest first
 	running  int
+	warming  int // of the running ones, those in their grace
 	waiting  int // tasks that ECS has not placed: neither running nor pending
 	revision int
 
 	settling, unsettled bool // see settle
+
+	paces []*bucket // of launches
+	paced bool      // the next one is set
 
 	rolling   bool
 	deployed  time.Time // of the newest deployment
@@ -184,7 +192,7 @@ func (s *service) integrate(to int) {
 		return
 	}
 	s.note()
-	n, ceiling := float64(s.running), math.Inf(1)
+	n, ceiling := float64(s.serving()), math.Inf(1)
 	if s.cfg.Compute == fleet.Fargate {
 		ceiling = 1
 	}
@@ -199,10 +207,10 @@ func (s *service) integrate(to int) {
 			s.tally.Unserved += d - n
 		}
 		if s.queue != nil {
-			d = s.queue.step(sec, s.running, s.cfg.Capacity) / s.cfg.Capacity
+			d = s.queue.step(sec, s.serving(), s.cfg.Capacity) / s.cfg.Capacity
 		}
 		x := s.stalled(sec)
-		if s.running > 0 {
+		if n > 0 {
 			s.used += min(d/n, ceiling) * x.cpu
 		}
 		for _, m := range s.measures {
@@ -225,7 +233,9 @@ func (s *service) closeCPU(now int) datapoint {
 	for _, t := range s.tasks {
 		if t.running && t.began < now {
 			d.samples++
-			sum += 100 * (s.used - t.usedBefore) / float64(now-max(t.began, s.opened))
+			if !t.warming {
+				sum += 100 * (s.used - t.usedBefore) / float64(now-max(t.began, s.opened))
+			}
 		}
 		t.usedBefore = 0
 	}

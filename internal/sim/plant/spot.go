@@ -72,9 +72,9 @@ func (s *service) part() float64 {
 	if s.partner == nil {
 		return 1
 	}
-	all := s.running + s.partner.running
+	all := s.serving() + s.partner.serving()
 	if all == 0 {
 		return float64(number(s.cfg.Beside == ""))
 	}
-	return float64(s.running) / float64(all)
+	return float64(s.serving()) / float64(all)
 }

@@ -19,11 +19,13 @@ type task struct {
 	host     *instance // nil on Fargate and while no instance has room
 	waiting  bool
 	running  bool
+	warming  bool // it runs, and its health checks fail still
 	stopped  bool
 	leaving  bool      // stopped for its service, and still on its instance
 	guarded  time.Time // scale-in protection ends, zero for none
 	created  time.Time
 	started  time.Time // zero before
+	placed   time.Time // from then on it is paid for, zero before
 	patience bool      // its end as a task that waits for capacity is set
 	// The second at which the task began to run, and what the service had used in
 	// that step before it; 0 once the step has closed.

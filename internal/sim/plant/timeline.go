@@ -12,7 +12,7 @@ type Count struct{ At, N int }
 // Timeline is how the counts of a service have gone, each oldest first and with
 // no two equal ones in a row.
 type Timeline struct {
-	Running []Count
+	Running []Count // those that serve, beyond their health-check grace
 	// Billed are the tasks that are paid for: from their placement, since pulling
 	// the image is paid for, to their stop.
 	Billed []Count
@@ -34,7 +34,7 @@ func (p *Plant) Timeline(n fleet.ServiceName) Timeline {
 // note keeps the counts of the stretch that begins now.
 func (s *service) note() {
 	if s.cfg.Recorded {
-		s.line.Running = noted(s.line.Running, s.seen, s.running)
+		s.line.Running = noted(s.line.Running, s.seen, s.serving())
 		s.line.Billed = noted(s.line.Billed, s.seen, len(s.tasks)-s.waiting)
 	}
 }

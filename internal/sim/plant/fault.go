@@ -155,3 +155,16 @@ func (p *Plant) CallsOf(api API, op, target string) int {
 	defer p.mu.Unlock()
 	return p.calls[string(api)+" "+op+" "+target]
 }
+
+// AllCalls counts the calls of all APIs but the ledger's.
+func (p *Plant) AllCalls() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for key, calls := range p.calls {
+		if !strings.HasPrefix(key, string(DynamoDB)) {
+			n += calls
+		}
+	}
+	return n
+}

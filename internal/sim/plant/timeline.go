@@ -45,3 +45,15 @@ func noted(list []Count, at, n int) []Count {
 	}
 	return append(list, Count{At: at, N: n})
 }
+
+// Instances counts the instances of a group that are paid for, those that boot and
+// those that leave among them; an unknown group has none.
+func (p *Plant) Instances(n fleet.GroupName) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g, err := p.group(n)
+	if err != nil {
+		return 0
+	}
+	return len(g.instances)
+}

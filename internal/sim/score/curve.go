@@ -95,3 +95,20 @@ func (m Mean) Overall() float64 {
 	}
 	return m.OverReached
 }
+
+// ViolationAt gives the violations in percent of the requests that a cost buys: the
+// envelope read the other way. Nothing is extrapolated: ok is false where the cost is below
+// all points, and above all of them the safest counts.
+func (c Curve) ViolationAt(cost float64) (violationPercent float64, ok bool) {
+	e := c.Envelope()
+	i := slices.IndexFunc(e, func(p Point) bool { return p.Cost <= cost })
+	switch {
+	case i < 0:
+		return 0, false
+	case i == 0:
+		return e[0].Violation, true
+	}
+	safe, cheap := e[i-1], e[i]
+	share := (cost - cheap.Cost) / (safe.Cost - cheap.Cost)
+	return cheap.Violation * math.Pow(safe.Violation/cheap.Violation, share), true
+}

@@ -54,8 +54,9 @@ const (
 )
 
 const (
-	percentKnob  = "target CPU utilisation, percent"
-	headroomKnob = "tasks for each task's worth of load"
+	percentKnob     = "target CPU utilisation, percent"
+	concurrencyKnob = "target concurrency of a task, percent of what it can carry"
+	headroomKnob    = "tasks for each task's worth of load"
 )
 
 // utilizations and headrooms sweep the same range: 1/0.9 is 1.1, 1/0.1 is 10.
@@ -81,20 +82,55 @@ func amazons() []Peer {
 			Name: "aas-20s", Source: "Application Auto Scaling, target tracking, 20-second metrics (peers.md E1)",
 			Knob: percentKnob, Default: 75, Sweep: utilizations(), CPUSeconds: 20, attach: tracking(fast),
 		},
+		{
+			Name: "aas-step", Source: "Application Auto Scaling, step scaling, the guide's steps (peers.md E2)",
+			Knob: "threshold of CPU utilisation, percent", Default: 50, Sweep: []float64{75, 65, 55, 45, 35, 28, 20, 14}, CPUSeconds: 60,
+			attach: func(at Site, knob float64) error {
+				out, in := GuideSteps(knob, at.Min, at.Max)
+				return AttachSteps(at.Plant, at.Service, out, in, at.Clock.Now, at.Fail)
+			},
+		},
 	}
+}
+
+// loop is a peer that decides at regular times.
+func loop(k Peer, every, period time.Duration, build func(at Site, knob float64) Controller) Peer {
+	k.attach = func(at Site, knob float64) error {
+		at.run(build(at, knob), every, period)
+		return nil
+	}
+	return k
 }
 
 // clusters are the autoscalers of other schedulers.
 func clusters() []Peer {
 	return []Peer{
-		{
+		loop(Peer{
 			Name: "hpa", Source: "Kubernetes HorizontalPodAutoscaler v2, default behavior (peers.md E4)",
 			Knob: percentKnob, Default: 80, Sweep: utilizations(), CPUSeconds: 60,
-			attach: func(at Site, knob float64) error {
-				at.run(NewAutoscaler(HPA{Target: knob, Min: at.Min, Max: at.Max}), hpaSync, minute)
-				return nil
-			},
-		},
+		}, hpaSync, minute, func(at Site, knob float64) Controller {
+			return NewAutoscaler(HPA{Target: knob, Min: at.Min, Max: at.Max})
+		}),
+		loop(Peer{
+			Name: "keda", Source: "KEDA over the HPA, the load as external metric (peers.md E5)",
+			Knob: "target load of a replica, percent of a task's worth", Default: 80, Sweep: utilizations(), CPUSeconds: 60,
+		}, hpaSync, minute, func(at Site, knob float64) Controller {
+			return NewScaler(KEDA{Target: knob, Min: at.Min, Max: at.Max})
+		}),
+		loop(Peer{
+			Name: "kpa", Source: "Knative Pod Autoscaler, 20-second metrics for concurrency (peers.md E6)",
+			Knob: concurrencyKnob, Default: 70, Sweep: utilizations(), CPUSeconds: 20,
+		}, kpaTick, fast, func(_ Site, knob float64) Controller { return NewPanicker(KPA{Target: knob}) }),
+		loop(Peer{
+			Name: "kpa-ideal", Source: "Knative Pod Autoscaler that reads the true load each 2 s (peers.md E6)",
+			Knob: concurrencyKnob, Default: 70, Sweep: utilizations(), CPUSeconds: 60,
+		}, kpaTick, exact, func(_ Site, knob float64) Controller { return NewPanicker(KPA{Target: knob}) }),
+		loop(Peer{
+			Name: "nomad", Source: "Nomad Autoscaler, target-value (peers.md E7)",
+			Knob: percentKnob, Default: 70, Sweep: utilizations(), CPUSeconds: 60,
+		}, nomadEvery, minute, func(at Site, knob float64) Controller {
+			return &Nomad{Target: knob, Min: at.Min, Max: at.Max}
+		}),
 	}
 }
 
@@ -102,29 +138,30 @@ func clusters() []Peer {
 // with the load that it carries within its objective: hence the default headroom.
 func academics() []Peer {
 	each := func(name, source string, build func(headroom float64) Controller) Peer {
-		return Peer{
-			Name: name, Source: source, Knob: headroomKnob, Default: headroom, Sweep: headrooms(), CPUSeconds: 60,
-			attach: func(at Site, knob float64) error {
-				at.run(build(knob), minute, minute)
-				return nil
-			},
-		}
+		return loop(Peer{
+			Name: name, Source: source + " (measure.md 3.2)", Knob: headroomKnob, Default: headroom, Sweep: headrooms(), CPUSeconds: 60,
+		}, minute, minute, func(_ Site, knob float64) Controller { return build(knob) })
 	}
 	return []Peer{
-		each("react", "Chieu et al., ICEBE 2009 (measure.md 3.2)", func(h float64) Controller { return React{Headroom: h} }),
+		each("react", "Chieu et al., ICEBE 2009", func(h float64) Controller { return React{Headroom: h} }),
+		each("adapt", "Ali-Eldin et al., NOMS 2012, also AKTE", func(h float64) Controller { return &Adapt{Headroom: h} }),
+		each("hist", "Urgaonkar et al., TAAS 2008", func(h float64) Controller { return &Hist{Headroom: h} }),
+		each("reg", "Iqbal et al., FGCS 2011", func(h float64) Controller { return &Reg{Headroom: h} }),
+		each("conpaas", "Fernandez et al., IC2E 2014", func(h float64) Controller { return &ConPaaS{Headroom: h} }),
 	}
 }
 
 // yardsticks are no products: what nothing should lose against, and what knows more.
 func yardsticks() []Peer {
 	return []Peer{
-		{
-			Name: "chase", Source: "the last minute's load (measure.md 2.6)",
+		loop(Peer{
+			Name: "chase", Source: "the load of the newest minute (measure.md 2.6)",
 			Knob: headroomKnob, Default: headroom, Sweep: headrooms(), CPUSeconds: 60,
-			attach: func(at Site, knob float64) error {
-				at.run(Chase{Headroom: knob}, minute, minute)
-				return nil
-			},
+		}, minute, minute, func(_ Site, knob float64) Controller { return Chase{Headroom: knob} }),
+		{
+			Name: "headroom", Source: "margin on the recent peak, tuned in hindsight for this very load (measure.md 2.6)",
+			Knob: headroomKnob + ", before its own margin", Default: headroom, Sweep: []float64{1, 1.1, 1.25, 1.4, 1.7, 2, 3, 5}, CPUSeconds: 60,
+			attach: attachHeadroom,
 		},
 		{
 			Name: "static", Source: "no autoscaling: a share of the peak that is known beforehand",
@@ -139,4 +176,22 @@ func yardsticks() []Peer {
 			},
 		},
 	}
+}
+
+// sensing is the mean age of a minute's datapoint when a decision uses it: the lag
+// of 120 s and half of the minute between decisions.
+const sensing = 150 * time.Second
+
+func attachHeadroom(at Site, knob float64) error {
+	if len(at.Load) < 60 {
+		return errNoLoad
+	}
+	load := make([]float64, len(at.Load))
+	for i, v := range at.Load {
+		load[i] = knob * v
+	}
+	k := TuneHeadroom(load, sensing+at.Start)
+	k.Factor *= knob // it is shown the load without the knob
+	at.run(&k, minute, minute)
+	return nil
 }

@@ -27,7 +27,7 @@ func wave(seconds int) []float64 {
 }
 
 // steer runs a peer on a load and gives what it did and what it cost.
-func steer(t testing.TB, k baseline.Peer, knob float64, load []float64, seed uint64) ([]plant.Activity, plant.Tally) {
+func steer(t *testing.T, k baseline.Peer, knob float64, load []float64, seed uint64) ([]plant.Activity, plant.Tally) {
 	t.Helper()
 	clock := sim.NewClock(begin())
 	p, err := plant.New(clock, plant.Options{Seed: seed})
@@ -100,7 +100,7 @@ func TestAttachRefuses(t *testing.T) {
 	if err := p.AddService(plant.Service{Name: "web", Load: func(int) float64 { return 1 }, Capacity: 1, Desired: 1}); err != nil {
 		t.Fatal(err)
 	}
-	good := baseline.Site{Plant: p, Clock: clock, Service: "web", Min: 1, Max: 9, Load: []float64{1}, Fail: func(err error) { t.Error(err) }}
+	good := baseline.Site{Plant: p, Clock: clock, Service: "web", Min: 1, Max: 9, Load: make([]float64, 60), Fail: func(err error) { t.Error(err) }}
 	for _, k := range baseline.Peers() {
 		for what, spoil := range map[string]func(*baseline.Site) float64{
 			"no plant":    func(s *baseline.Site) float64 { s.Plant = nil; return 1 },

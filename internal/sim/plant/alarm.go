@@ -3,6 +3,7 @@ package plant
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -56,6 +57,7 @@ type alarm struct {
 	since time.Time
 	acted time.Time // Repeat ran last
 	meter *meter    // once it exists
+	seen  []signal.Point
 }
 
 // AddAlarm creates an alarm in INSUFFICIENT_DATA and evaluates it once a
@@ -129,14 +131,15 @@ func (p *Plant) AlarmState(name string) event.AlarmState {
 func (p *Plant) evaluate(a *alarm) {
 	p.mu.Lock()
 	now := p.clock.Now()
-	pts := p.window(a, now)
-	next := a.judge(pts)
+	a.seen = p.window(a, now, a.seen[:0])
+	next := a.judge(a.seen)
 	changed := next != a.state
-	c := Change{
-		Alarm: a.cfg, Cluster: p.opt.Cluster, From: a.state, To: next, At: now, Since: a.since, Points: pts,
-	}
+	var c Change
 	if changed {
-		c.ID = p.ids.uuid()
+		c = Change{
+			Alarm: a.cfg, Cluster: p.opt.Cluster, From: a.state, To: next, At: now, Since: a.since,
+			Points: slices.Clone(a.seen), ID: p.ids.uuid(),
+		}
 		a.state, a.since = next, now
 	}
 	p.mu.Unlock()
@@ -152,14 +155,14 @@ func (p *Plant) evaluate(a *alarm) {
 // window gives the datapoints that an evaluation looks at: those of the last
 // periods that can be expected by now. CloudWatch looks a little further back
 // than the periods asked for when the newest have not come, here by the longest
-// lag and two periods more.
-func (p *Plant) window(a *alarm, now time.Time) []signal.Point {
+// lag and two periods more. They are appended to pts.
+func (p *Plant) window(a *alarm, now time.Time, pts []signal.Point) []signal.Point {
 	if a.meter == nil {
 		a.meter = p.meter(a.cfg.Metric)
 	}
 	m := a.meter
 	if m == nil {
-		return nil
+		return pts
 	}
 	period, lag := a.cfg.Period, p.opt.Lag.High
 	if m.step < time.Minute {
@@ -168,9 +171,8 @@ func (p *Plant) window(a *alarm, now time.Time) []signal.Point {
 	newest, _, ok := m.newest(int(period/time.Second), now, a.cfg.Metric.Statistic)
 	end := p.start.Add(time.Duration(newest+1) * period)
 	if !ok || now.Sub(end) > lag+2*period {
-		return nil
+		return pts
 	}
-	var pts []signal.Point
 	for i := newest - a.cfg.Periods + 1; i <= newest; i++ {
 		if v, ok := m.period(i, int(period/time.Second), now, a.cfg.Metric.Statistic); ok {
 			v.Start = p.start.Add(time.Duration(i) * period)

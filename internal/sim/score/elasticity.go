@@ -13,18 +13,12 @@ type elasticity struct {
 	thetaO3 float64
 	tauU    float64 // 100/T * seconds too small
 	tauO    float64 // 100/T * seconds too large
-	// upsilon is the share of minutes in which the ready tasks did not move the way the
-	// demand did; see upsilon.
-	upsilon float64
 }
 
 // compare sets the ready tasks against demand[t] in the seconds from <= t < to.
 // Where nothing is demanded, what is ready is measured against one task.
-func compare(demand []int32, ready Steps, from, to, startDelay int) *elasticity {
+func compare(demand []int32, ready Steps, from, to int) *elasticity {
 	e := &elasticity{}
-	if to <= from {
-		return e
-	}
 	ready.spans(from, to, func(t, end, s int) {
 		for t < end {
 			next := same(demand, t, end)
@@ -35,7 +29,6 @@ func compare(demand []int32, ready Steps, from, to, startDelay int) *elasticity 
 	percent := 100 / float64(to-from)
 	e.thetaU, e.thetaO, e.thetaO3 = e.thetaU*percent, e.thetaO*percent, e.thetaO3*percent
 	e.tauU, e.tauO = e.tauU*percent, e.tauO*percent
-	e.upsilon = upsilon(demand, ready, from, to, startDelay)
 	return e
 }
 
@@ -54,8 +47,8 @@ func (e *elasticity) add(d, s int, seconds float64) {
 // minute is the grid of upsilon in seconds: that of CloudWatch's metrics.
 const minute = 60
 
-// upsilon gives 100/n * the minutes with sgn(s[t]-s[t-1]) != sgn(d[t]-d[t-1]), where s
-// and d are taken at the ends of n+1 whole minutes; 0 if there are fewer than two.
+// upsilon gives SPEC's instability, 100/n * the minutes in which sgn(s[t]-s[t-1]) is not
+// sgn(d[t]-d[t-1]), for s and d at the ends of n+1 whole minutes; 0 if n < 1.
 //
 // Second by second s and d would never move together, and d of a single second is noise
 // that makes every policy look alike. So d is the mean over the start-up delay, but at

@@ -170,10 +170,11 @@ func (r Run) way(i int) int { return sign(r.Desired[i].N - r.Desired[i-1].N) }
 
 // elasticity compares with no scaling at the mean demand in whole tasks, halves up.
 func (r Run) elasticity(s *Score, least Bound) {
-	e := compare(r.Demand, r.Ready, r.From, r.To, r.StartDelay)
+	e := compare(r.Demand, r.Ready, r.From, r.To)
 	s.ThetaUPercent, s.ThetaOPercent, s.ThetaO3Percent = e.thetaU, e.thetaO, e.thetaO3
-	s.TauUPercent, s.TauOPercent, s.UpsilonPercent = e.tauU, e.tauO, e.upsilon
+	s.TauUPercent, s.TauOPercent = e.tauU, e.tauO
+	s.UpsilonPercent = upsilon(r.Demand, r.Ready, r.From, r.To, r.StartDelay)
 	n := r.To - r.From
 	mean := max(1, (2*least.Demand+n)/(2*n))
-	s.Epsilon = e.speedup(compare(r.Demand, Steps{{At: r.From, N: mean}}, r.From, r.To, r.StartDelay))
+	s.Epsilon = e.speedup(compare(r.Demand, Steps{{At: r.From, N: mean}}, r.From, r.To))
 }

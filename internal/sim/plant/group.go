@@ -66,8 +66,11 @@ type group struct {
 	instances []*instance // of every state but those of the pool, oldest first
 	pool      []*instance // oldest first, the ready ones and those that are being prepared
 	launched  int
-	suspended bool // Launch
-	locked    bool // Terminate
+	born      int              // instances
+	ended     int              // of them
+	usage     map[string]Usage // by type, of the lives that are over
+	suspended bool             // Launch
+	locked    bool             // Terminate
 	refresh   *refresh
 
 	outages  []Outage
@@ -101,7 +104,7 @@ func (p *Plant) AddGroup(c Group) error {
 	}
 	g := &group{
 		cfg: c, desired: c.Desired, rng: sim.NewRand(p.opt.Seed, "instances of "+string(c.Name)),
-		warm: sim.NewRand(p.opt.Seed, "warm pool of "+string(c.Name)), pause: firstPause,
+		warm: sim.NewRand(p.opt.Seed, "warm pool of "+string(c.Name)), pause: firstPause, usage: map[string]Usage{},
 	}
 	p.groups = append(p.groups, g)
 	for range c.Desired {
@@ -111,7 +114,7 @@ func (p *Plant) AddGroup(c Group) error {
 	}
 	for range g.poolSize() {
 		i := p.newInstance(g, 0)
-		i.ready = true
+		i.ready, i.since = true, time.Time{}
 		g.pool = append(g.pool, i)
 	}
 	return nil
@@ -287,6 +290,8 @@ func (g *group) check(services []*service) error {
 	members := g.members()
 	stuck := func(i *instance) bool { return i.leaving || i.protected }
 	switch {
+	case len(g.instances)+len(g.pool) != g.born-g.ended:
+		return fmt.Errorf("group %s launched %d instances, ended %d and has %d and %d in its pool", g.cfg.Name, g.born, g.ended, len(g.instances), len(g.pool))
 	case g.desired < g.cfg.Min || g.desired > g.cfg.Max:
 		return fmt.Errorf("group %s has desired capacity %d outside %d to %d", g.cfg.Name, g.desired, g.cfg.Min, g.cfg.Max)
 	case members < g.desired && !g.suspended && !g.retrying,

@@ -29,6 +29,7 @@ type instance struct {
 	unhealthy  bool // as Auto Scaling's health checks see it
 	doomed     bool // EC2 takes it back, it was announced
 	wait       *wait
+	since      time.Time // it is paid for, zero for not at all
 	registered time.Time
 	remaining  fleet.Resources
 	on         []*task // placed, oldest first
@@ -46,9 +47,10 @@ type wait struct {
 func (p *Plant) newInstance(g *group, skip int) *instance {
 	zone, shape := g.option(g.launched + skip)
 	g.launched += skip + 1
+	g.born++
 	i := &instance{
 		id: fleet.InstanceID("i-" + p.ids.hex(17)), group: g, zone: zone, shape: shape,
-		remaining: shape.Size, attributes: maps.Clone(g.cfg.Attributes),
+		since: p.clock.Now(), remaining: shape.Size, attributes: maps.Clone(g.cfg.Attributes),
 	}
 	if i.attributes == nil {
 		i.attributes = map[string]string{}
@@ -153,6 +155,8 @@ func (p *Plant) finish(i *instance, interrupted bool) {
 	}
 	i.gone = true
 	g := i.group
+	g.ended++
+	p.charge(i)
 	g.instances = slices.DeleteFunc(g.instances, func(x *instance) bool { return x == i })
 	for _, t := range slices.Clone(i.on) {
 		switch {

@@ -58,7 +58,10 @@ func (p *Plant) fill(g *group) {
 			return
 		}
 		g.pool = append(g.pool, i)
-		p.at(p.clock.Now().Add(g.cfg.Boot.Draw(g.warm)), func() { i.ready = true })
+		p.at(p.clock.Now().Add(g.cfg.Boot.Draw(g.warm)), func() {
+			i.ready = true
+			p.charge(i)
+		})
 	}
 }
 
@@ -83,6 +86,7 @@ func (g *group) pooled() *instance {
 // wake starts an instance of the warm pool.
 func (p *Plant) wake(i *instance) {
 	g := i.group
+	i.since = p.clock.Now()
 	g.instances = append(g.instances, i)
 	spread := g.cfg.Pool.Warm
 	if spread == (sim.Spread{}) {

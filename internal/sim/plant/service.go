@@ -120,6 +120,7 @@ type service struct {
 	measures   []*measure
 	stalls     []stall
 	tally      Tally
+	usage      Usage // of the tasks that have stopped
 	activities []Activity
 
 	troubles  []fleet.Trouble // the newest of each kind

@@ -26,7 +26,7 @@ func drawn(rt *rapid.T) (*plant.Plant, *sim.Clock) {
 	must(err)
 	g := plant.Group{
 		Name: "hosts", Max: 8, Desired: rapid.IntRange(1, 4).Draw(rt, "desired"), Zones: []string{"a", "b"}, ProtectsNew: rapid.Bool().Draw(rt, "protects"),
-		Shapes: []plant.Shape{{"small", fleet.Resources{CPU: 2048, Memory: 4096, ENI: 3}}, {"large", fleet.Resources{CPU: 4096, Memory: 8192, ENI: 5}}},
+		Shapes: []plant.Shape{{Type: "small", Size: fleet.Resources{CPU: 2048, Memory: 4096, ENI: 3}}, {Type: "large", Size: fleet.Resources{CPU: 4096, Memory: 8192, ENI: 5}}},
 	}
 	if rapid.Bool().Draw(rt, "pool") {
 		g.Pool = &plant.Pool{Size: 2}

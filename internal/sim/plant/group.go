@@ -23,13 +23,25 @@ type Group struct {
 	Shapes []Shape
 	// Attributes are the custom attributes with which the instances register.
 	Attributes map[string]string
-	// Boot is the time from the order of an instance to its registration with
-	// the cluster: 90 s to 150 s if zero.
-	Boot sim.Spread
+	// Boot is the time from the order of an instance to its service in the group:
+	// 90 s to 150 s if zero. Register is the time from there to the registration of its
+	// agent with the cluster: none if zero, then Boot is both. See ColdBoot.
+	Boot, Register sim.Spread
 	// Pool is the warm pool, nil for none.
 	Pool *Pool
 	// Hook is a lifecycle hook before termination, nil for none.
 	Hook *Hook
+	// LaunchHook is a lifecycle hook before an instance is in service, nil for none.
+	LaunchHook *LaunchHook
+	// NewestFirst ends the newest instance of a zone instead of the oldest, as the
+	// termination policy NewestInstance does.
+	NewestFirst bool
+	// Rebalances is Capacity Rebalancing: a Spot instance that EC2 warns of is replaced,
+	// and ended once its successor is in service.
+	Rebalances bool
+	// Balances is the process AZRebalance: launches go to the zone with the fewest
+	// instances, and one a minute is replaced while zones differ by two.
+	Balances bool
 	// ProtectsNew makes instances begin their life protected from scale-in.
 	ProtectsNew bool
 	// Managed makes ECS's managed scaling the group's owner, nil for none, see Managed.
@@ -40,14 +52,17 @@ type Group struct {
 type Shape struct {
 	Type string
 	Size fleet.Resources
+	// Weight is what an instance counts of the group's sizes, 1 if zero.
+	Weight int
 }
+
+func (s Shape) units() int { return max(s.Weight, 1) }
 
 // Pool is a warm pool of stopped instances that are initialised already. It is
 // refilled as it is used.
 type Pool struct {
 	Size int // the pool's MinSize
-	// Warm is the time from the order of a pooled instance to its registration with
-	// the cluster: 20 s to 40 s if zero.
+	// Warm is what Boot is, of a pooled instance: 20 s to 40 s if zero.
 	Warm sim.Spread
 }
 
@@ -62,12 +77,18 @@ type group struct {
 	cfg       Group
 	rng       *rand.Rand
 	warm      *rand.Rand
+	hooks     *rand.Rand // before service
+	agents    *rand.Rand
 	desired   int
+	spare     int         // units that the newest launch was too many
 	instances []*instance // of every state but those of the pool, oldest first
 	pool      []*instance // oldest first, the ready ones and those that are being prepared
 	launched  int
-	suspended bool // Launch
-	locked    bool // Terminate
+	born      int              // instances
+	ended     int              // of them
+	usage     map[string]Usage // by type, of the lives that are over
+	suspended bool             // Launch
+	locked    bool             // Terminate
 	refresh   *refresh
 
 	outages  []Outage
@@ -102,19 +123,27 @@ func (p *Plant) AddGroup(c Group) error {
 	g := &group{
 		cfg: c, desired: c.Desired, rng: sim.NewRand(p.opt.Seed, "instances of "+string(c.Name)),
 		warm: sim.NewRand(p.opt.Seed, "warm pool of "+string(c.Name)), pause: firstPause,
+		hooks: sim.NewRand(p.opt.Seed, "launch hooks of "+string(c.Name)), agents: sim.NewRand(p.opt.Seed, "agents of "+string(c.Name)), usage: map[string]Usage{},
 	}
 	p.groups = append(p.groups, g)
-	for range c.Desired {
+	for g.members() < c.Desired {
 		i := p.newInstance(g, 0)
-		g.instances = append(g.instances, i)
+		g.launches(i)
+		p.serve(i)
 		p.enlist(i)
 	}
 	for range g.poolSize() {
 		i := p.newInstance(g, 0)
-		i.ready = true
+		i.ready, i.since = true, time.Time{}
 		g.pool = append(g.pool, i)
 	}
 	return nil
+}
+
+// launches adds an instance to those that the desired capacity is about.
+func (g *group) launches(i *instance) {
+	g.instances = append(g.instances, i)
+	g.spare = max(0, g.members()-g.desired)
 }
 
 func (p *Plant) group(n fleet.GroupName) (*group, error) {
@@ -229,6 +258,9 @@ func (p *Plant) setDesiredCapacity(n fleet.GroupName, instances int) error {
 		return nil
 	}
 	p.sync()
+	if instances < g.desired {
+		g.spare = 0
+	}
 	p.want(g, instances)
 	p.fill(g)
 	p.shrink(g)
@@ -240,19 +272,27 @@ func (p *Plant) want(g *group, instances int) {
 	g.desired = instances
 }
 
-// members counts the instances that the desired capacity is about: those on
-// their way out are replaced already.
-func (g *group) members() int {
+// members counts the capacity that the desired one is about: instances on their way
+// out are replaced already, and recalled ones are about to be.
+func (g *group) members() int { return g.units((*instance).stays) }
+
+// units adds up the weights of some instances. What is launched may be more than what
+// is desired by the weight of the last instance (API reference, WeightedCapacity).
+func (g *group) units(of func(*instance) bool) int {
 	n := 0
 	for _, i := range g.instances {
-		n += number(!i.leaving)
+		if of(i) {
+			n += i.shape.units()
+		}
 	}
 	return n
 }
 
-// shrink ends what is beyond the desired capacity, as far as it may be ended.
+// shrink ends what is beyond the desired capacity, as far as it may be ended. What the
+// weight of a launch was too much stays until the capacity is lowered.
 func (p *Plant) shrink(g *group) {
-	for g.members() > g.desired && !g.locked {
+	p.relieve(g)
+	for g.members() > g.desired+g.spare && !g.locked {
 		i := g.victim()
 		if i == nil {
 			return
@@ -261,22 +301,30 @@ func (p *Plant) shrink(g *group) {
 	}
 }
 
-// victim picks the instance to terminate: one that has not booted, else the
+// victim picks the instance to terminate: one that is not in service, else the
 // oldest in the zone with the most, as the default termination policy ends. One
-// that is protected from scale-in is never picked.
+// that is protected from scale-in is never picked, nor one whose weight is more than
+// what is too much (that is assumed: the guide does not say).
 func (g *group) victim() *instance {
-	in := map[string]int{}
-	for _, i := range g.instances {
-		in[i.zone] += number(!i.leaving)
-	}
+	excess := g.members() - g.desired
+	may := func(i *instance) bool { return i.shape.units() <= excess }
 	for _, i := range slices.Backward(g.instances) {
-		if !i.booted && !i.leaving && !i.protected {
+		if !i.up && i.stays() && !i.protected && may(i) {
 			return i
 		}
 	}
+	return g.pick(may)
+}
+
+// pick gives the instance that the termination policy ends among those that may go.
+func (g *group) pick(may func(*instance) bool) *instance {
+	in := g.zones()
 	var pick *instance
 	for _, i := range g.instances {
-		if !i.leaving && !i.protected && (pick == nil || in[i.zone] > in[pick.zone]) {
+		if !i.stays() || i.protected || !may(i) {
+			continue
+		}
+		if pick == nil || in[i.zone] > in[pick.zone] || g.cfg.NewestFirst && in[i.zone] == in[pick.zone] {
 			pick = i
 		}
 	}
@@ -285,12 +333,14 @@ func (g *group) victim() *instance {
 
 func (g *group) check(services []*service) error {
 	members := g.members()
-	stuck := func(i *instance) bool { return i.leaving || i.protected }
+	stuck := func(i *instance) bool { return !i.stays() || i.protected || members-i.shape.units() < g.desired }
 	switch {
+	case len(g.instances)+len(g.pool) != g.born-g.ended:
+		return fmt.Errorf("group %s launched %d instances, ended %d and has %d and %d in its pool", g.cfg.Name, g.born, g.ended, len(g.instances), len(g.pool))
 	case g.desired < g.cfg.Min || g.desired > g.cfg.Max:
 		return fmt.Errorf("group %s has desired capacity %d outside %d to %d", g.cfg.Name, g.desired, g.cfg.Min, g.cfg.Max)
 	case members < g.desired && !g.suspended && !g.retrying,
-		members > g.desired && !g.locked && !all(g.instances, stuck):
+		members > g.desired+g.spare && !g.locked && !all(g.instances, stuck):
 		return fmt.Errorf("group %s has %d instances with desired capacity %d", g.cfg.Name, members, g.desired)
 	}
 	placed, held := 0, 0

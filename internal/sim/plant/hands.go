@@ -173,9 +173,11 @@ func (e exits) Terminate(ctx context.Context, n fleet.GroupName, ids []fleet.Ins
 			return err
 		}
 		var is []*instance
+		units := 0
 		for _, id := range ids {
 			if i := g.find(id); i != nil && !i.leaving && !slices.Contains(is, i) {
 				is = append(is, i)
+				units += i.shape.units()
 			}
 		}
 		switch {
@@ -183,14 +185,15 @@ func (e exits) Terminate(ctx context.Context, n fleet.GroupName, ids []fleet.Ins
 			return nil
 		case g.locked:
 			return fmt.Errorf("group %s: %w", n, ErrTerminateSuspended)
-		case g.desired-len(is) < g.cfg.Min:
-			return fmt.Errorf("group %s: desired capacity %d less %d instances is below the minimum size %d: %w", n, g.desired, len(is), g.cfg.Min, ErrBelowMinSize)
+		case g.desired-units < g.cfg.Min:
+			return fmt.Errorf("group %s: desired capacity %d less %d is below the minimum size %d: %w", n, g.desired, units, g.cfg.Min, ErrBelowMinSize)
 		}
 		e.sync()
-		e.want(g, g.desired-len(is))
+		e.want(g, g.desired-units)
 		for _, i := range is {
 			e.dismiss(i)
 		}
+		e.shrink(g) // what was to replace one of them
 		return nil
 	})
 }

@@ -50,6 +50,13 @@ func (p *Plant) emitHook(i *instance) {
 	})
 }
 
+func (p *Plant) emitLaunchHook(i *instance, origin string) {
+	p.announce("aws.autoscaling", "EC2 Instance-launch Lifecycle Action", i.group.arn(), map[string]any{
+		"LifecycleActionToken": p.news.uuid(), "AutoScalingGroupName": i.group.cfg.Name, "LifecycleHookName": i.group.cfg.LaunchHook.Name,
+		"EC2InstanceId": i.id, "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING", "Origin": origin, "Destination": "AutoScalingGroup",
+	})
+}
+
 func (i *instance) ec2ARN() string { return arn("ec2", "instance/"+string(i.id)) }
 
 // emitSpot sends a warning of EC2 about a Spot instance. Its resource has no

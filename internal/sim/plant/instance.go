@@ -19,16 +19,20 @@ type instance struct {
 	zone       string
 	shape      Shape
 	attributes map[string]string
+	up         bool // in service of Auto Scaling
+	held       bool // by the hook before that
 	booted     bool // registered with the cluster
 	ready      bool // in the warm pool and initialised
 	connected  bool // the agent
 	draining   bool
 	protected  bool // from scale-in
+	recalled   bool // it is replaced, and goes once its successor is in service
 	leaving    bool // Auto Scaling terminates it and waits for a hook
 	gone       bool
 	unhealthy  bool // as Auto Scaling's health checks see it
 	doomed     bool // EC2 takes it back, it was announced
 	wait       *wait
+	since      time.Time // it is paid for, zero for not at all
 	registered time.Time
 	remaining  fleet.Resources
 	on         []*task // placed, oldest first
@@ -46,9 +50,10 @@ type wait struct {
 func (p *Plant) newInstance(g *group, skip int) *instance {
 	zone, shape := g.option(g.launched + skip)
 	g.launched += skip + 1
+	g.born++
 	i := &instance{
 		id: fleet.InstanceID("i-" + p.ids.hex(17)), group: g, zone: zone, shape: shape,
-		remaining: shape.Size, attributes: maps.Clone(g.cfg.Attributes),
+		since: p.clock.Now(), remaining: shape.Size, attributes: maps.Clone(g.cfg.Attributes),
 	}
 	if i.attributes == nil {
 		i.attributes = map[string]string{}
@@ -57,46 +62,12 @@ func (p *Plant) newInstance(g *group, skip int) *instance {
 	return i
 }
 
-// enlist registers an instance with the cluster, its daemons first.
-func (p *Plant) enlist(i *instance) {
-	i.booted, i.connected, i.registered = true, true, p.clock.Now()
-	i.protected = i.group.cfg.ProtectsNew
-	i.arn = arn("ecs", "container-instance/"+string(p.opt.Cluster)+"/"+p.hosts.hex(32))
-	p.startDaemons(i)
-}
-
-// join puts a booted instance into service. Where it comes too late, since the
-// group was lowered meanwhile and all others are protected, it may go at once.
-func (p *Plant) join(i *instance, origin string) {
-	p.enlist(i)
-	p.emitScaling(i.group, "Launch Successful", scaling{
-		Instance: i.id, Code: "InProgress", Zone: i.zone, Origin: origin, Destination: "AutoScalingGroup",
-	})
-	p.emitHost(i)
-	p.placeWaiting(i.group)
-}
-
-// inService tells whether the instance counts as capacity of its group.
-func (i *instance) inService() bool { return i.booted && !i.leaving }
-
 // open tells whether ECS may place a task on the instance.
 func (i *instance) open() bool { return i.booted && !i.gone && !i.draining && i.connected }
 
 // busy tells whether a task is on the instance that is not a daemon's.
 func (i *instance) busy() bool {
 	return slices.ContainsFunc(i.on, func(t *task) bool { return t.daemon == nil })
-}
-
-// state is the lifecycle state as Auto Scaling names it.
-func (i *instance) state() string {
-	switch {
-	case i.leaving:
-		return "Terminating:Wait"
-	case i.booted:
-		return "InService"
-	default:
-		return "Pending"
-	}
 }
 
 // dismiss begins the end of an instance, as Auto Scaling ends it: at once, or
@@ -107,7 +78,7 @@ func (p *Plant) dismiss(i *instance) {
 	switch {
 	case i.leaving:
 		return
-	case !hooked || !i.booted:
+	case !hooked || !i.up || g.cfg.Hook == nil && !i.booted:
 		p.finish(i, false)
 		return
 	}
@@ -153,6 +124,8 @@ func (p *Plant) finish(i *instance, interrupted bool) {
 	}
 	i.gone = true
 	g := i.group
+	g.ended++
+	p.charge(i)
 	g.instances = slices.DeleteFunc(g.instances, func(x *instance) bool { return x == i })
 	for _, t := range slices.Clone(i.on) {
 		switch {
@@ -259,13 +232,25 @@ func (p *Plant) Interrupt(id fleet.InstanceID) error {
 		}
 		i.doomed = true
 		p.emitSpot(i, "EC2 Spot Instance Interruption Warning")
+		p.atRisk(i)
 		p.at(p.clock.Now().Add(spotNotice), func() { p.finish(i, true) })
 	})
 }
 
 // Recommend makes EC2 warn that it may take a Spot instance back soon.
 func (p *Plant) Recommend(id fleet.InstanceID) error {
-	return p.touch(id, func(i *instance) { p.emitSpot(i, "EC2 Instance Rebalance Recommendation") })
+	return p.touch(id, func(i *instance) {
+		p.emitSpot(i, "EC2 Instance Rebalance Recommendation")
+		p.atRisk(i)
+	})
+}
+
+// atRisk lets Auto Scaling replace a Spot instance where its group says so. ECS is not
+// told (ECS guide, container instances on Spot).
+func (p *Plant) atRisk(i *instance) {
+	if i.group.cfg.Rebalances {
+		p.recall(i)
+	}
 }
 
 // Lose makes an instance fail at once and unannounced, as broken hardware does.

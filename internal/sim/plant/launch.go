@@ -45,12 +45,8 @@ func (p *Plant) fill(g *group) {
 		if i == nil {
 			return
 		}
-		g.instances = append(g.instances, i)
-		p.at(p.clock.Now().Add(g.cfg.Boot.Draw(g.rng)), func() {
-			if !i.gone && !i.leaving {
-				p.join(i, "EC2")
-			}
-		})
+		g.launches(i)
+		p.boot(i, g.cfg.Boot.Draw(g.rng), "EC2")
 	}
 	for len(g.pool) < g.poolSize() && !g.suspended {
 		i := p.launchInstance(g)
@@ -58,7 +54,10 @@ func (p *Plant) fill(g *group) {
 			return
 		}
 		g.pool = append(g.pool, i)
-		p.at(p.clock.Now().Add(g.cfg.Boot.Draw(g.warm)), func() { i.ready = true })
+		p.at(p.clock.Now().Add(g.cfg.Boot.Draw(g.warm)), func() {
+			i.ready = true
+			p.charge(i)
+		})
 	}
 }
 
@@ -83,16 +82,13 @@ func (g *group) pooled() *instance {
 // wake starts an instance of the warm pool.
 func (p *Plant) wake(i *instance) {
 	g := i.group
-	g.instances = append(g.instances, i)
+	i.since = p.clock.Now()
+	g.launches(i)
 	spread := g.cfg.Pool.Warm
 	if spread == (sim.Spread{}) {
 		spread = sim.Spread{Low: 20 * time.Second, High: 40 * time.Second}
 	}
-	p.at(p.clock.Now().Add(spread.Draw(g.warm)), func() {
-		if !i.gone && !i.leaving {
-			p.join(i, "WarmPool")
-		}
-	})
+	p.boot(i, spread.Draw(g.warm), "WarmPool")
 }
 
 // launchInstance asks EC2 for one instance, in the next zone and of the next
@@ -100,7 +96,7 @@ func (p *Plant) wake(i *instance) {
 // launching is tried again after a pause; then it is nil.
 func (p *Plant) launchInstance(g *group) *instance {
 	now := p.clock.Now()
-	for k := range len(g.cfg.Zones) * len(g.cfg.Shapes) {
+	for _, k := range g.offers() {
 		zone, shape := g.option(g.launched + k)
 		if g.lacks(zone, shape.Type, now) {
 			p.failLaunch(g, zone, shape.Type)
@@ -118,6 +114,24 @@ func (p *Plant) launchInstance(g *group) *instance {
 		g.pause = min(2*g.pause, lastPause)
 	}
 	return nil
+}
+
+// offers are the next launches to try, in their order: as they come round, or with
+// AZRebalance those in the zones with the fewest instances first.
+func (g *group) offers() []int {
+	out := make([]int, len(g.cfg.Zones)*len(g.cfg.Shapes))
+	for k := range out {
+		out[k] = k
+	}
+	if g.cfg.Balances {
+		in := g.zones()
+		slices.SortStableFunc(out, func(a, b int) int {
+			x, _ := g.option(g.launched + a)
+			y, _ := g.option(g.launched + b)
+			return in[x] - in[y]
+		})
+	}
+	return out
 }
 
 // option is the zone and type of the nth launch.
@@ -168,7 +182,7 @@ func (p *Plant) turn(g *group, r *refresh) {
 		g.refresh = nil
 		return
 	}
-	whole := g.desired <= len(slices.DeleteFunc(slices.Clone(g.instances), func(i *instance) bool { return !i.inService() }))
+	whole := g.desired <= g.units((*instance).inService)
 	k := slices.IndexFunc(r.old, func(i *instance) bool { return !i.leaving && !i.protected })
 	if whole && k >= 0 && !g.locked {
 		p.dismiss(r.old[k])

@@ -92,7 +92,7 @@ func (p *Plant) Provider(n fleet.GroupName) Provider {
 	}
 	out := Provider{Min: g.cfg.Min, Max: g.cfg.Max, Desired: g.desired, Shapes: slices.Clone(g.cfg.Shapes)}
 	for _, i := range g.instances {
-		if i.inService() {
+		if i.inService() && i.booted {
 			out.Hosts = append(out.Hosts, Host{ID: i.id, Since: i.registered, Busy: i.busy(), Protected: i.protected})
 		}
 		out.Pending += number(!i.booted)

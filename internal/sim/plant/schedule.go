@@ -260,6 +260,9 @@ func (p *Plant) run(t *task) {
 func (p *Plant) stop(t *task) {
 	s := t.service
 	ran := t.running
+	if !t.waiting {
+		s.usage.add(p.clock.Now().Sub(t.placed))
+	}
 	t.stopped, t.running = true, false
 	if ran {
 		if s.queue != nil && !t.warming {

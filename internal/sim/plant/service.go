@@ -122,6 +122,7 @@ type service struct {
 	measures   []*measure
 	stalls     []stall
 	tally      Tally
+	usage      Usage // of the tasks that have stopped
 	activities []Activity
 	line       Timeline
 

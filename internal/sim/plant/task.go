@@ -121,7 +121,7 @@ func (p *Plant) StartOn(id fleet.InstanceID, n fleet.ServiceName, single Single)
 		if err != nil {
 			return "", fmt.Errorf("start task: %w", err)
 		}
-		t = &task{service: s, revision: s.revision, created: now}
+		t = &task{service: s, revision: s.revision, created: now, placed: now}
 	}
 	i := p.instance(id)
 	if i == nil || !i.open() || lacking(t, i) != "" {

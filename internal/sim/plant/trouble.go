@@ -177,12 +177,15 @@ func (p *Plant) unplaced(s *service) {
 }
 
 // complain reports every minute what is still not placed: ECS tries again and
-// again.
+// again. Zones are evened out then too.
 func (p *Plant) complain() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sync()
 	for _, s := range p.services {
 		p.retry(s)
+	}
+	for _, g := range p.groups {
+		p.evenOut(g)
 	}
 }

@@ -49,7 +49,7 @@ func Service(d policy.ServiceDecision, search *Search) string {
 		if i > 0 {
 			lead = "              "
 		}
-		b.WriteString(lead + recommendation(p) + "\n")
+		b.WriteString(lead + p.Policy + ": " + Seen(p) + "\n")
 	}
 	if d.Wanted != d.Base {
 		fmt.Fprintf(&b, "  wanted      %s before limits\n", Count(d.Wanted, "task"))
@@ -220,10 +220,11 @@ func order(mode spec.Mode, dir history.Direction, desired int, what string) stri
 	return fmt.Sprintf("nothing is ordered in observe mode; in act mode %s %d", what, desired)
 }
 
-// recommendation gives what one scaling policy saw and wants.
-func recommendation(p taskcount.Recommendation) string {
+// Seen gives what one scaling policy saw and wants, without its name: demand
+// 240 % of 4 tasks at ..., target 60 % a task, wants no change.
+func Seen(p taskcount.Recommendation) string {
 	var b strings.Builder
-	b.WriteString(p.Policy + ": " + seen(p))
+	b.WriteString(seen(p))
 	switch p.Verdict {
 	case taskcount.WantOut:
 		fmt.Fprintf(&b, ", wants %s (scale out)", Count(p.Count, "task"))

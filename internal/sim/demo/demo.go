@@ -85,7 +85,7 @@ func Run(ctx context.Context, o Options) error {
 		res.HTML = o.HTML
 	}
 	if o.Picture != "" {
-		if err := save(o.Picture, func(w io.Writer) error { return report.Picture(w, page) }); err != nil {
+		if err := save(o.Picture, func(w io.Writer) error { return report.Picture(w, page.Traces[0]) }); err != nil {
 			return fmt.Errorf("run demo: %w", err)
 		}
 	}

@@ -7,13 +7,15 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/sim/report"
 )
 
-// page gives the report without its policies.
-func (s scene) page(res Result) report.Page {
+// page gives the report of the day.
+func (s scene) page(res Result, day report.Trace) report.Page {
 	p := report.Page{
-		Title: "Trimtab: one real day, three policies",
-		Load: fmt.Sprintf("The load is %s, minute by minute, scaled so that its 99th percentile keeps %d tasks fully busy. "+
+		Title:   "Trimtab: one real day, three policies",
+		Verdict: res.Verdict,
+		Intro: fmt.Sprintf("The load is %s, minute by minute, scaled so that its 99th percentile keeps %d tasks fully busy. "+
 			"Every policy meets it on the same simulated Fargate service; Trimtab runs the code that runs on AWS.", res.Load, tasksAtP99),
-		Start: s.start, Step: step,
+		Traces: []report.Trace{day},
+		Tables: []report.Table{scores(res.Policies)},
 		Assumptions: []string{
 			fmt.Sprintf("One task carries %.1f requests a second at 100 %% CPU. Demand beyond the running tasks is short; it is not queued.", s.capacity),
 			fmt.Sprintf("Every policy keeps the CPU at %.0f %% between %d and %d tasks and starts with %d, right for the first minute; the static fleet has what the busiest second needs at that target.",
@@ -40,4 +42,19 @@ func (s scene) page(res Result) report.Page {
 			v.Name, v.Note, v.TaskHours, v.ShortSeconds, v.Actions))
 	}
 	return p
+}
+
+// scores gives the comparison as the report shows it.
+func scores(ps []Outcome) report.Table {
+	t := report.Table{Caption: "Scores", Columns: []report.Column{
+		{Name: "task-hours", Better: report.Less}, {Name: "short of demand", Better: report.Less}, {Name: "demand unserved", Better: report.Less},
+		{Name: "above 80 % CPU", Better: report.Less}, {Name: "scaling actions", Better: report.Less}, {Name: "reversals", Better: report.Less},
+	}}
+	for _, p := range ps {
+		t.Rows = append(t.Rows, report.Row{Name: p.Name, Note: p.Note, Bound: p.Name == staticName, Cells: []report.Cell{
+			report.Number(p.TaskHours, 1), report.Seconds(p.ShortSeconds), report.Percent(p.Unserved),
+			report.Seconds(p.HotSeconds), report.Number(float64(p.Actions), 0), report.Number(float64(p.Reversals), 0),
+		}})
+	}
+	return t
 }

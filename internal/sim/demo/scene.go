@@ -29,6 +29,7 @@ const (
 	// many tasks fully busy.
 	tasksAtP99 = 20
 	step       = time.Minute // between the samples of the report
+	staticName = "Static fleet"
 )
 
 // scene is the day that every policy lives through.
@@ -85,7 +86,7 @@ func (r *run) score() report.Score {
 func (r *run) outcome() Outcome { return Outcome{Name: r.name, Note: r.note, Score: r.score()} }
 
 func (r *run) policy() report.Policy {
-	return report.Policy{Name: r.name, Note: r.note, Score: r.score(), Samples: r.samples, Decisions: r.decisions}
+	return report.Policy{Name: r.name, Note: r.note, Samples: r.samples, Decisions: r.decisions}
 }
 
 // sample takes a sample now and at every step.
@@ -142,7 +143,11 @@ func (s scene) trimtab(ctx context.Context, say *talk) (*run, *world.World, erro
 	}
 	for _, rec := range records {
 		if rec.Kind == ledger.Ordered {
-			r.decisions = append(r.decisions, report.Decision{At: rec.At, Before: rec.Before, Desired: rec.Desired, Rule: rec.Rule, Because: rec.Because})
+			d, err := report.FromRecord(rec)
+			if err != nil {
+				return nil, nil, err
+			}
+			r.decisions = append(r.decisions, d)
 		}
 	}
 	return r, w, nil
@@ -196,7 +201,7 @@ func (s scene) play(ctx context.Context, say *talk) (Result, report.Page, error)
 		return Result{}, report.Page{}, err
 	}
 	none := error(nil)
-	static, err := s.alone(ctx, "Static fleet", fmt.Sprintf("%d tasks, sized at the peak for %.0f %% CPU", s.static, targetValue), s.static,
+	static, err := s.alone(ctx, staticName, fmt.Sprintf("%d tasks, sized at the peak for %.0f %% CPU", s.static, targetValue), s.static,
 		func(*plant.Plant, *sim.Clock) error { return nil }, &none)
 	if err != nil {
 		return Result{}, report.Page{}, err
@@ -210,14 +215,13 @@ func (s scene) play(ctx context.Context, say *talk) (Result, report.Page, error)
 		Invocations: w.Count().Invocations, UpdateOrders: w.Plant.Calls(plant.ECS, "UpdateService"),
 		MetricReads: w.Plant.Calls(plant.CloudWatch, "GetMetricData") - w.Plant.CallsOf(plant.CloudWatch, "GetMetricData", ""),
 	}
-	page := s.page(res)
+	day := report.Trace{Name: "The day", Start: s.start, Step: step}
 	for _, r := range []*run{ours, aas, static} {
 		res.Policies = append(res.Policies, r.outcome())
-		page.Policies = append(page.Policies, r.policy())
+		day.Policies = append(day.Policies, r.policy())
 	}
 	res.Verdict = verdict(res.Policies)
-	page.Verdict = res.Verdict
-	return res, page, nil
+	return res, s.page(res, day), nil
 }
 
 // variants are other readings and settings of Application Auto Scaling, so that

@@ -1,49 +1,83 @@
-// Package report gives a simulated day as one HTML file that needs nothing
-// else: no network, no server, and for its facts neither colour nor script.
+// Package report gives simulated runs as one HTML file that needs nothing else:
+// no network, no server, and for its facts neither colour nor script.
 package report
 
 import (
-	"bytes"
-	_ "embed"
-	"errors"
-	"fmt"
-	"html/template"
-	"io"
 	"math"
-	"slices"
 	"strconv"
 	"time"
 )
 
-// Page is what a report shows.
+// Page is what a report shows, in this order: the verdict, the curves, the
+// traces, the tables, and how all of it came about. A part that is empty is left
+// out.
 type Page struct {
 	Title   string
 	Verdict string // one sentence
-	Load    string // what was replayed, in words
-	Start   time.Time
-	Step    time.Duration // from one sample to the next, whole seconds
-	// Policies are compared in their order. The decisions of the first are
-	// marked in its chart and listed.
-	Policies    []Policy
+	Intro   string // what was replayed, in words
+	Curves  []Curve
+	// Traces are shown one below the other, the first of them opened.
+	Traces      []Trace
+	Tables      []Table
 	Assumptions []string
-	Facts       []Fact
+	Facts       []Fact // seed, version, hash of the policy, ...
 	Notices     []Notice
 }
 
-// Policy is one policy's day.
+// Curve compares policies over their knobs: what each setting costs against what
+// it fails to carry. Down and to the left is better.
+type Curve struct {
+	Title string
+	Note  string // what is to be seen, in words
+	X, Y  string // names of the axes with their units: cost relative to the oracle; requests violated, %
+	// Floor is the least Y that is told from nothing, 0.001 if zero or less: the
+	// logarithmic axis ends there, and what is below stands on it.
+	Floor float64
+	// Levels are the values of Y at which the curves are read, drawn as lines.
+	Levels []float64
+	// Oracle is where on X the clairvoyant bound stands, drawn as a line; 0 for none.
+	Oracle float64
+	Series []Series // the first stands out
+}
+
+// Series is one policy over its knob.
+type Series struct {
+	Name   string
+	Points []Point // in the order of the knob
+}
+
+// Point is one run, or the mean of several.
+type Point struct {
+	X, Y float64 // not negative; a point that is not finite is left out
+	Knob string  // how the knob was set: target 60 %
+	// Default marks the setting that is used without being asked for.
+	Default bool
+}
+
+// Trace is one load under several policies.
+type Trace struct {
+	Name, Note string
+	Start      time.Time
+	Step       time.Duration // from one sample to the next, whole seconds
+	// Policies are compared in their order, with a chart each. All have the same
+	// number of samples, at least two.
+	Policies []Policy
+}
+
+// Policy is one policy's run over a trace.
 type Policy struct {
 	Name      string
-	Note      string // how it is set, in words
-	Score     Score
+	Note      string   // how it is set, in words
 	Samples   []Sample // at Start and after each Step
 	Decisions []Decision
 }
 
 // Sample is what was true at one instant.
 type Sample struct {
-	Demand  float64 // tasks that the load keeps busy
-	Desired int
-	Running int
+	Demand    float64 // tasks that the load keeps busy
+	Desired   int
+	Running   int
+	Instances int // drawn where any sample of the policy has one
 }
 
 // Decision is one order with its reason.
@@ -53,9 +87,60 @@ type Decision struct {
 	Desired int
 	Rule    string
 	Because string
+	Inputs  []Fact   // what was seen
+	Clauses []Clause // in the order applied
+	// Otherwise are inputs that would have changed it: if maxCapacity were 14 ...
+	Otherwise []string
 }
 
-// Fact is one line of how the report came about.
+// Clause is one rule that changed or confirmed the count.
+type Clause struct {
+	Rule          string
+	Before, After int
+	Because       string
+	Binding       bool // explains the result
+}
+
+// Table compares rows by columns of figures.
+type Table struct {
+	Caption string
+	Note    string // how to read it, in words
+	Columns []Column
+	Rows    []Row
+}
+
+// Column is one kind of figure.
+type Column struct {
+	Name   string
+	Unit   string // of its cells, or empty where they say it
+	Better Better
+}
+
+// Better says which figures of a column are the better ones: the best is marked.
+type Better int
+
+// What is better in a column.
+const (
+	Neither Better = iota
+	Less
+	More
+)
+
+// Row is what one policy has in each column.
+type Row struct {
+	Name, Note string
+	// Bound is a yardstick and no contestant: it is never marked as the best.
+	Bound bool
+	Cells []Cell // one for each column
+}
+
+// Cell is a figure as it is compared and as it is shown.
+type Cell struct {
+	Value float64 // NaN is never the best
+	Text  string
+}
+
+// Fact is one line of what is known.
 type Fact struct {
 	Name, Value string
 }
@@ -64,6 +149,35 @@ type Fact struct {
 type Notice struct {
 	Name, Text string
 }
+
+// Number is a cell with so many digits after the point.
+func Number(v float64, digits int) Cell {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return Words("–")
+	}
+	return Cell{Value: v, Text: strconv.FormatFloat(v, 'f', digits, 64)}
+}
+
+// Percent is a cell of a share, 0 to 1, with as many digits as say something.
+func Percent(share float64) Cell {
+	digits := 2
+	if share > 0 && share < 0.0001 {
+		digits = 4
+	}
+	return Cell{Value: share, Text: strconv.FormatFloat(100*share, 'f', digits, 64) + " %"}
+}
+
+// Seconds is a cell of a duration, as people read it.
+func Seconds(n int) Cell {
+	c := Cell{Value: float64(n), Text: strconv.Itoa(n) + " s"}
+	if n >= 120 {
+		c.Text = strconv.Itoa(n/60) + " min " + strconv.Itoa(n%60) + " s"
+	}
+	return c
+}
+
+// Words is a cell without a figure: never.
+func Words(text string) Cell { return Cell{Value: math.NaN(), Text: text} }
 
 // Direction tells a decision's direction in words.
 func (d Decision) Direction() string {
@@ -79,130 +193,4 @@ func (d Decision) Mark() string {
 		return "▼"
 	}
 	return "▲"
-}
-
-// Clock gives the time of day of the decision.
-func (d Decision) Clock() string { return d.At.UTC().Format(time.TimeOnly) }
-
-//go:embed assets/page.html.tmpl
-var pageSource string
-
-//go:embed assets/report.css
-var styleSource template.CSS
-
-//go:embed assets/report.js
-var scriptSource template.JS
-
-//go:embed assets/uPlot-1.6.32.iife.min.js
-var plotScript template.JS
-
-//go:embed assets/uPlot-1.6.32.min.css
-var plotStyle template.CSS
-
-//go:embed assets/uPlot-LICENSE.txt
-var plotLicense string
-
-// library is the charting library as it goes into the page.
-type library struct {
-	script  template.JS
-	style   template.CSS
-	license string
-}
-
-// HTML writes the page. The same page gives the same bytes.
-func HTML(w io.Writer, p Page) error {
-	return render(w, p, library{script: plotScript, style: plotStyle, license: plotLicense})
-}
-
-// chartData is what the script reads.
-type chartData struct {
-	Start    int64         `json:"start"` // Unix seconds
-	Step     int64         `json:"step"`  // seconds
-	Policies []chartPolicy `json:"policies"`
-}
-
-type chartPolicy struct {
-	Name    string      `json:"name"`
-	Demand  []float64   `json:"demand"`
-	Desired []int       `json:"desired"`
-	Running []int       `json:"running"`
-	Marks   []chartMark `json:"marks"`
-}
-
-type chartMark struct {
-	At      int64  `json:"at"` // Unix seconds
-	Clock   string `json:"clock"`
-	Before  int    `json:"before"`
-	Desired int    `json:"desired"`
-	Rule    string `json:"rule"`
-	Because string `json:"because"`
-}
-
-func render(w io.Writer, p Page, lib library) error {
-	if len(p.Policies) == 0 || p.Step < time.Second {
-		return fmt.Errorf("write report: %d policies at a step of %s: at least one and 1s are needed", len(p.Policies), p.Step)
-	}
-	t, err := template.New("page").Funcs(template.FuncMap{
-		"hours": hours, "percent": percent, "duration": duration, "inc": func(i int) int { return i + 1 },
-	}).Parse(pageSource)
-	if err != nil {
-		return fmt.Errorf("read report template: %w", err)
-	}
-	var picture bytes.Buffer
-	if err := Picture(&picture, p); err != nil {
-		return fmt.Errorf("draw report picture: %w", err)
-	}
-	p.Notices = append(slices.Clip(p.Notices), Notice{Name: "uPlot 1.6.32, which draws the charts", Text: lib.license})
-	view := struct {
-		Page
-		Main             Policy
-		Data             chartData
-		Style, PlotStyle template.CSS
-		Plot, Script     template.JS
-	}{
-		Page: p, Main: p.Policies[0], Data: data(p), Style: styleSource, PlotStyle: lib.style, Plot: lib.script, Script: scriptSource,
-	}
-	// The picture goes in as it is, between the two halves: Picture escapes what
-	// it writes.
-	errTop := t.ExecuteTemplate(w, "top", view)
-	_, errPicture := picture.WriteTo(w)
-	if err := errors.Join(errTop, errPicture, t.ExecuteTemplate(w, "bottom", view)); err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	return nil
-}
-
-func data(p Page) chartData {
-	d := chartData{Start: p.Start.Unix(), Step: int64(p.Step / time.Second)}
-	for _, v := range p.Policies {
-		c := chartPolicy{Name: v.Name, Demand: []float64{}, Desired: []int{}, Running: []int{}, Marks: []chartMark{}}
-		for _, s := range v.Samples {
-			c.Demand = append(c.Demand, math.Round(s.Demand*100)/100)
-			c.Desired, c.Running = append(c.Desired, s.Desired), append(c.Running, s.Running)
-		}
-		for _, x := range v.Decisions {
-			c.Marks = append(c.Marks, chartMark{x.At.Unix(), x.Clock(), x.Before, x.Desired, x.Rule, x.Because})
-		}
-		d.Policies = append(d.Policies, c)
-	}
-	return d
-}
-
-func hours(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
-
-// percent gives a share in percent with as many digits as say something.
-func percent(v float64) string {
-	digits := 2
-	if v > 0 && v < 0.0001 {
-		digits = 4
-	}
-	return strconv.FormatFloat(100*v, 'f', digits, 64) + " %"
-}
-
-// duration gives seconds as people read them.
-func duration(seconds int) string {
-	if seconds < 120 {
-		return strconv.Itoa(seconds) + " s"
-	}
-	return strconv.Itoa(seconds/60) + " min " + strconv.Itoa(seconds%60) + " s"
 }

@@ -31,14 +31,17 @@ func (f frame) y(tasks float64) float64 {
 	return plotBottom - (plotBottom-plotTop)*tasks/f.top
 }
 
-// Picture writes the first policy's day as a static SVG in light or dark, as
+// pictured is how many decisions a picture has room for.
+const pictured = 200
+
+// Picture writes the first policy's run as a static SVG in light or dark, as
 // the reader prefers: what the page shows without script, and the README.
-func Picture(w io.Writer, p Page) error {
-	if len(p.Policies) == 0 || len(p.Policies[0].Samples) < 2 {
-		return fmt.Errorf("draw %q: no policy with two samples", p.Title)
+func Picture(w io.Writer, t Trace) error {
+	if err := t.check(); err != nil {
+		return fmt.Errorf("draw picture: %w", err)
 	}
-	main := p.Policies[0]
-	f := frame{start: p.Start, span: float64(len(main.Samples)-1) * p.Step.Seconds(), top: 1}
+	main := t.Policies[0]
+	f := frame{start: t.Start, span: float64(len(main.Samples)-1) * t.Step.Seconds(), top: 1}
 	for _, s := range main.Samples {
 		f.top = max(f.top, s.Demand, float64(s.Desired), float64(s.Running))
 	}
@@ -51,8 +54,8 @@ func Picture(w io.Writer, p Page) error {
 		`@media(prefers-color-scheme:dark){.bg{fill:#12181f}.ink{fill:#dbe4ee}.grid{stroke:#2b3642}.demand{stroke:#f2b84b;fill-opacity:.25}`+
 		`.desired{stroke:#b9a5ff}.running{stroke:#5cc4ee}.out{fill:#5cc4ee}.in{fill:#f2b84b}}</style>`+"\n")
 	fmt.Fprintf(b, `<rect class="bg" width="%d" height="%d"/>`+"\n", pictureWidth, pictureHeight)
-	f.axes(b, p.Start)
-	f.curves(b, main, p.Step)
+	f.axes(b, t.Start)
+	f.curves(b, main, t.Step, instants(Trace{Policies: t.Policies[:1]}, wholeTrace))
 	f.legend(b, main.Name)
 	fmt.Fprintln(b, "</svg>")
 	if _, err := b.WriteTo(w); err != nil {
@@ -72,31 +75,31 @@ func (f frame) axes(b *bytes.Buffer, start time.Time) {
 	}
 	for s := 0.0; s <= f.span; s += f.span / 8 {
 		at := start.Add(time.Duration(s) * time.Second)
-		fmt.Fprintf(b, `<text class="ink" x="%.1f" y="%.0f" text-anchor="middle">%s</text>`+"\n", f.x(at), plotBottom+18, at.UTC().Format("15:04"))
+		fmt.Fprintf(b, `<text class="ink" x="%.1f" y="%.0f" text-anchor="middle">%s</text>`+"\n", f.x(at), plotBottom+18, clock(at, f.span > 25*3600, false))
 	}
 }
 
-func (f frame) curves(b *bytes.Buffer, p Policy, step time.Duration) {
+func (f frame) curves(b *bytes.Buffer, p Policy, step time.Duration, kept []int) {
 	at := func(i int) float64 { return f.x(f.start.Add(time.Duration(i) * step)) }
 	fmt.Fprintf(b, `<path class="demand" d="M%.1f %.1f`, plotLeft, plotBottom)
-	for i, s := range p.Samples {
-		fmt.Fprintf(b, "L%.1f %.1f", at(i), f.y(s.Demand))
+	for _, i := range kept {
+		fmt.Fprintf(b, "L%.1f %.1f", at(i), f.y(p.Samples[i].Demand))
 	}
 	fmt.Fprintf(b, `V%.1fZ"/>`+"\n", plotBottom)
 	steps := func(class, style string, count func(Sample) int) {
 		fmt.Fprintf(b, `<path class="%s" fill="none" %s d="M%.1f %.1f`, class, style, plotLeft, f.y(float64(count(p.Samples[0]))))
 		last := count(p.Samples[0])
-		for i, s := range p.Samples {
-			if n := count(s); n != last || i == len(p.Samples)-1 {
+		for _, i := range kept {
+			if n := count(p.Samples[i]); n != last || i == len(p.Samples)-1 {
 				fmt.Fprintf(b, "H%.1fV%.1f", at(i), f.y(float64(n)))
 				last = n
 			}
 		}
 		fmt.Fprintln(b, `"/>`)
 	}
-	steps("running", `stroke-width="2"`, func(s Sample) int { return s.Running })
-	steps("desired", `stroke-width="1.5" stroke-dasharray="5 3"`, func(s Sample) int { return s.Desired })
-	for _, d := range p.Decisions {
+	steps("running", `stroke-width="2"`, running)
+	steps("desired", `stroke-width="1.5" stroke-dasharray="5 3"`, desired)
+	for _, d := range foremost(p.Decisions, pictured) {
 		x, y := f.x(d.At), f.y(float64(d.Desired))
 		if d.Desired < d.Before {
 			fmt.Fprintf(b, `<path class="in" d="M%.1f %.1fl-4 -7h8z"/>`+"\n", x, y+10)

@@ -53,23 +53,28 @@ func (m Model) Demands() func(load float64) int {
 // demands is what does not change between loads.
 type demands struct {
 	law
-	steps   []float64
-	alone   float64 // P(service > limit)
+	before  []float64
+	service float64 // P(service > limit)
+	rest    float64 // P(service + rest > limit)
 	allowed float64 // P(wait + service > limit)
 }
 
 func newDemands(m Model) demands {
 	l := m.law()
-	d := demands{law: l, steps: l.steps(), alone: l.over(l.limit)}
-	d.allowed = max(MaxSlow, d.alone+MaxSlow/2)
+	d := demands{law: l, before: l.before(), service: l.over(l.limit), rest: 1}
+	for _, share := range d.before {
+		d.rest -= share
+	}
+	d.allowed = max(MaxSlow, d.service+MaxSlow/2)
 	return d
 }
 
 // most gives the highest load that n tasks carry.
 func (d demands) most(n int) float64 {
+	c := newCrew(d.law, n)
 	low, high := 0.0, float64(n)
 	for range 45 {
-		if a := (low + high) / 2; d.slow(n, a) > d.allowed {
+		if a := (low + high) / 2; d.slow(&c, a) > d.allowed {
 			high = a
 		} else {
 			low = a
@@ -78,13 +83,11 @@ func (d demands) most(n int) float64 {
 	return low
 }
 
-// slow gives P(wait + service > limit) with a load of a below n: the stationary state
-// of the fluid line.
-func (d demands) slow(n int, a float64) float64 {
-	u := a / float64(n)
-	k, waiting := (d.arrivals2(n)+d.cv2)/2*d.mean, u
-	if d.central {
-		k, waiting = k/float64(n), ErlangC(n, a)
-	}
-	return d.alone + waiting*(d.tail(d.steps, k/(1-u))-d.alone)
+// slow gives P(wait + service > limit) with a load of a below the tasks: the stationary
+// state of the fluid line.
+func (d demands) slow(c *crew, a float64) float64 {
+	u := a / float64(c.tasks)
+	o, tail := c.odds(c.scale*u/(1-u)), 0.0
+	d.tails(d.before, o.mean, nil, func(_ int, t float64) { tail = t })
+	return o.mix(d.service, d.rest, tail)
 }

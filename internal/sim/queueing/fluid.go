@@ -9,26 +9,26 @@ import (
 type pool struct {
 	tasks   float64
 	backlog float64 // what an arrival waits for since the load was above the tasks, seconds
-	spread  float64 // what it waits besides, since arrivals and service times vary: the mean, seconds
+	chance  float64 // what it waits besides as arrivals and services vary: the mean before correction, seconds
 }
 
-// fluid is a line without requests. The backlog Q of a pool goes up by load
-// less capacity and down to 0. What chance adds to the wait has the stationary mean
-// of G/G/n, y = C w with w = k/(1-u), where u is the utilisation, k = (ca2+cs2)/2
-// service times over the servers of the queue, and C = u or, at a central queue,
-// Erlang's C. It takes time to get there, the more the higher the load: y' = u - u(y), where
-// u(y) = y/(y+k) is the utilisation that has that mean at a single server
-// (the pointwise stationary fluid flow approximation of Wang, Tipper and
-// Banerjee, INFOCOM 1996). At u = 1 it grows with the root of time, as it should.
+// fluid is a line without requests. The backlog of a pool goes up by load less
+// capacity, and down to 0. What chance adds to the wait has the stationary mean
+// y = k u/(1-u) of G/G/n at utilisation u, and takes time to get there, the more the
+// higher the load:
+//
+//	y' = u - y/(y+k)
+//
+// since y/(y+k) is the utilisation that keeps y (the pointwise stationary fluid flow
+// approximation of Wang, Tipper and Banerjee, INFOCOM 1996). At u = 1 it grows with the
+// root of time, as the queue of a random walk does.
 type fluid struct {
 	law
+	crew    crew
 	late    *slowness
-	pools   []pool    // oldest first; at a central queue one
-	leaving []pool    // stopped, and not done
-	parked  float64   // task-seconds that wait at a central queue without tasks
-	servers int       // running
-	k       float64   // see above, seconds
-	waits   []float64 // at a central queue: C by utilisation
+	pools   []pool  // oldest first; at a central queue one
+	leaving []pool  // stopped, and not done
+	parked  float64 // task-seconds that wait at a central queue without tasks
 
 	calm   mixture
 	behind map[int]*mixture // by the backlog
@@ -49,14 +49,14 @@ func (f *fluid) Step(load, next float64, running int) Second {
 	out := Second{Arrived: load / f.mean}
 	f.offered += load
 	f.leave(&out)
-	if f.servers == 0 {
+	if f.crew.tasks == 0 {
 		f.refused += load
 		out.Rejected = out.Arrived
 		out.Backlog += f.parked / f.mean
 		out.InFlight += f.parked / f.mean
 		return out
 	}
-	u := load / float64(f.servers)
+	u := load / float64(f.crew.tasks)
 	for i := range f.pools {
 		f.flow(&f.pools[i], u, &out)
 	}
@@ -78,52 +78,42 @@ func (f *fluid) flow(p *pool, u float64, out *Second) {
 	accepted := (p.tasks*u - refused) / f.mean
 
 	// One implicit step of a second: exact where it stands, stable where it is fast.
-	b := p.spread + min(u, 1)
-	c := b - 1 - f.k
-	p.spread = (c + math.Sqrt(c*c+4*b*f.k)) / 2
-	i, part := f.node(p.spread + f.k)
-	waiting := f.waiting(p.spread / (p.spread + f.k))
+	k := f.crew.scale
+	y := p.chance + min(u, 1)
+	c := y - 1 - k
+	p.chance = (c + math.Sqrt(c*c+4*y*k)) / 2
+	o := f.crew.odds(p.chance)
+	i, part := f.node(o.mean)
 
-	slow, middle := 0.0, (before+p.backlog)/2
+	slow, middle := 1.0, (before+p.backlog)/2
 	switch {
 	case middle == 0:
-		slow = f.late.calm(waiting, i, part)
-		f.calm.add(accepted, waiting, i, part)
+		slow = f.late.without(o, i, part)
+		f.calm.add(accepted, o, i, part)
 	case middle < f.limit:
-		slow = f.late.behindBy(1-middle/f.limit, waiting, i, part)
-		f.mixture(middle).add(accepted, waiting, i, part)
+		slow = f.late.with(1-middle/f.limit, o, i, part)
+		fallthrough
 	default:
-		slow = 1
-		f.mixture(middle).add(accepted, waiting, i, part)
+		f.mixture(middle).add(accepted, o, i, part)
 	}
-	chance := min(u, 1) * p.tasks * waiting * (p.spread + f.k) // by Little's law
+	waiting := min(u, 1) * p.tasks * o.wait() // by Little's law
 	out.Work += work
 	out.Slow += accepted * slow
 	out.Rejected += refused / f.mean
-	out.InFlight += work + (p.tasks*middle+chance)/f.mean
-	out.Backlog += work + (p.tasks*p.backlog+chance)/f.mean
-}
-
-// waiting gives the share of arrivals that wait though there is no backlog.
-func (f *fluid) waiting(u float64) float64 {
-	if !f.central {
-		return u
-	}
-	x := u * float64(len(f.waits)-1)
-	i := min(int(x), len(f.waits)-2)
-	return f.waits[i] + (x-float64(i))*(f.waits[i+1]-f.waits[i])
+	out.InFlight += work + (p.tasks*middle+waiting)/f.mean
+	out.Backlog += work + (p.tasks*p.backlog+waiting)/f.mean
 }
 
 // resize lets tasks join or, the oldest first, leave, as a rollout has it.
 func (f *fluid) resize(running int) {
 	running = max(running, 0)
-	if running == f.servers {
+	if running == f.crew.tasks {
 		return
 	}
-	change := float64(running - f.servers)
-	f.servers = running
+	change := float64(running - f.crew.tasks)
+	f.crew.tasks = 0
 	if running > 0 {
-		f.k = (f.arrivals2(running) + f.cv2) / 2 * f.mean
+		f.crew = newCrew(f.law, running)
 	}
 	switch {
 	case f.central:
@@ -151,20 +141,14 @@ func (f *fluid) pour(tasks float64) {
 	p := pool{tasks: tasks}
 	for _, old := range f.pools {
 		f.parked += old.backlog * old.tasks
-		p.spread = old.spread
+		p.chance = old.chance
 	}
 	f.pools = f.pools[:0]
 	if tasks == 0 {
 		return
 	}
-	f.k /= tasks
 	p.backlog, f.parked = f.parked/tasks, 0
 	f.pools = append(f.pools, p)
-	const parts = 64
-	f.waits = make([]float64, parts+1)
-	for i := range f.waits {
-		f.waits[i] = ErlangC(int(tasks), tasks*float64(i)/parts)
-	}
 }
 
 // merge makes one pool of those whose backlogs are gone.
@@ -179,7 +163,7 @@ func (f *fluid) merge() {
 			continue
 		}
 		to := &kept[even]
-		to.spread = (to.spread*to.tasks + p.spread*p.tasks) / (to.tasks + p.tasks)
+		to.chance = (to.chance*to.tasks + p.chance*p.tasks) / (to.tasks + p.tasks)
 		to.tasks += p.tasks
 	}
 	f.pools = kept

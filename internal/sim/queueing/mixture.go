@@ -2,19 +2,21 @@ package queueing
 
 import "slices"
 
-// mixture is requests by the distribution of their response times: a backlog, a
-// wait that is exponential or none, and the service.
+// mixture is requests by the distribution of their response times: a backlog, and
+// one of the three cases of how a wait is made up.
 type mixture struct {
-	backlog float64        // seconds
-	alone   float64        // requests that did not wait otherwise
-	waits   [nodes]float64 // those that did, by their mean wait
+	backlog     float64        // seconds
+	alone, rest float64        // requests with the service alone, and with a rest
+	waits       [nodes]float64 // and with an exponential, by its mean
 }
 
-func (m *mixture) add(requests, waiting float64, i int, part float64) {
-	m.alone += requests * (1 - waiting)
-	requests *= waiting
-	m.waits[i] += requests * (1 - part)
-	m.waits[i+1] += requests * part
+func (m *mixture) add(requests float64, o odds, i int, part float64) {
+	waiting := requests * o.waits
+	more := waiting * o.more
+	m.alone += requests - waiting
+	m.rest += waiting - more
+	m.waits[i] += more * (1 - part)
+	m.waits[i+1] += more * part
 }
 
 // mixture gives the one of a backlog, to 0.8 %.
@@ -41,8 +43,9 @@ func (f *fluid) Latency() *Histogram {
 	}
 	h, s := &Histogram{}, newShapes(f.law)
 	for _, m := range all {
-		sum := make([]float64, len(s.over))
-		scaled(sum, s.alone(), m.alone)
+		sum := make([]float64, len(s.alone))
+		scaled(sum, s.alone, m.alone)
+		scaled(sum, s.rest, m.rest)
 		for i, n := range m.waits {
 			if n > 0 {
 				scaled(sum, s.wait(i), n)
@@ -66,41 +69,49 @@ func scaled(to, from []float64, by float64) {
 // shapes are response times without a backlog as shares of a histogram's buckets.
 type shapes struct {
 	law
-	over  []float64 // P(service > upper edge of the bucket)
-	width []float64 // of the bucket, seconds
+	alone []float64 // service
+	rest  []float64 // service + rest, or service at a central queue
 	known [nodes][]float64
 }
 
 func newShapes(l law) *shapes {
-	s := &shapes{law: l}
-	for i := range len(Histogram{}.buckets) {
-		low, high := edge(float64(i)), edge(float64(i+1))
-		if i == 0 {
-			low = 0
-		}
-		s.over, s.width = append(s.over, l.over(high)), append(s.width, high-low)
+	s := &shapes{law: l, alone: inBuckets(l.over)}
+	if s.rest = s.alone; l.central {
+		return s
 	}
-	s.over[len(s.over)-1] = 0 // what is longer counts there
+	// Every other edge of both is close enough: the sum smooths it.
+	var sum Histogram
+	rest := inBuckets(l.rest)
+	for i := 0; i+1 < len(rest); i += 2 {
+		for j := 0; j+1 < len(rest); j += 2 {
+			if share := (s.alone[i] + s.alone[i+1]) * (rest[j] + rest[j+1]); share > 1e-12 {
+				sum.Add(edge(float64(i+1))+edge(float64(j+1)), share)
+			}
+		}
+	}
+	s.rest = sum.buckets[:]
 	return s
 }
 
-// alone is of requests that do not wait.
-func (s *shapes) alone() []float64 {
-	out := make([]float64, len(s.over))
-	before := 1.0
-	for i, over := range s.over {
-		out[i], before = before-over, over
+// inBuckets gives how much of a distribution is in each bucket.
+func inBuckets(over func(float64) float64) []float64 {
+	out, before := make([]float64, len(Histogram{}.buckets)), 1.0
+	for i := range out {
+		after := over(edge(float64(i + 1)))
+		out[i], before = before-after, after
 	}
+	out[len(out)-1] += before // what is longer counts there
 	return out
 }
 
-// wait is of requests that wait so long in the mean.
+// wait is of requests with an exponential besides.
 func (s *shapes) wait(node int) []float64 {
 	if s.known[node] != nil {
 		return s.known[node]
 	}
-	out, before := make([]float64, len(s.over)), 1.0
-	s.tails(s.alone(), s.atNode(node), func(i int) float64 { return s.width[i] }, func(i int, tail float64) {
+	out, before := make([]float64, len(s.rest)), 1.0
+	width := func(i int) float64 { return edge(float64(i+1)) - edge(float64(i)) }
+	s.tails(s.rest, s.atNode(node), width, func(i int, tail float64) {
 		out[i], before = before-tail, tail
 	})
 	out[len(out)-1] += before

@@ -108,6 +108,24 @@ func (l law) over(x float64) float64 {
 	return math.Erfc((math.Log(x)-l.mu)/(l.sigma*math.Sqrt2)) / 2
 }
 
+// rest gives the share of what is left of the service that an arrival finds at work
+// above x seconds: the integral of over from x on, by the mean.
+func (l law) rest(x float64) float64 {
+	switch {
+	case x <= 0:
+		return 1
+	case l.exponential:
+		return l.over(x)
+	case l.cv2 == 0:
+		return max(0, 1-x/l.mean)
+	}
+	z := (math.Log(x) - l.mu) / l.sigma
+	return max(0, (math.Erfc((z-l.sigma)/math.Sqrt2)-x/l.mean*math.Erfc(z/math.Sqrt2))/2)
+}
+
+// meanRest is its mean in seconds.
+func (l law) meanRest() float64 { return l.mean * (1 + l.cv2) / 2 }
+
 // draw gives one service time in seconds.
 func (l law) draw(r *rand.Rand) float64 {
 	switch {
@@ -117,16 +135,6 @@ func (l law) draw(r *rand.Rand) float64 {
 		return l.mean
 	}
 	return math.Exp(l.mu + l.sigma*r.NormFloat64())
-}
-
-// arrivals2 is the squared coefficient of variation of the times between
-// arrivals at one queue: Poisson at a central one, and of every nth arrival of a
-// Poisson stream at those of n tasks in turn, which is Erlang's.
-func (l law) arrivals2(tasks int) float64 {
-	if l.central {
-		return 1
-	}
-	return 1 / float64(tasks)
 }
 
 // sane gives a load that can be worked with: none for what is no number.

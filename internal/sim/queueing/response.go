@@ -2,8 +2,21 @@ package queueing
 
 import "math"
 
-// The wait of those who wait is exponential. Its mean is looked up on a scale of
-// 16 nodes an octave, from 1/128 of the mean service time to 8192 of it.
+// The wait at one task's queue is a sum of rests, what is left of a service when
+// somebody arrives: none with probability 1-s, else one, and then as many more again as
+// the wait itself has. That is exact for Poisson arrivals (M/G/1, Pollaczek and
+// Khinchine, s = utilisation) and for exponential service (GI/M/1), and has the heavy
+// tail of a lognormal service. What comes after the first rest is taken for
+// exponential, which it is where the load is high. So an answer takes
+//
+//	service                        with probability 1-s
+//	service + rest                 with s (1-s)
+//	service + rest + exponential   with s s
+//
+// At a central queue the wait itself is exponential, and the rest is not there.
+//
+// The mean of the exponential is looked up on a scale of 16 nodes an octave, from 1/128
+// of the mean service time to 8192 of it.
 const (
 	nodesPerOctave = 16
 	shortest       = 1.0 / 128
@@ -14,9 +27,19 @@ const (
 	resolution = 512 // steps of an integral over the limit
 )
 
-// node gives the place on the scale of a mean wait in seconds.
-func (l law) node(wait float64) (i int, part float64) {
-	x := wait / (l.mean * shortest)
+// odds is how the wait of a request is made up.
+type odds struct {
+	waits float64 // the share that waits: s, or Erlang's C
+	more  float64 // the share of these with an exponential: s, or 1
+	mean  float64 // of the exponential, seconds
+}
+
+// wait gives its mean in seconds.
+func (o odds) wait() float64 { return o.waits * o.mean }
+
+// node gives the place on the scale of a mean in seconds.
+func (l law) node(mean float64) (i int, part float64) {
+	x := mean / (l.mean * shortest)
 	if !(x > 1) {
 		return 0, 0
 	}
@@ -28,91 +51,114 @@ func (l law) node(wait float64) (i int, part float64) {
 	return i, p - float64(i)
 }
 
-// atNode gives the mean wait of a place on the scale.
+// atNode gives the mean of a place on the scale.
 func (l law) atNode(i int) float64 {
 	return l.mean * shortest * fromOctave(float64(i)/nodesPerOctave)
 }
 
-// steps gives the share of the service times within each of equal steps up to the limit.
-func (l law) steps() []float64 {
+// shares gives how much of a distribution is in each of equal steps up to the limit.
+func (l law) shares(over func(float64) float64) []float64 {
 	out := make([]float64, resolution)
 	for i := range out {
-		out[i] = l.over(l.limit*float64(i)/resolution) - l.over(l.limit*float64(i+1)/resolution)
+		out[i] = over(l.limit*float64(i)/resolution) - over(l.limit*float64(i+1)/resolution)
 	}
 	return out
 }
 
-// tails calls do with P(wait + service > t) at the end t of each step, of requests
-// whose wait is exponential with a mean in seconds. That is P(service > t) and H(t),
-// the share of requests whose service is shorter but began too late, where
-// H' = density of the service time - H / wait. The steps are shares of the service
-// times, one as wide as width says or, where that is nil, all alike up to the limit.
-func (l law) tails(steps []float64, wait float64, width func(step int) float64, do func(step int, tail float64)) {
-	d := l.limit / float64(len(steps)) / wait
+// before gives the same of what an answer takes without the exponential.
+func (l law) before() []float64 {
+	service := l.shares(l.over)
+	if l.central {
+		return service
+	}
+	rest, out := l.shares(l.rest), make([]float64, resolution)
+	for i, a := range service {
+		for j, b := range rest[:resolution-i] {
+			// Two that are even within their steps end in this step or in the next.
+			out[i+j] += a * b / 2
+			if i+j+1 < resolution {
+				out[i+j+1] += a * b / 2
+			}
+		}
+	}
+	return out
+}
+
+// tails calls do with P(X + exponential > t) at the end t of each step, for an
+// exponential of a mean in seconds and an X of which the steps have the shares. That is
+// P(X > t) and H(t), the share that was to end before t and did not, where
+// H' = density of X - H / mean. A step is as wide as width says or, where that is nil,
+// its part of the limit.
+func (l law) tails(steps []float64, mean float64, width func(step int) float64, do func(step int, tail float64)) {
+	d := l.limit / float64(len(steps)) / mean
 	fade := math.Exp(-d)
-	enter := (1 - fade) / d // those served within a step are so evenly
-	served, h := 0.0, 0.0
+	enter := (1 - fade) / d // those that enter within a step do so evenly
+	ended, h := 0.0, 0.0
 	for i, share := range steps {
 		if width != nil {
-			d = width(i) / wait
+			d = width(i) / mean
 			fade = math.Exp(-d)
 			enter = (1 - fade) / d
 		}
-		served += share
+		ended += share
 		h = h*fade + share*enter
-		do(i, 1-served+h)
+		do(i, 1-ended+h)
 	}
 }
 
-// tail gives P(wait + service > limit) of those who wait so long in the mean.
-func (l law) tail(steps []float64, wait float64) float64 {
-	out := 0.0
-	l.tails(steps, wait, nil, func(_ int, tail float64) { out = tail })
-	return out
-}
-
-// slowness is a table of the share of slow answers.
+// slowness is a table of the share of slow answers, by what a backlog leaves of the limit.
 type slowness struct {
-	alone  [limits + 1]float64                       // P(service > limit less a backlog) of those who do not wait
-	waits  [nodes]float64                            // P(wait + service > limit)
-	behind [(nodes-1)/coarse + 1][limits + 1]float32 // with a backlog besides
+	service [limits + 1]float64
+	rest    [limits + 1]float64 // service + rest
+	calm    [nodes]float64      // service + rest + exponential without a backlog
+	behind  [(nodes-1)/coarse + 1][limits + 1]float32
 }
 
 func newSlowness(l law) *slowness {
-	r := &slowness{}
-	for k := range r.alone {
-		r.alone[k] = l.over(l.limit * float64(k) / limits)
+	s, steps := &slowness{}, l.before()
+	sum := 0.0
+	s.rest[0] = 1
+	for i, share := range steps {
+		if sum += share; (i+1)%(resolution/limits) == 0 {
+			s.rest[(i+1)/(resolution/limits)] = 1 - sum
+		}
 	}
-	steps := l.steps()
+	for k := range s.service {
+		s.service[k] = l.over(l.limit * float64(k) / limits)
+	}
 	for i := range nodes {
+		row := &s.behind[i/coarse]
 		l.tails(steps, l.atNode(i), nil, func(step int, tail float64) {
 			if step == resolution-1 {
-				r.waits[i] = tail
+				s.calm[i] = tail
 			}
 			if i%coarse == 0 && (step+1)%(resolution/limits) == 0 {
-				r.behind[i/coarse][(step+1)/(resolution/limits)] = float32(tail)
+				row[(step+1)/(resolution/limits)] = float32(tail)
 			}
 		})
-		r.behind[i/coarse][0] = 1
+		row[0] = 1
 	}
-	return r
+	return s
 }
 
-// calm gives the share of slow answers without a backlog.
-func (r *slowness) calm(waiting float64, i int, part float64) float64 {
-	alone := r.alone[limits]
-	return alone + waiting*(r.waits[i]+part*(r.waits[i+1]-r.waits[i])-alone)
+// mix gives the share of slow answers from those of the three cases.
+func (o odds) mix(service, rest, exponential float64) float64 {
+	return service + o.waits*(rest+o.more*(exponential-rest)-service)
 }
 
-// behindBy gives it with a backlog that leaves a share of the limit, 0 to below 1.
-func (r *slowness) behindBy(left, waiting float64, i int, part float64) float64 {
+// without gives the share of slow answers without a backlog; i and part are the node.
+func (s *slowness) without(o odds, i int, part float64) float64 {
+	return o.mix(s.service[limits], s.rest[limits], s.calm[i]+part*(s.calm[i+1]-s.calm[i]))
+}
+
+// with gives it with a backlog that leaves a share of the limit, 0 to below 1.
+func (s *slowness) with(left float64, o odds, i int, part float64) float64 {
 	x := left * limits
 	k := int(x)
 	x -= float64(k)
 	along := func(a, b float64) float64 { return a + x*(b-a) }
 	part = (float64(i%coarse) + part) / coarse
-	low, high := &r.behind[i/coarse], &r.behind[i/coarse+1]
+	low, high := &s.behind[i/coarse], &s.behind[i/coarse+1]
 	from, to := along(float64(low[k]), float64(low[k+1])), along(float64(high[k]), float64(high[k+1]))
-	alone := along(r.alone[k], r.alone[k+1])
-	return alone + waiting*(from+part*(to-from)-alone)
+	return o.mix(along(s.service[k], s.service[k+1]), along(s.rest[k], s.rest[k+1]), from+part*(to-from))
 }

@@ -51,25 +51,37 @@ func (p *Plant) measure(s *service, c Measure) {
 
 // add counts one second: demand in tasks, and the stall it falls in.
 func (m *measure) add(s *service, demand float64, x effect) {
-	load := demand * s.cfg.Capacity
-	served := min(demand, float64(s.serving())) * s.cfg.Capacity * (1 - x.errors)
+	t := s.traffic(demand, x)
 	m.seconds++
-	m.any = m.any || load > 0
+	m.any = m.any || t.arrived > 0
 	value := 0.0
 	switch m.kind {
 	case Requests:
-		value = load
+		value = t.arrived
 	case Errors:
-		value = load - served
+		value = t.failed
 	case Latency:
-		value = s.latency(demand) * x.latency
+		value = t.latency * x.latency
 	case InFlight:
-		value = min(demand, float64(s.serving())) * s.cfg.Capacity * s.latency(demand) * x.latency
+		value = t.inFlight * x.latency
 	case Unhealthy:
 		value = math.Ceil(x.unhealthy*float64(s.running) - 1e-9)
 	}
 	m.sum += value
 	m.peak = max(m.peak, value)
+}
+
+// traffic is what a service's application sees of one second, before a stall delays it.
+type traffic struct{ arrived, failed, latency, inFlight float64 }
+
+// traffic is made up from the demand alone where the service has no Requests.
+func (s *service) traffic(demand float64, x effect) traffic {
+	if s.requests != nil {
+		return s.requests.traffic(x)
+	}
+	load, served := demand*s.cfg.Capacity, min(demand, float64(s.serving()))*s.cfg.Capacity
+	latency := s.latency(demand)
+	return traffic{arrived: load, failed: load - served*(1-x.errors), latency: latency, inFlight: served * latency}
 }
 
 // latency gives the time of a request in seconds: flat while there is room and

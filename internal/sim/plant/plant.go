@@ -182,6 +182,9 @@ func (p *Plant) AddService(c Service) error {
 	if (c.Load == nil) == (c.Queue == "") || c.Capacity <= 0 || c.Desired < 0 {
 		return fmt.Errorf("add service %s: load or a queue, a capacity above 0 and a desired count of at least 0 are needed", c.Name)
 	}
+	if c.Requests != nil && c.Queue != "" {
+		return fmt.Errorf("add service %s: it works off a queue, whose messages are no Requests", c.Name)
+	}
 	if err := checkRules(c.Rules); err != nil {
 		return fmt.Errorf("add service %s: %w", c.Name, err)
 	}

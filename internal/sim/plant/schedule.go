@@ -322,7 +322,7 @@ func (s *service) check() error {
 	case s.cfg.Max > 0 && (s.desired < s.cfg.Min || s.desired > s.cfg.Max):
 		return fmt.Errorf("service %s has desired count %d outside %d to %d", s.cfg.Name, s.desired, s.cfg.Min, s.cfg.Max)
 	}
-	return nil
+	return s.requests.check(s.cfg.Name)
 }
 
 // settled tells whether a service without a deployment has its desired count, as

@@ -7,6 +7,7 @@ import (
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/sim"
+	"github.com/trimtab-ecs/trimtab/internal/sim/queueing"
 )
 
 // Service configures one simulated ECS service.
@@ -37,6 +38,13 @@ type Service struct {
 	// Beside names a service, added before, behind whose load balancer the tasks are
 	// too, instead of a Load: the running tasks of both have equal parts of its Load.
 	Beside fleet.ServiceName
+	// Requests makes the Load wait in line as requests, instead of going lost beyond what
+	// the tasks carry: Load by Capacity is then the work that arrives, in Erlangs, and CPU
+	// and Measures follow the work that is done and the requests, at most 1 a task on EC2
+	// too. Not for a service with a Queue. Nil for none.
+	Requests *queueing.Model
+	// Discrete works Requests out one by one, at random, instead of as a fluid.
+	Discrete bool
 	// Spot runs the tasks on Fargate Spot, see SetSpot.
 	Spot bool
 	// CPUSeconds and MemorySeconds are the resolution of the metrics, 60 if zero or
@@ -87,6 +95,12 @@ type Tally struct {
 	// Interrupted those lost with one that EC2 took back or that broke.
 	Killed      int
 	Interrupted int
+	// Of a service with Requests: those that arrived, were answered later than the limit,
+	// and were rejected or failed. A second is in violation where more than 5 % of its
+	// requests are one of the two. BusySlow counts such seconds, and LongestSlow is how
+	// many the longest episode of them lasted; one goes on over a gap of less than 60 s.
+	Arrived, Slow, Rejected float64
+	BusySlow, LongestSlow   int
 }
 
 type service struct {
@@ -118,6 +132,7 @@ type service struct {
 	used       float64 // utilisation summed over the seconds of this step, each 0 to 1 or above on EC2
 	cpu, mem   *meter
 	queue      *queue
+	requests   *requests
 	partner    *service // behind the same load balancer
 	measures   []*measure
 	stalls     []stall
@@ -159,6 +174,9 @@ func (p *Plant) newService(c Service) *service {
 		m.service = c.Name
 		p.addMeter(m)
 	}
+	if c.Requests != nil {
+		s.requests = newRequests(c, sim.NewRand(p.opt.Seed, "requests of "+string(c.Name)))
+	}
 	for _, m := range c.Measures {
 		p.measure(s, m)
 	}
@@ -174,6 +192,14 @@ func resolution(seconds int) time.Duration {
 
 // demand gives the load of a second in tasks.
 func (s *service) demand(second int) float64 {
+	if s.requests != nil {
+		return s.requests.load(s, second) * s.part()
+	}
+	return s.wanted(second) * s.part()
+}
+
+// wanted gives what arrives in a second for all tasks behind the balancer, in tasks.
+func (s *service) wanted(second int) float64 {
 	load := s.cfg.Load
 	if s.queue != nil {
 		load = s.queue.cfg.Arrivals
@@ -182,7 +208,7 @@ func (s *service) demand(second int) float64 {
 	if math.IsNaN(d) || d < 0 {
 		return 0
 	}
-	return d * s.part()
+	return d
 }
 
 // integrate adds up the seconds before to. The running tasks do not change
@@ -211,8 +237,12 @@ func (s *service) integrate(to int) {
 			d = s.queue.step(sec, s.serving(), s.cfg.Capacity) / s.cfg.Capacity
 		}
 		x := s.stalled(sec)
+		used := min(d/n, ceiling)
+		if s.requests != nil {
+			used = s.requests.step(s, sec, d, x) / max(n, 1)
+		}
 		if n > 0 {
-			s.used += min(d/n, ceiling) * x.cpu
+			s.used += used * x.cpu
 		}
 		for _, m := range s.measures {
 			m.add(s, d, x)

@@ -57,6 +57,7 @@ func (p *Plant) balanced(c Service) (Service, *service, error) {
 		return c, nil, fmt.Errorf("add service %s: %w", c.Name, err)
 	}
 	c.Load, c.Capacity = lead.cfg.Load, lead.cfg.Capacity
+	c.Requests, c.Discrete = lead.cfg.Requests, lead.cfg.Discrete
 	return c, lead, nil
 }
 

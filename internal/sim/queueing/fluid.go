@@ -26,6 +26,7 @@ type fluid struct {
 	law
 	crew    crew
 	late    *slowness
+	longest float64 // service time of the slowest percent, seconds
 	pools   []pool  // oldest first; at a central queue one
 	leaving []pool  // stopped, and not done
 	parked  float64 // task-seconds that wait at a central queue without tasks
@@ -39,7 +40,7 @@ type fluid struct {
 // NewFluid gives a line without randomness.
 func NewFluid(m Model) Line {
 	l := m.law()
-	return &fluid{law: l, late: newSlowness(l), behind: map[int]*mixture{}}
+	return &fluid{law: l, late: newSlowness(l), longest: l.longest(), behind: map[int]*mixture{}}
 }
 
 // Step lets one second pass.
@@ -95,6 +96,9 @@ func (f *fluid) flow(p *pool, u float64, out *Second) {
 		fallthrough
 	default:
 		f.mixture(middle).add(accepted, o, i, part)
+	}
+	if accepted > 0 {
+		out.Slowest = max(out.Slowest, middle+max(f.longest, f.crew.slowest(o)))
 	}
 	waiting := min(u, 1) * p.tasks * o.wait() // by Little's law
 	out.Work += work

@@ -44,6 +44,9 @@ type Second struct {
 	Work     float64
 	Backlog  float64 // requests waiting or at work at the end, stopped tasks' too
 	InFlight float64 // the same, mean over the second
+	// Slowest is about the response time of the slowest percent of the second's answers, in
+	// seconds, 0 where there are none. Of requests one by one it is the slowest one's.
+	Slowest float64
 }
 
 // Line is one service's requests on their way through its tasks.

@@ -52,6 +52,7 @@ func (s *stream) serve(arrival, begin float64, out *Second) float64 {
 	if end-arrival > s.limit {
 		out.Slow++
 	}
+	out.Slowest = max(out.Slowest, end-arrival)
 	s.latency.Add(end-arrival, 1)
 	s.taken += work
 	s.leaves.add(end)

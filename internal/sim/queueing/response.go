@@ -154,7 +154,7 @@ func (s *slowness) without(o odds, i int, part float64) float64 {
 // with gives it with a backlog that leaves a share of the limit, 0 to below 1.
 func (s *slowness) with(left float64, o odds, i int, part float64) float64 {
 	x := left * limits
-	k := int(x)
+	k := min(int(x), limits-1) // a backlog of 1e-17 leaves all of the limit
 	x -= float64(k)
 	along := func(a, b float64) float64 { return a + x*(b-a) }
 	part = (float64(i%coarse) + part) / coarse

@@ -59,3 +59,27 @@ func (c *crew) odds(raw float64) odds {
 	s := wait / (wait + rest)
 	return odds{waits: s, more: s, mean: wait + rest}
 }
+
+// slowest gives about the response time of the slowest percent of requests, in seconds,
+// where waiting matters in it: what goes before the exponential, for which its mean is
+// good enough, and the exponential, which exceeds t with odds exp(-t/mean).
+func (c *crew) slowest(o odds) float64 {
+	before := c.mean
+	if !c.central {
+		before += c.meanRest()
+	}
+	return before + o.mean*max(0, math.Log(100*o.waits*o.more))
+}
+
+// longest gives the service time of the slowest percent, in seconds.
+func (l law) longest() float64 {
+	low, high := 0.0, 1e3*l.mean*(1+l.cv2)
+	for range 60 {
+		if t := (low + high) / 2; l.over(t) > 0.01 {
+			low = t
+		} else {
+			high = t
+		}
+	}
+	return high
+}

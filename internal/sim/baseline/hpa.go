@@ -1,9 +1,6 @@
 package baseline
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // The numbers of the Horizontal Pod Autoscaler (kubernetes/kubernetes:
 // pkg/apis/autoscaling/v2/defaults.go and pkg/controller/podautoscaler/config).
@@ -73,7 +70,7 @@ func (k *Autoscaler) Decide(s Sight) int {
 func (k *Autoscaler) proposal(s Sight) int {
 	if k.cfg.AverageValue {
 		target := k.cfg.Target / 100
-		if math.Abs(1-s.Load/(target*float64(max(s.Desired, 1)))) <= hpaTolerance {
+		if within(s.Load/(target*float64(max(s.Desired, 1))), hpaTolerance) {
 			return s.Desired
 		}
 		return whole(s.Load / target)
@@ -110,7 +107,7 @@ func replicas(current, ready, ignored, missing int, ratio, full float64) int {
 	if ready == 0 {
 		return current
 	}
-	steady := func(r float64) bool { return math.Abs(1-r) <= hpaTolerance+1e-9 }
+	steady := func(r float64) bool { return within(r, hpaTolerance) }
 	if missing == 0 && (ignored == 0 || ratio <= 1) {
 		if steady(ratio) {
 			return current

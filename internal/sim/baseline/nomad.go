@@ -1,9 +1,6 @@
 package baseline
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // The numbers of the Nomad Autoscaler (hashicorp/nomad-autoscaler, policy and
 // plugins/builtin/strategy/target-value).
@@ -31,7 +28,7 @@ func (k *Nomad) Decide(s Sight) int {
 		return s.Desired
 	}
 	factor := s.Utilization / k.Target
-	if math.Abs(factor-1) <= nomadTolerance {
+	if within(factor, nomadTolerance) {
 		return s.Desired
 	}
 	want := whole(float64(s.Desired) * factor)

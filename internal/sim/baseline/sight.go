@@ -109,5 +109,8 @@ func look(p *plant.Plant, name fleet.ServiceName, period time.Duration, now time
 // blind tells that there is no number to decide on.
 func (s Sight) blind() bool { return math.IsNaN(s.Utilization) || math.IsNaN(s.Load) }
 
+// within tells whether a ratio is one but for a tolerance, which belongs to it.
+func within(ratio, tolerance float64) bool { return math.Abs(ratio-1) <= tolerance+1e-9 }
+
 // whole rounds up, and takes 5.000000000000001 for the 5 that it should be.
 func whole(x float64) int { return int(math.Ceil(x - 1e-9)) }

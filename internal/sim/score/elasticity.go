@@ -56,9 +56,8 @@ const minute = 60
 // may reach back before from, where the trace does.
 func upsilon(demand []int32, ready Steps, from, to, startDelay int) float64 {
 	window := max(startDelay, minute)
-	before := max(0, from+minute-window)
-	sum, first := 0, before // of demand[first:t]
-	t := before
+	first := max(0, from+minute-window)
+	t, sum := first, 0 // of demand[first:t]
 	var s, d, n, differ int
 	for end := from + minute; end <= to; end += minute {
 		for ; t < end; t++ {

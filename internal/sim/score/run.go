@@ -152,21 +152,20 @@ func (r Run) orders(s *Score) {
 		if at < r.From || at >= r.To {
 			continue
 		}
-		way := r.way(i)
-		if way > 0 {
+		if r.out(i) {
 			s.Outs++
-		} else if way < 0 {
+		} else {
 			s.Ins++
 		}
-		if i > 1 && way*r.way(i-1) < 0 && at-r.Desired[i-1].At <= flap {
+		if i > 1 && r.out(i) != r.out(i-1) && at-r.Desired[i-1].At <= flap {
 			s.ReversalsWithin15Min++
 		}
 	}
 	s.ActionsPerHour = float64(s.Outs+s.Ins) * hour / float64(r.To-r.From)
 }
 
-// way is the direction of the order i > 0.
-func (r Run) way(i int) int { return sign(r.Desired[i].N - r.Desired[i-1].N) }
+// out tells whether the order i > 0 is for more tasks.
+func (r Run) out(i int) bool { return r.Desired[i].N > r.Desired[i-1].N }
 
 // elasticity compares with no scaling at the mean demand in whole tasks, halves up.
 func (r Run) elasticity(s *Score, least Bound) {

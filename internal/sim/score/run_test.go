@@ -14,7 +14,9 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/sim/score"
 )
 
-func near(got, want float64) bool { return math.Abs(got-want) <= 1e-9*max(1, math.Abs(want)) }
+func near(got, want float64) bool {
+	return got == want || math.Abs(got-want) <= 1e-9*max(1, min(math.Abs(want), 1e9))
+}
 
 // pieces gives a demand of n[i] tasks for seconds[i] each.
 func pieces(p ...[2]int) []int32 {
@@ -137,7 +139,8 @@ func TestUpsilonIsOnDemandSmoothedOverTheStart(t *testing.T) {
 		startDelay int
 		want       float64
 	}{
-		{0, 100}, {60, 100},
+		{0, 100},
+		{60, 100},
 		// Each two minutes have a mean of 4.5: with the one before From, the first two as well.
 		{120, 0},
 	} {
@@ -146,9 +149,40 @@ func TestUpsilonIsOnDemandSmoothedOverTheStart(t *testing.T) {
 			t.Errorf("a start of %d s: upsilon %v, want %v", tt.startDelay, got, tt.want)
 		}
 	}
+	// Nothing comes before the trace: its first minute alone is 4, which is one change of ten.
+	r.From = 0
+	if got := r.Score().UpsilonPercent; got != 10 {
+		t.Errorf("from the first second: upsilon %v, want 10", got)
+	}
 	r.To = r.From + 119
 	if got := r.Score().UpsilonPercent; got != 0 {
 		t.Errorf("one minute changes nothing, but upsilon is %v", got)
+	}
+}
+
+func TestUpsilonIsOnWholeTasks(t *testing.T) {
+	t.Parallel()
+	minutes := func(five ...int) score.Run { // seconds of each minute with 5 instead of 4
+		r := score.Run{To: 60 * len(five), Ready: score.Steps{{At: 0, N: 5}}}
+		for _, n := range five {
+			r.Demand = append(r.Demand, pieces([2]int{4, 60 - n}, [2]int{5, n})...)
+		}
+		return r
+	}
+	if got := minutes(6, 24, 29, 0).Score().UpsilonPercent; got != 0 {
+		t.Errorf("up to 4.48 is 4, but upsilon is %v", got)
+	}
+	if got := minutes(29, 30, 29).Score().UpsilonPercent; got != 100 {
+		t.Errorf("4.5 is 5, but upsilon is %v", got)
+	}
+}
+
+func TestEpsilonIsAgainstTheMean(t *testing.T) {
+	t.Parallel()
+	// The mean of 2 and 3 is 3 tasks, which is what this policy has.
+	demand := pieces([2]int{9, 100}, [2]int{2, 100}, [2]int{3, 100})
+	if got := (score.Run{From: 100, To: 300, Demand: demand, Ready: score.Steps{{At: 0, N: 3}}}).Score().Epsilon; got != 1 {
+		t.Errorf("epsilon %v, want 1", got)
 	}
 }
 

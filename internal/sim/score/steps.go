@@ -8,10 +8,11 @@ import (
 )
 
 // Steps is a whole number that changes at whole seconds, as the count of tasks over
-// time. Before its first step it is 0.
+// time. Before its first step it is 0. Append keeps At rising and every step but the
+// first a change.
 type Steps []Step
 
-// Step is a change: from second At on the number is N. At rises within Steps.
+// Step is a change: from second At on the number is N.
 type Step struct {
 	At, N int
 }

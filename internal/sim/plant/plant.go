@@ -52,6 +52,9 @@ type Options struct {
 	FargateTasks int
 	// Rates are how fast ECS launches tasks, see LaunchRates; nil is without a limit.
 	Rates *Rates
+	// Chatty sends the INFO events of services too, which the template's rule keeps from
+	// the function: the steady state, and rebalancing.
+	Chatty bool
 	// Emit takes the ECS events of the plant as EventBridge would deliver them; nil drops them.
 	Emit func(raw []byte)
 }

@@ -101,6 +101,7 @@ func (p *Plant) settleOnce(s *service) {
 		s.rolling = false
 		p.emitDeployment(s, "SERVICE_DEPLOYMENT_COMPLETED")
 	}
+	p.rest(s)
 }
 
 // bounds gives the running tasks that must stay and the tasks there may be while
@@ -114,7 +115,7 @@ func (s *service) bounds() (least, most int) {
 }
 
 // outgoing tells whether a task is to be replaced.
-func (t *task) outgoing() bool { return t.revision != t.service.revision || t.draining() }
+func (t *task) outgoing() bool { return t.moving || t.revision != t.service.revision || t.draining() }
 
 func (t *task) draining() bool { return t.host != nil && t.host.draining }
 

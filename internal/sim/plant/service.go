@@ -64,6 +64,9 @@ type Service struct {
 	// balancer's: it gets no traffic, takes no messages, and replaces nobody yet. ECS
 	// alone waits 40 s (API reference, minimumHealthyPercent). Zero is at once.
 	Grace time.Duration
+	// Rebalances makes ECS even out the tasks over the zones, on EC2, as Availability
+	// Zone rebalancing does.
+	Rebalances bool
 	// Stop is the time from the order to stop a running task to its end, zero for at
 	// once: the load balancer's deregistration delay and the process's own. Meanwhile
 	// it serves nobody and holds what it reserved on its instance. EC2 only.
@@ -121,6 +124,9 @@ type service struct {
 
 	paces []*bucket // of launches
 	paced bool      // the next one is set
+
+	evening bool      // tasks are moved between zones
+	rested  time.Time // ECS said that the service is steady, zero while it is not
 
 	rolling   bool
 	deployed  time.Time // of the newest deployment

@@ -20,6 +20,7 @@ type task struct {
 	waiting  bool
 	running  bool
 	warming  bool // it runs, and its health checks fail still
+	moving   bool // to another zone: a successor comes first
 	stopped  bool
 	leaving  bool      // stopped for its service, and still on its instance
 	guarded  time.Time // scale-in protection ends, zero for none

@@ -184,6 +184,8 @@ func (p *Plant) complain() {
 	p.sync()
 	for _, s := range p.services {
 		p.retry(s)
+		p.even(s)
+		p.rest(s)
 	}
 	for _, g := range p.groups {
 		p.evenOut(g)

@@ -15,6 +15,10 @@ const (
 	ToolMoto     = "moto_server"    // .tools/bin/moto_server
 	ToolAWS      = "aws"            // .tools/bin/aws
 	ToolCfnLint  = "cfn-lint"       // .tools/bin/cfn-lint
+	// For the report's test in a browser.
+	ToolNode       = "node"            // found on PATH; 20 or later
+	ToolChromium   = "chromium"        // found on PATH, also as chromium-browser or google-chrome
+	ToolPlaywright = "playwright-core" // .tools/node/node_modules/playwright-core/package.json
 )
 
 // toolsVariable names a folder to use in place of .tools, so that several clones can share one.
@@ -53,16 +57,28 @@ func FindTools(dir string) (Tools, error) {
 func (t Tools) Path(tool string) (string, error) {
 	switch tool {
 	case ToolJava:
-		path, err := exec.LookPath(tool)
-		if err != nil {
-			return "", &MissingToolError{Tool: tool, Where: "on PATH", Remedy: "install a Java 17 runtime"}
-		}
-		return path, nil
+		return onPath(tool, "install a Java 17 runtime")
+	case ToolNode:
+		return onPath(tool, "install Node.js 20 or newer")
+	case ToolChromium:
+		return onPath(tool, "install Chromium", "chromium-browser", "google-chrome")
+	case ToolPlaywright:
+		return t.inFolder(tool, filepath.Join("node", "node_modules", "playwright-core", "package.json"))
 	case ToolDynamoDB:
 		return t.inFolder(tool, filepath.Join("dynamodb-local", "DynamoDBLocal.jar"))
 	default:
 		return t.inFolder(tool, filepath.Join("bin", tool))
 	}
+}
+
+// onPath finds a program that the machine brings, under its own or another name.
+func onPath(tool, remedy string, aliases ...string) (string, error) {
+	for _, name := range append([]string{tool}, aliases...) {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", &MissingToolError{Tool: tool, Where: "on PATH", Remedy: remedy}
 }
 
 func (t Tools) inFolder(tool, rel string) (string, error) {

@@ -16,7 +16,9 @@ type curveView struct {
 	ID     string
 	Plots  []plot
 	Legend []legendEntry
-	Rows   []curveRow
+	// Defaults is whether some point is marked as the default.
+	Defaults bool
+	Rows     []curveRow
 }
 
 type curveRow struct{ Name, Knob, X, Y string }
@@ -41,13 +43,14 @@ type tick struct {
 	Text string
 }
 
-// Base is where the words of a mark stand beside it.
+// Base is where the words of a mark across stand beside it, Edge of one that runs up.
 func (t tick) Base() float64 { return t.At + 4 }
+func (t tick) Edge() float64 { return t.At + 14 }
 
 // XText, YText and OracleText are where the words of the axes begin.
 func (p plot) XText() float64      { return p.Bottom + 20 }
 func (p plot) YText() float64      { return p.Left - 8 }
-func (p plot) OracleText() float64 { return p.Top + 48 }
+func (p plot) OracleText() float64 { return p.Bottom - 6 }
 
 type line struct {
 	Class, Path string
@@ -103,12 +106,13 @@ func newCurveView(c Curve, at int) curveView {
 	}
 	c.Series = series
 	v := curveView{Curve: c, ID: "curve" + strconv.Itoa(at), Plots: []plot{
-		{Class: "wide", Width: 1040, Height: 460, Left: 64, Right: 1016, Top: 16, Bottom: 412},
-		{Class: "narrow", Width: 360, Height: 380, Left: 50, Right: 350, Top: 14, Bottom: 330},
+		{Class: "wide", Width: 1040, Height: 440, Left: 64, Right: 1016, Top: 16, Bottom: 412},
+		{Class: "narrow", Width: 360, Height: 358, Left: 50, Right: 350, Top: 14, Bottom: 330},
 	}}
 	for i, s := range c.Series {
 		v.Legend = append(v.Legend, legendEntry{Name: s.Name, Shape: shapes[i%colours], Class: class(i)})
 		for _, p := range s.Points {
+			v.Defaults = v.Defaults || p.Default
 			v.Rows = append(v.Rows, curveRow{Name: s.Name, Knob: p.Knob, X: figure(p.X), Y: figure(p.Y)})
 		}
 	}
@@ -218,55 +222,83 @@ func (p *plot) up(c Curve) (func(float64) float64, []tick) {
 }
 
 // name writes the names of the series and the knobs of the first where they
-// overlap nothing that is written already; the legend and the table have them all.
+// overlap nothing that is drawn already, the names at worst a line; the legend and
+// the table have them all.
 func (p *plot) name(c Curve) {
-	var taken [][4]float64
-	free := func(x, y, w float64) bool {
-		box := [4]float64{x, y - 11, x + w, y + 3}
-		if box[0] < p.Left || box[2] > p.Right || box[1] < p.Top {
-			return false
-		}
-		for _, t := range taken {
-			if box[0] < t[2] && t[0] < box[2] && box[1] < t[3] && t[1] < box[3] {
-				return false
-			}
-		}
-		return true
+	w := writer{plot: p}
+	if p.Oracle != nil {
+		w.lines = append(w.lines, box{p.Oracle.At - 1, p.Top, p.Oracle.At + 16, p.Bottom})
 	}
 	for _, l := range p.Lines {
-		for _, d := range l.Dots {
-			taken = append(taken, [4]float64{d.X - 5, d.Y - 5, d.X + 5, d.Y + 5})
-		}
-	}
-	put := func(d dot, text, class string, size float64) bool {
-		w := size * float64(len([]rune(text)))
-		for _, at := range []label{
-			{X: d.X + 9, Y: d.Y + 4, Anchor: "start"}, {X: d.X - 9 - w, Y: d.Y + 4, Anchor: "end"},
-			{X: d.X + 7, Y: d.Y - 8, Anchor: "start"}, {X: d.X - 7 - w, Y: d.Y + 16, Anchor: "end"},
-		} {
-			if !free(at.X, at.Y, w) {
-				continue
+		for k, d := range l.Dots {
+			w.taken = append(w.taken, box{d.X - 6, d.Y - 6, d.X + 6, d.Y + 6})
+			if k > 0 {
+				w.between(l.Dots[k-1], d)
 			}
-			taken = append(taken, [4]float64{at.X, at.Y - 11, at.X + w, at.Y + 3})
-			at.Text, at.Class = text, class
-			if at.Anchor == "end" {
-				at.X += w
-			}
-			p.Labels = append(p.Labels, at)
-			return true
 		}
-		return false
 	}
 	for i, s := range c.Series {
 		dots := slices.Clone(p.Lines[i].Dots)
 		slices.SortStableFunc(dots, func(a, b dot) int { return cmp.Compare(a.Y, b.Y) }) // from the top
-		slices.ContainsFunc(dots, func(d dot) bool { return put(d, s.Name, "name "+class(i), 7) })
+		said := func(strict bool) bool {
+			return slices.ContainsFunc(dots, func(d dot) bool { return w.put(d, s.Name, "name "+class(i), 7, strict) })
+		}
+		if !said(true) {
+			said(false)
+		}
 	}
 	if len(c.Series) > 0 {
 		for k, d := range p.Lines[0].Dots {
-			put(d, c.Series[0].Points[k].Knob, "knob", 6)
+			w.put(d, c.Series[0].Points[k].Knob, "knob", 6, true)
 		}
 	}
+}
+
+// box is a rectangle from its upper left corner to its lower right one.
+type box struct{ left, top, right, bottom float64 }
+
+func (b box) meets(o box) bool {
+	return b.left < o.right && o.left < b.right && b.top < o.bottom && o.top < b.bottom
+}
+
+// writer finds free places for words.
+type writer struct {
+	plot  *plot
+	taken []box // by dots and words
+	lines []box // by lines, which words may cross if they must
+}
+
+// between takes the way from one dot to the next, in small pieces.
+func (w *writer) between(a, b dot) {
+	pieces := int(math.Hypot(b.X-a.X, b.Y-a.Y)/4) + 1
+	for i := range pieces {
+		f := float64(i) / float64(pieces)
+		x, y := a.X+f*(b.X-a.X), a.Y+f*(b.Y-a.Y)
+		w.lines = append(w.lines, box{x - 1, y - 1, x + 1, y + 1})
+	}
+}
+
+// put writes words beside a dot, a letter being so wide, or says that there is no room.
+func (w *writer) put(d dot, text, class string, letter float64, strict bool) bool {
+	wide := letter * float64(len([]rune(text)))
+	for _, at := range []label{
+		{X: d.X + 9, Y: d.Y + 4, Anchor: "start"}, {X: d.X - 9, Y: d.Y + 4, Anchor: "end"},
+		{X: d.X + 7, Y: d.Y - 8, Anchor: "start"}, {X: d.X - 7, Y: d.Y + 16, Anchor: "end"},
+	} {
+		b := box{at.X, at.Y - 11, at.X + wide, at.Y + 3}
+		if at.Anchor == "end" {
+			b.left, b.right = at.X-wide, at.X
+		}
+		if b.left < w.plot.Left || b.right > w.plot.Right || b.top < w.plot.Top ||
+			slices.ContainsFunc(w.taken, b.meets) || strict && slices.ContainsFunc(w.lines, b.meets) {
+			continue
+		}
+		w.taken = append(w.taken, b)
+		at.Text, at.Class = text, class
+		w.plot.Labels = append(w.plot.Labels, at)
+		return true
+	}
+	return false
 }
 
 // ratios are round numbers from lo to hi for an axis of equal ratios.

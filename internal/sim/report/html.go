@@ -47,6 +47,18 @@ type view struct {
 	Plot, Script     template.JS
 }
 
+// Hosted says whether any policy has instances to draw.
+func (v view) Hosted() bool {
+	for _, t := range v.Data {
+		for _, p := range t.Policies {
+			if len(p.Instances) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // HTML writes the page. The same page gives the same bytes.
 func HTML(w io.Writer, p Page) error {
 	return render(w, p, library{script: plotScript, style: plotStyle, license: plotLicense})

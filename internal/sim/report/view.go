@@ -38,6 +38,14 @@ type decisionView struct {
 	ID, Clock string
 }
 
+// Reason is why, where no binding clause says the same.
+func (d decisionView) Reason() string {
+	if slices.ContainsFunc(d.Clauses, func(c Clause) bool { return c.Binding && c.Because == d.Because }) {
+		return ""
+	}
+	return d.Because
+}
+
 // timeView is one line of a trace's figures: demand and running tasks.
 type timeView struct {
 	Clock  string

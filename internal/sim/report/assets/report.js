@@ -4,7 +4,6 @@
   const root = document.documentElement;
   const color = name => getComputedStyle(root).getPropertyValue(name).trim();
   const narrow = matchMedia('(max-width: 640px)');
-  const calm = matchMedia('(prefers-reduced-motion: reduce)');
   const prefersDark = matchMedia('(prefers-color-scheme: dark)');
 
   // make builds an element; text goes in as text.
@@ -39,94 +38,96 @@
     return go;
   };
 
-  // The decision cards. What a card says stands in the page's list of decisions
-  // already, so that a reader without script has it too; here it is copied.
-  const cards = (id, marks) => {
-    const card = document.getElementById(id + 'card');
-    const self = { open: -1, show: () => {}, step: () => {}, close: () => {} };
-    if (!card) return self;
-    self.show = i => {
+  // A card per policy shows one decision. What it says stands in the page's list
+  // of decisions already, so that a reader without script has it too; it is
+  // copied from there. The card outlives the charts, which are drawn anew.
+  const cardOf = (id, count) => {
+    const box = document.getElementById(id + 'card');
+    const card = { open: -1, go: () => {}, closed: () => {} };
+    const button = (text, label, act, disabled) => {
+      const b = make('button', { type: 'button', textContent: text, disabled });
+      b.setAttribute('aria-label', label);
+      b.addEventListener('click', act);
+      return b;
+    };
+    card.show = i => {
       const item = document.querySelector(`#${id}d${i} > details`);
       const head = make('div', { className: 'cardhead' });
-      head.append(...[...item.querySelector('summary').childNodes].map(n => n.cloneNode(true)));
-      const button = (text, label, act) => {
-        const b = make('button', { type: 'button', textContent: text });
-        b.setAttribute('aria-label', label);
-        b.addEventListener('click', act);
-        return b;
-      };
-      const previous = button('◀', 'previous decision', () => self.step(i - 1));
-      const next = button('▶', 'next decision', () => self.step(i + 1));
-      previous.disabled = i === 0;
-      next.disabled = i === marks.length - 1;
-      head.append(make('span', { className: 'of', textContent: `${i + 1} of ${marks.length}` }), previous, next, button('✕', 'close the card', () => self.close()));
-      card.replaceChildren(head, item.querySelector('.decision').cloneNode(true));
-      card.hidden = false;
-      self.open = i;
+      for (const n of item.querySelector('summary').childNodes) head.append(n.cloneNode(true));
+      head.append(
+        make('span', { className: 'of', textContent: `${i + 1} of ${count}` }),
+        button('◀', 'previous decision', () => card.go(i - 1), i === 0),
+        button('▶', 'next decision', () => card.go(i + 1), i === count - 1),
+        button('✕', 'close the card', () => card.close(), false));
+      box.replaceChildren(head, item.querySelector('.decision').cloneNode(true));
+      box.hidden = false;
+      card.open = i;
     };
-    card.addEventListener('keydown', e => { if (e.key === 'Escape') self.close(); });
-    return self;
+    card.close = () => {
+      if (card.open < 0) return;
+      box.hidden = true;
+      card.open = -1;
+      card.closed();
+    };
+    box.addEventListener('keydown', e => { if (e.key === 'Escape') card.close(); });
+    return card;
   };
 
   // markers lays one button per decision over a chart. Where they would lie on
-  // one another the larger steps are shown, and all on looking closer.
-  const markers = (p, id) => {
-    const marks = p.marks;
-    const rank = marks.map((_, i) => i).sort((a, b) => Math.abs(marks[b][2] - marks[b][1]) - Math.abs(marks[a][2] - marks[a][1]) || a - b);
-    const card = cards(id, marks);
+  // one another the larger steps are shown, and the rest on looking closer.
+  const markers = (marks, id, card) => {
+    const size = ([, before, desired]) => Math.abs(desired - before);
+    const rank = marks.map((_, i) => i).sort((a, b) => size(marks[b]) - size(marks[a]) || a - b);
     let buttons = [];
-    let current = -1;
+    let current = card.open;
     const place = u => {
-      const taken = [];
+      if (!buttons.length) return; // drawn before it is ready
+      const shown = [];
       let more = 0;
       for (const i of current < 0 ? rank : [current, ...rank]) {
         const [at, before, desired] = marks[i];
         const x = u.valToPos(at, 'x');
-        const within = x >= 0 && x <= u.over.clientWidth;
-        const free = i === current || !taken.some(t => Math.abs(t - x) < 9);
-        if (within && free) taken.push(x);
-        if (within && !free && i !== current) more++;
-        if (i === current || buttons[i] !== buttons[current]) buttons[i].hidden = !within || !free;
-        buttons[i].style.left = x + 'px';
-        buttons[i].style.top = u.valToPos(desired, 'y') + (desired < before ? 11 : -11) + 'px';
+        const y = u.valToPos(desired, 'y') + (desired < before ? 11 : -11);
+        if (x < 0 || x > u.over.clientWidth || shown.some(o => o.i === i)) continue;
+        if (shown.some(o => Math.abs(o.x - x) < 9 && Math.abs(o.y - y) < 11)) more++;
+        else shown.push({ i, x, y });
       }
-      const note = u.root.parentNode.querySelector('.more');
-      if (note) note.textContent = more ? `Look closer for ${more} more decisions.` : '';
+      // Only what changes is touched: to hide a focused button takes its focus.
+      buttons.forEach((b, i) => { b.hidden = !shown.some(o => o.i === i); });
+      for (const { i, x, y } of shown) {
+        buttons[i].style.left = x + 'px';
+        buttons[i].style.top = y + 'px';
+      }
+      buttons.forEach((b, i) => b.setAttribute('aria-pressed', String(i === card.open)));
+      document.getElementById(id + 'more').textContent = more ? `${more} more decisions show when you look closer.` : '';
+    };
+    // reach makes room for the current decision where it lies outside of the zoom.
+    const reach = u => {
+      const [at] = marks[current];
+      const { min, max } = u.scales.x;
+      if (at < min || at > max) u.setScale('x', { min: at - (max - min) / 2, max: at + (max - min) / 2 });
+      place(u);
     };
     const ready = u => {
-      buttons = marks.map(([at, before, desired], i) => {
+      buttons = marks.map(([, before, desired], i) => {
         const b = make('button', { type: 'button', className: 'mark ' + (desired < before ? 'in' : 'out'), textContent: desired < before ? '▼' : '▲' });
         const item = document.getElementById(`${id}d${i}`);
-        b.setAttribute('aria-label', `${item.querySelector('.when').textContent}: ${before} to ${desired} tasks, ${item.querySelector('.rule').textContent}`);
-        b.title = b.getAttribute('aria-label');
+        b.title = `${item.querySelector('.when').textContent}: ${before} to ${desired} tasks, ${item.querySelector('.rule').textContent}`;
+        b.setAttribute('aria-label', b.title);
         b.addEventListener('mousedown', e => e.stopPropagation());
         b.addEventListener('dblclick', e => e.stopPropagation());
-        b.addEventListener('click', () => { current = i; card.show(i); chosen(u); });
+        b.addEventListener('click', () => { go(i); card.show(i); place(u); });
         b.addEventListener('keydown', e => { if (e.key === 'Escape') card.close(); });
         return b;
       });
-      const chosen = v => {
-        buttons.forEach((b, i) => b.setAttribute('aria-pressed', String(i === card.open)));
-        const [at] = marks[Math.max(current, 0)];
-        const { min, max } = v.scales.x;
-        if (at < min || at > max) v.setScale('x', { min: at - (max - min) / 2, max: at + (max - min) / 2 });
-        place(v);
-      };
       u.over.append(...buttons);
       const go = walk(buttons, i => {
         current = i;
         if (card.open >= 0) card.show(i);
-        chosen(u);
+        reach(u);
       });
-      card.step = go;
-      card.close = () => {
-        const box = document.getElementById(id + 'card');
-        box.hidden = true;
-        card.open = -1;
-        chosen(u);
-        if (current >= 0) buttons[current].focus({ preventScroll: true });
-      };
-      if (card.reopen >= 0) { current = card.reopen; card.show(current); }
+      card.go = go;
+      card.closed = () => { place(u); buttons[current].focus({ preventScroll: true }); };
       place(u);
     };
     return { hooks: { ready, draw: place } };
@@ -178,6 +179,7 @@
     const boxes = t.policies.map((_, i) => document.getElementById(`t${n}p${i}chart`));
     const height = i => (narrow.matches ? (i === 0 ? 240 : 170) : i === 0 ? 340 : 180);
     const group = { plots: [] };
+    const decisions = t.policies.map((p, i) => (p.marks.length ? cardOf(`t${n}p${i}`, p.marks.length) : null));
     let moving = false;
     const together = u => {
       if (moving) return;
@@ -208,12 +210,15 @@
         cursor: { sync: { key: 'trace' + n, setSeries: false }, points: { size: 7 }, drag: { x: true, y: false, setScale: true } },
         scales: { y: { range: [0, top * 1.12 + 0.5] } },
         axes: [
-          { ...axis, space: narrow.matches ? 60 : 80, values: (_, splits) => splits.map((s, k) => (days && k > 0 && s % 86400 && splits[1] - splits[0] < 86400 ? clock(s).split(' ').pop() : days && !(s % 86400) ? clock(s).replace(' 00:00', '') : clock(s))) },
+          { ...axis, size: 32, space: narrow.matches ? 60 : 80, values: (_, splits) => splits.map((s, k) => (days && k > 0 && s % 86400 && splits[1] - splits[0] < 86400 ? clock(s).split(' ').pop() : days && !(s % 86400) ? clock(s).replace(' 00:00', '') : clock(s))) },
           { ...axis, size: 44 },
         ],
         series,
-        plugins: p.marks.length ? [markers(p, `t${n}p${i}`)] : [],
-        hooks: { setScale: [(u, key) => { if (key === 'x') together(u); }] },
+        plugins: p.marks.length ? [markers(p.marks, `t${n}p${i}`, decisions[i])] : [],
+        hooks: {
+          setScale: [(u, key) => { if (key === 'x') together(u); }],
+          setLegend: [u => u.root.classList.toggle('pointed', u.legend.idx != null)],
+        },
       }, values, boxes[i]);
     };
     group.draw = () => {
@@ -222,19 +227,24 @@
       group.plots = t.policies.map(plot);
       if (zoom) group.plots[0].setScale('x', { min: zoom.min, max: zoom.max });
     };
-    group.fit = () => group.plots.forEach((u, i) => u.setSize({ width: boxes[i].clientWidth, height: height(i) }));
-    boxes.forEach((box, i) => {
-      box.after(make('p', { className: 'more hint' }));
-      keys(box, () => group.plots[i]);
+    group.fit = () => group.plots.forEach((u, i) => {
+      if (boxes[i].clientWidth) u.setSize({ width: boxes[i].clientWidth, height: height(i) });
     });
+    boxes.forEach((box, i) => keys(box, () => group.plots[i]));
     group.draw();
     charts.push(group);
+    return group;
   };
 
   // A trace is drawn when it is first opened: a page may have dozens.
   data.forEach((t, n) => {
     const box = document.getElementById('t' + n);
-    const draw = () => { if (box.open && !box.dataset.drawn) { box.dataset.drawn = 'yes'; openTrace(t, n); } };
+    let group;
+    const draw = () => {
+      if (!box.open) return;
+      if (group) group.fit();
+      else group = openTrace(t, n);
+    };
     box.addEventListener('toggle', draw);
     draw();
   });
@@ -268,15 +278,18 @@
   // Light and dark: as the system has it until the reader chooses.
   const theme = document.getElementById('theme');
   const isDark = () => (root.dataset.theme ? root.dataset.theme === 'dark' : prefersDark.matches);
-  const paint = () => {
+  const offer = () => {
     theme.textContent = isDark() ? '☀ Light' : '☾ Dark';
     theme.setAttribute('aria-label', isDark() ? 'change to light colours' : 'change to dark colours');
+  };
+  const paint = () => {
+    offer();
     for (const g of charts) g.draw();
   };
   theme.hidden = false;
   theme.addEventListener('click', () => { root.dataset.theme = isDark() ? 'light' : 'dark'; paint(); });
   prefersDark.addEventListener('change', paint);
-  paint();
+  offer();
   let asked = 0;
   addEventListener('resize', () => { cancelAnimationFrame(asked); asked = requestAnimationFrame(() => charts.forEach(g => g.fit())); });
 })();

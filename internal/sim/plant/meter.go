@@ -124,7 +124,7 @@ func (m *meter) at(slot int, now time.Time, lead time.Duration) (average float64
 // gathered is what can be seen of several slots together.
 type gathered struct {
 	sum, low, high float64
-	samples        int
+	samples, parts int // in so many slots
 	whole          bool
 	slots          []datapoint // filled for a percentile only
 }
@@ -141,7 +141,7 @@ func (m *meter) gather(from, period int, now time.Time, lead time.Duration, slot
 		if n == 0 {
 			continue
 		}
-		g.sum, g.samples, g.whole = g.sum+a*float64(n), g.samples+n, g.whole && whole
+		g.sum, g.samples, g.parts, g.whole = g.sum+a*float64(n), g.samples+n, g.parts+1, g.whole && whole
 		g.low, g.high = min(g.low, a), max(g.high, a)
 		if slots {
 			g.slots = append(g.slots, datapoint{average: a, samples: n})

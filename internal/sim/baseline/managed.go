@@ -48,6 +48,9 @@ type ManagedScaling struct {
 	// EmptyCount takes 100 less the count of empty instances as the metric while no
 	// task waits, as the guide's example has it, in place of their share.
 	EmptyCount bool
+	// FillEmpty counts what waits towards the instances that are empty already, as one
+	// reading of AWS's blog has it: M is the busy ones and the need, not all and the need.
+	FillEmpty bool
 }
 
 // Manager is managed scaling with its memory of datapoints.
@@ -90,6 +93,9 @@ func (k *Manager) Reservation(v plant.Provider) float64 {
 	need = min(max(need, k.cfg.MinStep), k.cfg.MaxStep)
 	if k.cfg.MinStepOnly {
 		need = k.cfg.MinStep
+	}
+	if k.cfg.FillEmpty {
+		need -= idle(v)
 	}
 	return 100 * float64(n+need) / float64(n)
 }

@@ -52,6 +52,8 @@ func TestReservation(t *testing.T) {
 		{name: "what does not fit the smallest is dropped and waits for ever", view: provider(10, 0, true, wants(8, 2048)), want: 100},
 		{name: "and holds the target, whatever it is", cfg: baseline.ManagedScaling{Target: 80}, view: provider(10, 0, true, wants(8, 2048)), want: 80},
 		{name: "dropped beside one that fits", view: provider(10, 0, true, wants(8, 2048), wants(4, 512)), want: 110},
+		{name: "an empty one beside what waits", view: provider(9, 1, false, wants(8, 512)), want: 120},
+		{name: "an empty one is filled first", cfg: baseline.ManagedScaling{FillEmpty: true}, view: provider(9, 1, false, wants(8, 512)), want: 110},
 		{name: "at least a step", cfg: baseline.ManagedScaling{MinStep: 5}, view: provider(10, 0, false, wants(4, 512)), want: 150},
 		{name: "at most a step", cfg: baseline.ManagedScaling{MaxStep: 3}, view: provider(10, 0, false, wants(80, 512)), want: 130},
 		{name: "several types: exactly the least step", cfg: baseline.ManagedScaling{MinStepOnly: true}, view: provider(10, 0, true, wants(80, 512)), want: 110},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/trimtab-ecs/trimtab/internal/sim"
 	"github.com/trimtab-ecs/trimtab/internal/sim/baseline"
@@ -118,5 +119,74 @@ func TestAttachRefuses(t *testing.T) {
 		if k.CPUSeconds == 20 && k.Attach(good, k.Default) == nil {
 			t.Errorf("%s was attached to a service with one-minute metrics", k.Name)
 		}
+	}
+}
+
+// Whatever the load, the knob and the seed: within the bounds at every instant,
+// the invariants of the plant hold, and the same again gives the same.
+func TestPeersKeepTheirBounds(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		k := rapid.SampledFrom(baseline.Peers()).Draw(r, "peer")
+		knob := rapid.SampledFrom(k.Sweep).Draw(r, "knob")
+		minutes := rapid.SliceOfN(rapid.Float64Range(0, 40), 60, 90).Draw(r, "load")
+		least, seed := rapid.IntRange(1, 5).Draw(r, "min"), rapid.Uint64().Draw(r, "seed")
+		most := least + rapid.IntRange(0, 30).Draw(r, "more")
+		load := make([]float64, 60*len(minutes))
+		for s := range load {
+			load[s] = minutes[s/60]
+		}
+		run := func() []plant.Activity {
+			clock := sim.NewClock(begin())
+			p, err := plant.New(clock, plant.Options{Seed: seed})
+			if err != nil {
+				r.Fatal(err)
+			}
+			err = p.AddService(plant.Service{
+				Name: "web", Load: func(s int) float64 { return load[min(s, len(load)-1)] }, Capacity: 1, Desired: least, Min: least, Max: most, CPUSeconds: k.CPUSeconds,
+			})
+			if err != nil {
+				r.Fatal(err)
+			}
+			site := baseline.Site{
+				Plant: p, Clock: clock, Service: "web", Min: least, Max: most, Load: load, Start: 35 * time.Second,
+				Fail: func(err error) { r.Error(err) },
+			}
+			if err := k.Attach(site, knob); err != nil {
+				r.Fatal(err)
+			}
+			for i := range minutes {
+				clock.RunUntil(begin().Add(time.Duration(i+1) * time.Minute))
+				if err := p.Check(); err != nil {
+					r.Fatal(err)
+				}
+			}
+			return p.Activities("web")
+		}
+		one := run()
+		for _, a := range one {
+			if a.To < least || a.To > most {
+				r.Errorf("%s ordered %d tasks, bounds are %d to %d", k.Name, a.To, least, most)
+			}
+		}
+		if d := cmp.Diff(one, run()); d != "" {
+			r.Errorf("%s decided otherwise the second time:\n%s", k.Name, d)
+		}
+	})
+}
+
+// BenchmarkFortnight is 14 days of decisions a minute without the plant: what a
+// controller itself takes.
+func BenchmarkFortnight(b *testing.B) {
+	load := make([]float64, 14*1440)
+	for i := range load {
+		load[i] = 10 + 8*math.Sin(float64(i)/229) + float64(i*7919%13)/10
+	}
+	for name, fresh := range contestants() {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				bench(load, fresh())
+			}
+		})
 	}
 }

@@ -102,6 +102,9 @@ func look(p *plant.Plant, name fleet.ServiceName, period time.Duration, now time
 	}
 	if u, ok := p.Newest(name, period); ok {
 		s.Utilization, s.Load, s.Reporting, s.DataAt = u.Average, u.Load, u.Tasks, u.End
+		if now.Before(u.End) {
+			s.DataAt = now
+		}
 	}
 	return s
 }

@@ -61,6 +61,9 @@ func NewStepper(out, in StepScaling) *Stepper {
 // High is the action of the alarm that scales out. A breach within the cooldown
 // adds only what a larger step has more, from the count before the additions.
 func (k *Stepper) High(s Sight) int {
+	if s.blind() {
+		return s.Desired
+	}
 	cooling := s.Now.Before(k.outUntil)
 	base := s.Running
 	if cooling {
@@ -78,7 +81,7 @@ func (k *Stepper) High(s Sight) int {
 
 // Low is the action of the alarm that scales in.
 func (k *Stepper) Low(s Sight) int {
-	if s.Deploying || s.Now.Before(k.inUntil) {
+	if s.blind() || s.Deploying || s.Now.Before(k.inUntil) {
 		return s.Desired
 	}
 	want, ok := k.in.size(s.Running, s.Utilization)

@@ -37,7 +37,7 @@ func TestGuideSteps(t *testing.T) {
 
 func TestStepSizes(t *testing.T) {
 	t.Parallel()
-	any := func(by int) []baseline.Step {
+	each := func(by int) []baseline.Step {
 		return []baseline.Step{{Low: 0, High: 1000, By: by}, {Low: -1000, High: 0, By: by}}
 	}
 	for _, tc := range []struct {
@@ -47,14 +47,14 @@ func TestStepSizes(t *testing.T) {
 		running int
 		want    int
 	}{
-		{name: "change", cfg: baseline.StepScaling{Adjustment: baseline.ChangeInCapacity, Steps: any(3)}, running: 10, want: 13},
-		{name: "exact", cfg: baseline.StepScaling{Adjustment: baseline.ExactCapacity, Steps: any(30)}, running: 10, want: 30},
-		{name: "a part of a task is one", cfg: baseline.StepScaling{Adjustment: baseline.PercentChangeInCapacity, Steps: any(10)}, running: 4, want: 5},
-		{name: "25 % of 4 but at least 2", cfg: baseline.StepScaling{Adjustment: baseline.PercentChangeInCapacity, MinMagnitude: 2, Steps: any(25)}, running: 4, want: 6},
-		{name: "in: a part of a task is one", cfg: baseline.StepScaling{Adjustment: baseline.PercentChangeInCapacity, Steps: any(-10)}, in: true, running: 4, want: 3},
-		{name: "in: towards zero", cfg: baseline.StepScaling{Adjustment: baseline.PercentChangeInCapacity, Steps: any(-50)}, in: true, running: 5, want: 3},
-		{name: "max", cfg: baseline.StepScaling{Adjustment: baseline.ChangeInCapacity, Max: 12, Steps: any(3)}, running: 10, want: 12},
-		{name: "min", cfg: baseline.StepScaling{Adjustment: baseline.ChangeInCapacity, Min: 9, Steps: any(-3)}, in: true, running: 10, want: 9},
+		{name: "change", cfg: baseline.StepScaling{Adjustment: baseline.ChangeInCapacity, Steps: each(3)}, running: 10, want: 13},
+		{name: "exact", cfg: baseline.StepScaling{Adjustment: baseline.ExactCapacity, Steps: each(30)}, running: 10, want: 30},
+		{name: "a part of a task is one", cfg: baseline.StepScaling{Adjustment: baseline.PercentChangeInCapacity, Steps: each(10)}, running: 4, want: 5},
+		{name: "25 % of 4 but at least 2", cfg: baseline.StepScaling{Adjustment: baseline.PercentChangeInCapacity, MinMagnitude: 2, Steps: each(25)}, running: 4, want: 6},
+		{name: "in: a part of a task is one", cfg: baseline.StepScaling{Adjustment: baseline.PercentChangeInCapacity, Steps: each(-10)}, in: true, running: 4, want: 3},
+		{name: "in: towards zero", cfg: baseline.StepScaling{Adjustment: baseline.PercentChangeInCapacity, Steps: each(-50)}, in: true, running: 5, want: 3},
+		{name: "max", cfg: baseline.StepScaling{Adjustment: baseline.ChangeInCapacity, Max: 12, Steps: each(3)}, running: 10, want: 12},
+		{name: "min", cfg: baseline.StepScaling{Adjustment: baseline.ChangeInCapacity, Min: 9, Steps: each(-3)}, in: true, running: 10, want: 9},
 		{name: "no step for it", cfg: baseline.StepScaling{Adjustment: baseline.ChangeInCapacity}, running: 10, want: 10},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

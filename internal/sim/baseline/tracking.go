@@ -79,6 +79,9 @@ func NewTracker(c TargetTracking) *Tracker {
 // Taking the running count instead would multiply a stale metric, measured
 // before the new tasks ran, with those new tasks.
 func (k *Tracker) High(s Sight) int {
+	if s.blind() {
+		return s.Desired
+	}
 	desired := max(s.Desired, k.cfg.Min)
 	cooling := s.Now.Before(k.outUntil)
 	base := s.Running
@@ -98,7 +101,7 @@ func (k *Tracker) High(s Sight) int {
 // Low is the action of the low alarm. Scale-in rests during its cooldown and
 // while a deployment is in progress.
 func (k *Tracker) Low(s Sight) int {
-	if s.Deploying || s.Now.Before(k.inUntil) {
+	if s.blind() || s.Deploying || s.Now.Before(k.inUntil) {
 		return s.Desired
 	}
 	want := scaled(s.Running, s.Utilization, k.cfg.Target)

@@ -90,31 +90,106 @@ func TestAlarmWithoutData(t *testing.T) {
 }
 
 // AWS reports 363 s from the rise of the load to the trigger of its one-minute
-// target tracking alarm, three of three datapoints (peers.md: containers-roadmap
-// 2113). The plant's mean over rises at every phase, to a load just above the
-// threshold so that only whole minutes breach, is within 5 % of it.
+// target tracking alarm and 86 s with 20-second metrics (peers.md:
+// containers-roadmap 2113). How high the load rose it does not say: here to 5 %
+// above the threshold, so that a datapoint breaches once nine tenths of it are high.
+// The plant's means over rises at every second of a minute, each with several
+// seeds, are within 5 % of both.
 func TestAlarmTimingIsCalibrated(t *testing.T) {
 	t.Parallel()
-	sum, n := 0.0, 0
-	for seed := range 300 {
-		rise := 600 + seed*7%60
-		var at time.Time
-		b := newBed(t, plant.Options{Seed: uint64(seed)}, plant.Service{Load: stepAt(rise, 30, 61), Desired: 10})
-		b.must(b.AddAlarm(plant.Alarm{
-			Name: "high", Service: "web", Threshold: 60, Periods: 3, Breaching: 3,
-			Notify: func(c plant.Change) {
-				if c.To == event.StateAlarm {
-					at = c.At
-				}
-			},
-		}))
-		b.to(30 * time.Minute)
-		sum, n = sum+at.Sub(begin()).Seconds()-float64(rise), n+1
+	for _, tc := range []struct {
+		seconds int
+		want    float64
+	}{{60, 363}, {20, 86}} {
+		sum, n := 0.0, 0
+		for seed := range 600 {
+			rise := 600 + seed*7%60
+			var at time.Time
+			b := newBed(t, plant.Options{Seed: uint64(seed)}, plant.Service{Load: stepAt(rise, 30, 63), Desired: 10, CPUSeconds: tc.seconds})
+			b.must(b.AddAlarm(plant.Alarm{
+				Name: "high", Service: "web", Threshold: 60, Period: time.Duration(tc.seconds) * time.Second, Periods: 3, Breaching: 3,
+				Notify: func(c plant.Change) {
+					if c.To == event.StateAlarm {
+						at = c.At
+					}
+				},
+			}))
+			b.to(20 * time.Minute)
+			sum, n = sum+at.Sub(begin()).Seconds()-float64(rise), n+1
+		}
+		if mean := sum / float64(n); math.Abs(mean-tc.want) > 0.05*tc.want {
+			t.Errorf("%d s: mean time to trigger is %.1f s, AWS measured %.0f s", tc.seconds, mean, tc.want)
+		} else {
+			t.Logf("%d s: mean time to trigger %.1f s, AWS measured %.0f s", tc.seconds, mean, tc.want)
+		}
 	}
-	if mean := sum / float64(n); math.Abs(mean-363) > 0.05*363 {
-		t.Errorf("mean time to trigger is %.0f s, AWS measured 363 s", mean)
-	} else {
-		t.Logf("mean time to trigger %.0f s", mean)
+}
+
+// An alarm on short datapoints is evaluated each ten seconds, and Auto Scaling's
+// action is taken again each minute all the same; 10 s is for metrics that an
+// application publishes.
+func TestAlarmOnShortPeriods(t *testing.T) {
+	t.Parallel()
+	requests := signal.Metric{Namespace: "app", Name: "requests", Statistic: "Sum", Period: 10 * time.Second}
+	b := newBed(t, plant.Options{FastLag: sim.Fixed(5 * time.Second)}, plant.Service{
+		Load: stepAt(600, 30, 90), Desired: 10, CPUSeconds: 20, Measures: []plant.Measure{{Kind: plant.Requests, Metric: requests}},
+	})
+	var fired, repeats []time.Duration
+	fire := func(c plant.Change) {
+		if c.To == event.StateAlarm {
+			fired = append(fired, c.At.Sub(begin()))
+		}
+	}
+	b.must(b.AddAlarm(plant.Alarm{
+		Name: "cpu", Service: "web", Threshold: 60, Period: 20 * time.Second, Periods: 3, Breaching: 3, Notify: fire,
+		Repeat: func() { repeats = append(repeats, b.clock.Now().Sub(begin())) },
+	}))
+	b.must(b.AddAlarm(plant.Alarm{
+		Name: "requests", Service: "web", Metric: requests, Threshold: 600, Period: 10 * time.Second, Periods: 1, Breaching: 1, Notify: fire,
+	}))
+	b.to(15 * time.Minute)
+	if len(fired) != 2 || fired[0] < 615*time.Second || fired[0] >= 625*time.Second || fired[1] < 665*time.Second || fired[1] >= 675*time.Second {
+		t.Fatalf("alarms came at %v, want one of a 10 s datapoint within 10 s from 10m15s and one of three of 20 s from 11m5s", fired)
+	}
+	if len(repeats) != 4 || repeats[0] != fired[1] || repeats[3]-repeats[0] != 3*time.Minute {
+		t.Errorf("the action was taken at %v, want at %s and each minute", repeats, fired[1])
+	}
+	for _, wrong := range []plant.Alarm{
+		{Name: "a", Service: "web", Period: 10 * time.Second, Periods: 1, Breaching: 1},
+		{Name: "b", Service: "web", Period: 30 * time.Second, Periods: 1, Breaching: 1},
+		{Name: "c", Service: "web", Metric: requests, Period: 5 * time.Second, Periods: 1, Breaching: 1},
+	} {
+		if b.AddAlarm(wrong) == nil {
+			t.Errorf("a period of %s was taken", wrong.Period)
+		}
+	}
+}
+
+// The newest datapoint tells its tasks and their work, whatever the resolution.
+func TestNewestUtilization(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		resolution int
+		period     time.Duration
+		end        time.Duration
+	}{{60, time.Minute, 8 * time.Minute}, {20, time.Minute, 10 * time.Minute}, {20, 20 * time.Second, 580 * time.Second}} {
+		b := newBed(t, plant.Options{Lag: sim.Fixed(100 * time.Second), FastLag: sim.Fixed(15 * time.Second)}, plant.Service{
+			Load: constant(40), Desired: 10, CPUSeconds: tc.resolution,
+		})
+		b.to(10*time.Minute - time.Second)
+		u, ok := b.Newest("web", tc.period)
+		want := plant.Utilization{Average: 40, Tasks: 10, Load: 4, Start: begin().Add(tc.end - tc.period), End: begin().Add(tc.end)}
+		if d := cmp.Diff(want, u, cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-9 })); !ok || d != "" {
+			t.Errorf("%d s in periods of %s: %v (-want +got):\n%s", tc.resolution, tc.period, ok, d)
+		}
+		if r := b.Resolution("web"); r != time.Duration(tc.resolution)*time.Second {
+			t.Errorf("the resolution is %s", r)
+		}
+	}
+	b := newBed(t, plant.Options{}, plant.Service{Load: constant(40), Desired: 10})
+	b.to(10 * time.Minute)
+	if _, ok := b.Newest("web", 20*time.Second); ok || b.Resolution("none") != 0 {
+		t.Error("a one-minute metric has a datapoint of 20 s, or an unknown service a resolution")
 	}
 }
 

@@ -124,7 +124,7 @@ func (m *meter) at(slot int, now time.Time, lead time.Duration) (average float64
 // gathered is what can be seen of several slots together.
 type gathered struct {
 	sum, low, high float64
-	samples        int
+	samples, parts int // in so many slots
 	whole          bool
 	slots          []datapoint // filled for a percentile only
 }
@@ -141,7 +141,7 @@ func (m *meter) gather(from, period int, now time.Time, lead time.Duration, slot
 		if n == 0 {
 			continue
 		}
-		g.sum, g.samples, g.whole = g.sum+a*float64(n), g.samples+n, g.whole && whole
+		g.sum, g.samples, g.parts, g.whole = g.sum+a*float64(n), g.samples+n, g.parts+1, g.whole && whole
 		g.low, g.high = min(g.low, a), max(g.high, a)
 		if slots {
 			g.slots = append(g.slots, datapoint{average: a, samples: n})
@@ -199,8 +199,13 @@ func percentile(statistic string) (share float64, ok bool) {
 // of the plant, as an alarm or a look at the newest datapoint sees them: whole
 // ones only. A period shorter than the resolution has none.
 func (m *meter) period(i, seconds int, now time.Time, statistic string) (v signal.Point, ok bool) {
-	if step := int(m.step / time.Second); seconds < step || seconds%step != 0 {
+	switch step := int(m.step / time.Second); {
+	case seconds < step || seconds%step != 0:
 		return signal.Point{}, false
+	case seconds == step: // the most frequent by far: an alarm at the metric's resolution
+		average, n, _ := m.at(i, now, 0)
+		one := gathered{sum: average * float64(n), low: average, high: average, samples: n}
+		return signal.Point{Value: one.statistic(statistic), Samples: signal.Value(n)}, n > 0
 	}
 	_, slots := percentile(statistic)
 	g := m.gather(i*seconds, seconds, now, 0, slots)

@@ -86,7 +86,8 @@ type Utilization struct {
 }
 
 // Newest gives the newest CPU utilisation of a service that CloudWatch shows now
-// in periods of the given length, a multiple of the metric's resolution.
+// in periods of the given length, a multiple of the metric's resolution. A longer
+// one shows as soon as a part of it does.
 func (p *Plant) Newest(n fleet.ServiceName, period time.Duration) (u Utilization, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -94,13 +95,17 @@ func (p *Plant) Newest(n fleet.ServiceName, period time.Duration) (u Utilization
 	if err != nil || period < s.cpu.step {
 		return Utilization{}, false
 	}
-	i, v, ok := s.cpu.newest(int(period/time.Second), p.clock.Now(), "Average")
-	// A task gives a sample in each step of the resolution.
-	tasks := float64(v.Samples) / float64(period/s.cpu.step)
+	now, seconds := p.clock.Now(), int(period/time.Second)
+	i, v, ok := s.cpu.newest(seconds, now, "Average")
+	if !ok {
+		return Utilization{}, false
+	}
+	// A task gives a sample in each step of the resolution, of which the newest period may lack some.
+	tasks := float64(v.Samples) / float64(s.cpu.gather(i*seconds, seconds, now, 0, false).parts)
 	start := p.start.Add(time.Duration(i) * period)
 	return Utilization{
 		Average: float64(v.Value), Tasks: int(math.Round(tasks)), Load: float64(v.Value) * tasks / 100, Start: start, End: start.Add(period),
-	}, ok
+	}, true
 }
 
 // Resolution gives how often a service publishes its CPU utilisation, 0 for an

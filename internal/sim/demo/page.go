@@ -47,8 +47,12 @@ func (s scene) page(res Result, day report.Trace) report.Page {
 // scores gives the comparison as the report shows it.
 func scores(ps []Outcome) report.Table {
 	t := report.Table{Caption: "Scores", Columns: []report.Column{
-		{Name: "task-hours", Better: report.Less}, {Name: "short of demand", Better: report.Less}, {Name: "demand unserved", Better: report.Less},
-		{Name: "above 80 % CPU", Better: report.Less}, {Name: "scaling actions", Better: report.Less}, {Name: "reversals", Better: report.Less},
+		{Name: "task-hours", Better: report.Less},
+		{Name: "short of demand", Better: report.Less},
+		{Name: "demand unserved", Better: report.Less},
+		{Name: "above 80 % CPU", Better: report.Less},
+		{Name: "scaling actions", Better: report.Less},
+		{Name: "reversals", Better: report.Less},
 	}}
 	for _, p := range ps {
 		t.Rows = append(t.Rows, report.Row{Name: p.Name, Note: p.Note, Bound: p.Name == staticName, Cells: []report.Cell{

@@ -14,9 +14,11 @@ import (
 )
 
 // drawn gives a plant whose group and services have anything of what there is.
-func drawn(rt *rapid.T) (*plant.Plant, *sim.Clock) {
+func drawn(rt *rapid.T, emit func(raw []byte)) (*plant.Plant, *sim.Clock) {
 	clock := sim.NewClock(begin())
-	p, err := plant.New(clock, plant.Options{Seed: rapid.Uint64().Draw(rt, "seed"), Emit: func([]byte) {}})
+	p, err := plant.New(clock, plant.Options{
+		Seed: rapid.Uint64().Draw(rt, "seed"), Emit: emit, Chatty: true, Rates: rapid.SampledFrom([]*plant.Rates{nil, {Service: 20}}).Draw(rt, "rates"),
+	})
 	must := func(err error) {
 		rt.Helper()
 		if err != nil {
@@ -26,10 +28,18 @@ func drawn(rt *rapid.T) (*plant.Plant, *sim.Clock) {
 	must(err)
 	g := plant.Group{
 		Name: "hosts", Max: 8, Desired: rapid.IntRange(1, 4).Draw(rt, "desired"), Zones: []string{"a", "b"}, ProtectsNew: rapid.Bool().Draw(rt, "protects"),
-		Shapes: []plant.Shape{{Type: "small", Size: fleet.Resources{CPU: 2048, Memory: 4096, ENI: 3}}, {Type: "large", Size: fleet.Resources{CPU: 4096, Memory: 8192, ENI: 5}}},
+		Shapes:      []plant.Shape{{Type: "small", Size: fleet.Resources{CPU: 2048, Memory: 4096, ENI: 3}}, {Type: "large", Size: fleet.Resources{CPU: 4096, Memory: 8192, ENI: 5}, Weight: rapid.IntRange(0, 3).Draw(rt, "weight")}},
+		NewestFirst: rapid.Bool().Draw(rt, "newest first"), Rebalances: rapid.Bool().Draw(rt, "rebalances"), Balances: rapid.Bool().Draw(rt, "balances"),
+		Boot: plant.WarmStart(),
 	}
 	if rapid.Bool().Draw(rt, "pool") {
 		g.Pool = &plant.Pool{Size: 2}
+	}
+	if rapid.Bool().Draw(rt, "two stages") {
+		g.Boot, g.Register = plant.ColdBoot()
+	}
+	if rapid.Bool().Draw(rt, "launch hook") {
+		g.LaunchHook = &plant.LaunchHook{Name: "hello", Takes: sim.Spread{Low: 30 * time.Second, High: 90 * time.Second}, Timeout: time.Minute}
 	}
 	if rapid.Bool().Draw(rt, "hook") {
 		g.Hook = &plant.Hook{Name: "bye", Timeout: 10 * time.Minute}
@@ -44,10 +54,11 @@ func drawn(rt *rapid.T) (*plant.Plant, *sim.Clock) {
 		Rollout: rapid.SampledFrom([]*fleet.Rollout{
 			nil, {MinimumHealthyPercent: 100, MaximumPercent: 100}, {MinimumHealthyPercent: 50, MaximumPercent: 100},
 		}).Draw(rt, "rollout"),
-		Rules: fleet.Rules{Strategies: []fleet.Strategy{{Type: fleet.Binpack, Field: "memory"}}}, Stop: sim.Spread{High: time.Minute},
+		Rules: fleet.Rules{Strategies: rapid.SampledFrom([][]fleet.Strategy{nil, {{Type: fleet.Binpack, Field: "memory"}}}).Draw(rt, "strategies")},
+		Stop:  sim.Spread{High: time.Minute}, Rebalances: true, Grace: time.Duration(rapid.IntRange(0, 60).Draw(rt, "grace")) * time.Second,
 	}))
 	must(p.AddService(plant.Service{
-		Name: "edge", Compute: fleet.EC2, Group: "hosts", Load: constant(10), Capacity: 10, Desired: 1, Size: fleet.Resources{CPU: 512, Memory: 512},
+		Name: "edge", Compute: fleet.EC2, Group: "hosts", Load: constant(10), Capacity: 10, Desired: 1, Size: fleet.Resources{CPU: 512, Memory: 512}, Rebalances: true, Start: plant.WarmStart(),
 		Rules: fleet.Rules{Ports: []fleet.Port{"80/tcp"}, Constraints: []fleet.Constraint{{Type: fleet.DistinctInstance}}},
 	}))
 	return p, clock
@@ -58,7 +69,7 @@ func drawn(rt *rapid.T) (*plant.Plant, *sim.Clock) {
 func TestCapacityConserves(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		p, clock := drawn(rt)
+		p, clock := drawn(rt, func([]byte) {})
 		must := func(err error) {
 			rt.Helper()
 			if err != nil {
@@ -93,7 +104,7 @@ func TestCapacityConserves(t *testing.T) {
 					rt.Skip()
 				}
 				i := rapid.SampledFrom(is).Draw(rt, "instance")
-				switch rapid.IntRange(0, 5).Draw(rt, "act") {
+				switch rapid.IntRange(0, 6).Draw(rt, "act") {
 				case 0, 1:
 					must(p.Hosts().SetDraining(ctx, "demo", []fleet.Instance{i}, !i.Draining))
 				case 2:
@@ -102,6 +113,8 @@ func TestCapacityConserves(t *testing.T) {
 					must(p.Interrupt(i.ID))
 				case 4:
 					_ = p.Exits().Protect(ctx, "hosts", []fleet.InstanceID{i.ID}, rapid.Bool().Draw(rt, "on")) // refused on its way out
+				case 6:
+					must(p.Recommend(i.ID))
 				case 5:
 					must(p.Exits().Complete(ctx, "hosts", i.ID, drain.Hook{Name: "bye"}))
 				}
@@ -113,6 +126,12 @@ func TestCapacityConserves(t *testing.T) {
 				}
 				clock.RunUntil(now)
 				must(p.Check())
+				p.Finish()
+				for _, s := range p.Bill().Services {
+					if tally := p.Tally(s.Service); float64(s.Seconds) != tally.TaskSeconds || s.Lives > tally.Started || s.Billed < s.Seconds {
+						rt.Errorf("the bill of %+v is not that of %+v", s, tally)
+					}
+				}
 				is, err := p.Services().Instances(ctx, "demo")
 				must(err)
 				tasks, err := p.Hosts().Tasks(ctx, "demo", is)

@@ -317,6 +317,46 @@ func TestProvisioning(t *testing.T) {
 	}
 }
 
+// A standalone task without room is refused where nobody adds instances, and PROVISIONING
+// with managed scaling: counted among what is wanted, run as soon as there is room, and
+// given up after 10 to 30 minutes.
+func TestStandaloneProvisioning(t *testing.T) {
+	t.Parallel()
+	job := plant.Single{Group: "hosts", Size: fleet.Resources{CPU: 1024, Memory: 1024}, For: 5 * time.Minute}
+	b := yard(t, plant.Group{}, plant.Options{})
+	if err := b.RunTask(job); err == nil {
+		t.Error("it was accepted without managed scaling")
+	}
+	b = yard(t, plant.Group{Managed: &plant.Managed{}}, plant.Options{})
+	for range 3 {
+		b.must(b.RunTask(job))
+	}
+	want := []plant.Wanted{{Size: job.Size, Tasks: 3}}
+	if d := cmp.Diff(want, b.Provider("hosts").Wanted); d != "" || b.GroupView("hosts").Waiting != 3 {
+		t.Errorf("wanted (-want +got):\n%s", d)
+	}
+	b.must(b.Resize("hosts", 1))
+	b.to(3 * time.Minute)
+	if n := len(b.tasksOn(b.instances()...)); n != 2 {
+		t.Errorf("%d tasks on the instance, want the two that fit", n)
+	}
+	b.to(8 * time.Minute)
+	if got := b.Standalone(); got.Started != 3 || got.Stopped != 2 || len(b.tasksOn(b.instances()...)) != 1 {
+		t.Errorf("after the end of two %+v, want the third to run", got)
+	}
+	b.must(b.Resize("hosts", 0))
+	for range 101 {
+		_ = b.RunTask(job)
+	}
+	if n := b.Provider("hosts").Wanted[0].Tasks; n != 100 {
+		t.Errorf("%d tasks are PROVISIONING, want 100 at most", n)
+	}
+	b.to(8*time.Minute + 30*time.Minute)
+	if got := b.Standalone(); got.Started != got.Stopped || len(b.Provider("hosts").Wanted) != 0 {
+		t.Errorf("after half an hour %+v, want all given up", got)
+	}
+}
+
 func TestHandsFaults(t *testing.T) {
 	t.Parallel()
 	b := yard(t, plant.Group{Desired: 1}, plant.Options{Fault: plant.Always(plant.ErrThrottled)})

@@ -95,6 +95,8 @@ type group struct {
 	retrying bool
 	pause    time.Duration // the next one between launches that fail
 	failures []fleet.LaunchFailure
+	singles  []*task // standalone ones that are PROVISIONING
+	dice     *rand.Rand
 	success  time.Time // of the newest launch
 
 	activities []Activity
@@ -123,7 +125,8 @@ func (p *Plant) AddGroup(c Group) error {
 	g := &group{
 		cfg: c, desired: c.Desired, rng: sim.NewRand(p.opt.Seed, "instances of "+string(c.Name)),
 		warm: sim.NewRand(p.opt.Seed, "warm pool of "+string(c.Name)), pause: firstPause,
-		hooks: sim.NewRand(p.opt.Seed, "launch hooks of "+string(c.Name)), agents: sim.NewRand(p.opt.Seed, "agents of "+string(c.Name)), usage: map[string]Usage{},
+		hooks: sim.NewRand(p.opt.Seed, "launch hooks of "+string(c.Name)), agents: sim.NewRand(p.opt.Seed, "agents of "+string(c.Name)),
+		dice: sim.NewRand(p.opt.Seed, "standalone tasks of "+string(c.Name)), usage: map[string]Usage{},
 	}
 	p.groups = append(p.groups, g)
 	for g.members() < c.Desired {
@@ -230,6 +233,7 @@ func (p *Plant) GroupView(n fleet.GroupName) GroupView {
 	for _, i := range g.pool {
 		v.Pooled += number(i.ready)
 	}
+	v.Waiting = len(g.singles)
 	for _, s := range p.services {
 		if s.group == g {
 			v.Waiting += s.waiting

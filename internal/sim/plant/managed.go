@@ -30,7 +30,7 @@ func (p *Plant) pend(t *task) bool {
 	if t.patience {
 		return true
 	}
-	if len(s.group.provisioning(p.services)) >= provisioningCap {
+	if len(s.group.wanting(p.services)) >= provisioningCap {
 		return false
 	}
 	t.patience = true
@@ -44,7 +44,29 @@ func (p *Plant) pend(t *task) bool {
 	return true
 }
 
-// provisioning gives the tasks that wait for managed scaling.
+// await makes a standalone task that has no instance PROVISIONING, and tells whether it is.
+func (p *Plant) await(g *group, t *task) bool {
+	if g.cfg.Managed == nil || len(g.wanting(p.services)) >= provisioningCap {
+		return false
+	}
+	t.waiting = true
+	g.singles = append(g.singles, t)
+	p.at(p.clock.Now().Add(patience().Draw(g.dice)), func() {
+		if t.waiting {
+			t.waiting, t.stopped = false, true
+			g.singles = slices.DeleteFunc(g.singles, func(x *task) bool { return x == t })
+			p.standalone.Stopped++
+		}
+	})
+	return true
+}
+
+// wanting gives all tasks that wait for managed scaling, the standalone ones last.
+func (g *group) wanting(services []*service) []*task {
+	return append(g.provisioning(services), g.singles...)
+}
+
+// provisioning gives the tasks of services that wait for managed scaling.
 func (g *group) provisioning(services []*service) []*task {
 	var out []*task
 	for _, s := range services {
@@ -97,8 +119,8 @@ func (p *Plant) Provider(n fleet.GroupName) Provider {
 		}
 		out.Pending += number(!i.booted)
 	}
-	for _, t := range g.provisioning(p.services) {
-		w := Wanted{Size: t.size(), Alone: t.service.distinct() || len(t.ports()) > 0}
+	for _, t := range g.wanting(p.services) {
+		w := Wanted{Size: t.size(), Alone: len(t.ports()) > 0 || t.service != nil && t.service.distinct()}
 		k := slices.IndexFunc(out.Wanted, func(x Wanted) bool { return x.Size == w.Size && x.Alone == w.Alone })
 		if k < 0 {
 			k, out.Wanted = len(out.Wanted), append(out.Wanted, w)

@@ -164,13 +164,15 @@ func (i *instance) release(t *task) {
 	i.remaining = i.remaining.Plus(t.size())
 }
 
-// placeWaiting gives the waiting tasks of a group another try, service by service.
+// placeWaiting gives the waiting tasks of a group another try, service by service, and
+// the standalone ones last.
 func (p *Plant) placeWaiting(g *group) {
 	for _, s := range p.services {
 		if s.group == g || s.group != nil && s.cfg.Roams {
 			p.retry(s)
 		}
 	}
+	g.singles = slices.DeleteFunc(g.singles, func(t *task) bool { return p.begin(g, t) })
 }
 
 // shortage names what the instances of a service's group lack for one more task:

@@ -344,8 +344,18 @@ func (p *Plant) Check() error {
 	for _, s := range p.services {
 		errs = append(errs, s.check())
 	}
+	single := 0
 	for _, g := range p.groups {
 		errs = append(errs, g.check(p.services))
+		single += len(g.singles)
+		for _, i := range g.instances {
+			for _, t := range i.on {
+				single += number(t.single != nil)
+			}
+		}
+	}
+	if s := p.standalone; s.Started-s.Stopped != single {
+		errs = append(errs, fmt.Errorf("%d standalone tasks were started, %d have stopped and %d are there", s.Started, s.Stopped, single))
 	}
 	for _, q := range p.queues {
 		errs = append(errs, q.check())

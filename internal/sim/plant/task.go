@@ -81,7 +81,8 @@ type Single struct {
 }
 
 // RunTask starts a standalone task on the first instance of a group that can
-// take it. It ends by itself; DRAINING does not stop it.
+// take it. It ends by itself; DRAINING does not stop it. Where there is no room it is
+// refused, or with managed scaling PROVISIONING.
 func (p *Plant) RunTask(c Single) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,20 +94,28 @@ func (p *Plant) RunTask(c Single) error {
 		c.Family = "batch"
 	}
 	p.sync()
-	now := p.clock.Now()
-	t := &task{single: &c, created: now, started: now, running: true}
-	k := slices.IndexFunc(g.instances, func(i *instance) bool { return i.open() && lacking(t, i) == "" })
-	if k < 0 {
+	t := &task{single: &c, created: p.clock.Now()}
+	if !p.begin(g, t) && !p.await(g, t) {
 		return fmt.Errorf("run task %s on group %s: no instance can take %+v; add instances first", c.Family, c.Group, c.Size)
 	}
-	p.put(t, g.instances[k])
 	p.standalone.Started++
-	p.at(now.Add(c.For), func() {
+	return nil
+}
+
+// begin runs a standalone task where an instance can take it, and tells whether it did.
+func (p *Plant) begin(g *group, t *task) bool {
+	k := slices.IndexFunc(g.instances, func(i *instance) bool { return i.open() && lacking(t, i) == "" })
+	if k < 0 {
+		return false
+	}
+	t.started, t.running, t.waiting = p.clock.Now(), true, false
+	p.put(t, g.instances[k])
+	p.at(t.started.Add(t.single.For), func() {
 		if !t.stopped {
 			p.end(t, "EssentialContainerExited")
 		}
 	})
-	return nil
+	return true
 }
 
 // StartOn puts one more task on an instance of one's choice: of a service, which

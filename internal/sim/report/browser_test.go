@@ -43,7 +43,6 @@ func TestBrowser(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	//nolint:gosec // the tools and the script of this repository
 	out, err := exec.CommandContext(ctx, path(local.ToolNode), filepath.Join("testdata", "browser.cjs"),
 		filepath.Dir(path(local.ToolPlaywright)), path(local.ToolChromium), file, screens).CombinedOutput()
 	if err != nil {

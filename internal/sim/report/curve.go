@@ -14,7 +14,7 @@ import (
 type curveView struct {
 	Curve
 	ID     string
-	Plots  []plot
+	Plots  []*plot
 	Legend []legendEntry
 	// Defaults is whether some point is marked as the default.
 	Defaults bool
@@ -48,9 +48,9 @@ func (t tick) Base() float64 { return t.At + 4 }
 func (t tick) Edge() float64 { return t.At + 14 }
 
 // XText, YText and OracleText are where the words of the axes begin.
-func (p plot) XText() float64      { return p.Bottom + 20 }
-func (p plot) YText() float64      { return p.Left - 8 }
-func (p plot) OracleText() float64 { return p.Bottom - 6 }
+func (p *plot) XText() float64      { return p.Bottom + 20 }
+func (p *plot) YText() float64      { return p.Left - 8 }
+func (p *plot) OracleText() float64 { return p.Bottom - 6 }
 
 type line struct {
 	Class, Path string
@@ -73,7 +73,7 @@ type label struct {
 
 // shapes are the markers, round the origin: with the dashes they tell the series
 // apart without colour.
-var shapes = [...]string{ //nolint:gochecknoglobals // a table
+var shapes = [...]string{
 	"M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0z", // circle
 	"M-4 -4h8v8h-8z",                // square
 	"M0 -5l5 9h-10z",                // triangle
@@ -105,7 +105,7 @@ func newCurveView(c Curve, at int) curveView {
 		})
 	}
 	c.Series = series
-	v := curveView{Curve: c, ID: "curve" + strconv.Itoa(at), Plots: []plot{
+	v := curveView{Curve: c, ID: "curve" + strconv.Itoa(at), Plots: []*plot{
 		{Class: "wide", Width: 1040, Height: 440, Left: 64, Right: 1016, Top: 16, Bottom: 412},
 		{Class: "narrow", Width: 360, Height: 358, Left: 50, Right: 350, Top: 14, Bottom: 330},
 	}}
@@ -116,8 +116,8 @@ func newCurveView(c Curve, at int) curveView {
 			v.Rows = append(v.Rows, curveRow{Name: s.Name, Knob: p.Knob, X: figure(p.X), Y: figure(p.Y)})
 		}
 	}
-	for i := range v.Plots {
-		v.Plots[i].draw(c)
+	for _, p := range v.Plots {
+		p.draw(c)
 	}
 	return v
 }
@@ -178,7 +178,7 @@ func (p *plot) across(c Curve) (func(float64) float64, []tick) {
 	} else {
 		pad := (hi - lo) * 0.04
 		lo, hi = max(lo-pad, 0), hi+pad
-		at = steps(lo, hi, int(p.Width/130))
+		at = steps(lo, hi, int(p.Width/90))
 	}
 	a, b := scale(lo), scale(hi)
 	pad := 0.03 * (b - a)
@@ -282,8 +282,10 @@ func (w *writer) between(a, b dot) {
 func (w *writer) put(d dot, text, class string, letter float64, strict bool) bool {
 	wide := letter * float64(len([]rune(text)))
 	for _, at := range []label{
-		{X: d.X + 9, Y: d.Y + 4, Anchor: "start"}, {X: d.X - 9, Y: d.Y + 4, Anchor: "end"},
-		{X: d.X + 7, Y: d.Y - 8, Anchor: "start"}, {X: d.X - 7, Y: d.Y + 16, Anchor: "end"},
+		{X: d.X + 9, Y: d.Y + 4, Anchor: "start"},
+		{X: d.X - 9, Y: d.Y + 4, Anchor: "end"},
+		{X: d.X + 7, Y: d.Y - 8, Anchor: "start"},
+		{X: d.X - 7, Y: d.Y + 16, Anchor: "end"},
 	} {
 		b := box{at.X, at.Y - 11, at.X + wide, at.Y + 3}
 		if at.Anchor == "end" {

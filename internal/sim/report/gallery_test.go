@@ -56,8 +56,12 @@ func gallery() Page {
 	}
 	p.Traces = []Trace{day, p.Traces[0]}
 	table := Table{Caption: "Cost at equal safety", Note: "Cost relative to the oracle, read from the curves at two levels; never where a curve does not reach one.", Columns: []Column{
-		{Name: "at 1 %", Unit: "x oracle", Better: Less}, {Name: "at 0.1 %", Unit: "x oracle", Better: Less}, {Name: "longest episode", Better: Less},
-		{Name: "actions", Unit: "an hour", Better: Less}, {Name: "reversals", Unit: "within 15 min", Better: Less}, {Name: "traces"},
+		{Name: "at 1 %", Unit: "x oracle", Better: Less},
+		{Name: "at 0.1 %", Unit: "x oracle", Better: Less},
+		{Name: "longest episode", Better: Less},
+		{Name: "actions", Unit: "an hour", Better: Less},
+		{Name: "reversals", Unit: "within 15 min", Better: Less},
+		{Name: "traces"},
 	}}
 	for k, s := range curve.Series {
 		at := Number(1.52+0.1*float64(k), 2)

@@ -193,26 +193,24 @@ func newTableView(t Table, at int) tableView {
 // best says whether a cell is, as it reads, the best of the contestants in its
 // column. Where all of them read the same, none is.
 func (t Table) best(column int, c Cell) bool {
-	if t.Columns[column].Better == Neither || math.IsNaN(c.Value) {
+	sign := map[Better]float64{Less: 1, More: -1}[t.Columns[column].Better]
+	if sign == 0 || math.IsNaN(c.Value) {
 		return false
 	}
-	var top Cell
-	found, differ := false, false
+	var of []Cell
 	for _, r := range t.Rows {
-		if r.Bound {
-			continue
-		}
-		o := r.Cells[column]
-		if found && o.Text != top.Text {
-			differ = true
-		}
-		if math.IsNaN(o.Value) {
-			continue
-		}
-		if !found || t.Columns[column].Better == Less && o.Value < top.Value || t.Columns[column].Better == More && o.Value > top.Value {
-			differ = differ || found && o.Text != top.Text
-			top, found = o, true
+		if !r.Bound {
+			of = append(of, r.Cells[column])
 		}
 	}
-	return found && differ && c.Text == top.Text
+	if !slices.ContainsFunc(of, func(o Cell) bool { return o.Text != of[0].Text }) {
+		return false
+	}
+	top := Cell{Value: math.NaN()}
+	for _, o := range of {
+		if math.IsNaN(top.Value) || sign*o.Value < sign*top.Value {
+			top = o
+		}
+	}
+	return c.Text == top.Text
 }

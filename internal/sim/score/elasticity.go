@@ -26,10 +26,30 @@ func compare(demand []int32, ready Steps, from, to int) *elasticity {
 			t = next
 		}
 	})
-	percent := 100 / float64(to-from)
+	e.mean(to - from)
+	return e
+}
+
+// unscaled is compare for n tasks all the time: the seconds of each demand, 0 to peak,
+// are counted first, as their order does not matter.
+func unscaled(demand []int32, n, peak int) *elasticity {
+	e := &elasticity{}
+	seconds := make([]int, peak+1)
+	for _, d := range demand {
+		seconds[max(0, d)]++
+	}
+	for d, count := range seconds {
+		e.add(d, n, float64(count))
+	}
+	e.mean(len(demand))
+	return e
+}
+
+// mean turns sums over seconds into percent of them.
+func (e *elasticity) mean(seconds int) {
+	percent := 100 / float64(seconds)
 	e.thetaU, e.thetaO, e.thetaO3 = e.thetaU*percent, e.thetaO*percent, e.thetaO3*percent
 	e.tauU, e.tauO = e.tauU*percent, e.tauO*percent
-	return e
 }
 
 func (e *elasticity) add(d, s int, seconds float64) {

@@ -31,18 +31,19 @@ type Bound struct {
 // The sum is that of shared/reference/measure.md 2.6; Lu and Chen, arXiv:1112.0442, have
 // the same structure for servers. Minimum billing times are not in it: it stays a bound.
 func Oracle(demand []int32, startBill int) Bound {
-	return oracle(demand, startBill, false)
+	return oracle(demand, 1, startBill, false)
 }
 
-// oracle is Oracle; standing says that all levels were on just before the first second
-// and are paid for, so that a first use costs what a use after a gap does. A window cut
-// out of a longer run must be judged so: no policy pays within it for what it began with.
-func oracle(demand []int32, startBill int, standing bool) Bound {
+// oracle is Oracle for hosts that hold per tasks each. standing says that all levels were
+// on just before the first second and are paid for, so that a first use costs what a use
+// after a gap does. A window cut out of a longer run must be judged so: no policy pays
+// within it for what it began with.
+func oracle(demand []int32, per, startBill int, standing bool) Bound {
 	var b Bound
 	var left []int // by level - 1, the second in which its last use ended
 	level := 0
 	for t := 0; t < len(demand); {
-		d, begin := max(0, int(demand[t])), t
+		d, begin := (max(0, int(demand[t]))+per-1)/per, t
 		t = same(demand, t, len(demand))
 		b.Demand += d * (t - begin)
 		for ; level > d; level-- {

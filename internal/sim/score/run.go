@@ -95,21 +95,12 @@ func (r Run) Score() Score {
 // are on instances, in instances. What stood before the first second was paid before it:
 // a policy does not pay for it either.
 func (r Run) Bounds() (tasks, instances Bound) {
-	tasks = oracle(r.Demand[r.From:r.To], r.StartBill, true)
+	scored := r.Demand[r.From:r.To]
+	tasks = oracle(scored, 1, r.StartBill, true)
 	if r.TasksPerInstance > 0 {
-		instances = oracle(r.instanceDemand(), r.InstanceStartBill, true)
+		instances = oracle(scored, r.TasksPerInstance, r.InstanceStartBill, true)
 	}
 	return tasks, instances
-}
-
-// instanceDemand gives the fewest instances that hold the demand, by scored second.
-func (r Run) instanceDemand() []int32 {
-	per := int32(r.TasksPerInstance) //nolint:gosec // tasks on one instance: a few hundred
-	out := make([]int32, 0, r.To-r.From)
-	for _, d := range r.Demand[r.From:r.To] {
-		out = append(out, (d+per-1)/per)
-	}
-	return out
 }
 
 const hour = 3600
@@ -175,5 +166,5 @@ func (r Run) elasticity(s *Score, least Bound) {
 	s.UpsilonPercent = upsilon(r.Demand, r.Ready, r.From, r.To, r.StartDelay)
 	n := r.To - r.From
 	mean := max(1, (2*least.Demand+n)/(2*n))
-	s.Epsilon = e.speedup(compare(r.Demand, Steps{{At: r.From, N: mean}}, r.From, r.To))
+	s.Epsilon = e.speedup(unscaled(r.Demand[r.From:r.To], mean, least.Peak))
 }

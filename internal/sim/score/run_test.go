@@ -2,10 +2,7 @@ package score_test
 
 import (
 	"math"
-	"runtime/debug"
-	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -254,48 +251,4 @@ func TestThetaSecondBySecond(t *testing.T) {
 			t.Fatalf("got %+v, want theta %v %v, tau %v %v", s, thetaU/n, thetaO/n, tauU/n, tauO/n)
 		}
 	})
-}
-
-// fortnight is 14 days, one of them to warm up, on instances, with a policy that acts every
-// 5 minutes and a demand that moves nearly every second: worse than any trace.
-func fortnight() score.Run {
-	const seconds = 14 * 86400
-	r := score.Run{From: 86400, To: seconds, StartDelay: 60, StartBill: 60, TasksPerInstance: 4, InstanceStartBill: 120}
-	for t := range seconds {
-		day := 20 + 15*math.Sin(float64(t)/86400*2*math.Pi)
-		r.Demand = append(r.Demand, int32(day+2*math.Sin(float64(t))))
-		if t%300 == 0 {
-			r.Ready = r.Ready.Append(t, int(day)+2)
-		}
-	}
-	r.Desired, r.Billed, r.Instances = r.Ready, r.Ready, r.Ready
-	return r
-}
-
-// Two weeks are marked in less than 30 ms. The best of several counts: the others tell of
-// the machine's other work.
-func TestFortnightIsFast(t *testing.T) {
-	best, r := time.Hour, fortnight()
-	for range 20 {
-		began := time.Now()
-		r.Score()
-		best = min(best, time.Since(began))
-	}
-	t.Logf("14 days take %s", best)
-	if best > 30*time.Millisecond && !raced() {
-		t.Errorf("14 days take %s, want less than 30 ms", best)
-	}
-}
-
-// raced tells whether the race detector slows this binary down.
-func raced() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
-}
-
-func BenchmarkScore(b *testing.B) {
-	r := fortnight()
-	for b.Loop() {
-		r.Score()
-	}
 }

@@ -252,6 +252,7 @@
   // The curves: the figures of the marker that is pointed at or focused.
   document.querySelectorAll('.curve').forEach(figure => {
     const readout = figure.querySelector('.readout');
+    readout.textContent = 'Point at a marker for its figures; with the keyboard, tab to one and use the arrow keys.';
     figure.querySelectorAll('svg.plot').forEach(svg => {
       const dots = [...svg.querySelectorAll('.dot')];
       if (!dots.length) return;

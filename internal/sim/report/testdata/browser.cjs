@@ -106,6 +106,7 @@ const theme = async page => {
 const more = async page => {
   assert.equal(await page.locator('#t1p0chart canvas').count(), 0);
   await page.locator('#t1 > summary').click();
+  await page.locator('#t1p4chart canvas').waitFor();
   assert.equal(await page.locator('#t1 canvas').count(), 5, 'opening a trace does not draw its charts');
   assert.match(await page.locator('#t1p0more').textContent(), /^\d+ more decisions/, 'decisions lie hidden and nobody says so');
   assert.equal(await page.evaluate(() => document.getAnimations().length), 0, 'something moves');

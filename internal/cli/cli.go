@@ -6,6 +6,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
+	"github.com/trimtab-ecs/trimtab/internal/sim/report"
 )
 
 // The exit codes of every command.
@@ -75,7 +77,7 @@ type LedgerOptions struct {
 
 // root is the command line.
 type root struct {
-	JSON    bool `help:"Print the result as JSON." name:"json"`
+	JSON    jsonFlag `help:"Print the result as JSON; --json=FILE writes it to a file." name:"json"`
 	NoColor bool `help:"Print without colour (also with NO_COLOR set)."`
 	// Told is the flag --version; Version the command, which knows --json.
 	Told kong.VersionFlag `help:"Print the version." name:"version"`
@@ -127,7 +129,7 @@ func Run(ctx context.Context, args []string, env Env) int {
 		kong.Vars{"version": "trimtab " + env.Version},
 	)
 	if err != nil {
-		return report(env, fmt.Errorf("build command line: %w", err))
+		return answer(env, fmt.Errorf("build command line: %w", err))
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
@@ -137,11 +139,19 @@ func Run(ctx context.Context, args []string, env Env) int {
 		return ExitOK
 	}
 	if err != nil {
-		return report(env, &coded{ExitRefused, fmt.Errorf("%w; see trimtab --help", misread(args, err))})
+		return answer(env, &coded{ExitRefused, fmt.Errorf("%w; see trimtab --help", misread(args, err))})
 	}
-	s := &session{Env: env, json: r.JSON, colour: colour(env, r.NoColor)}
+	s := &session{Env: env, json: r.JSON.on, colour: colour(env, r.NoColor)}
+	var result bytes.Buffer
+	if r.JSON.file != "" {
+		s.Stdout, s.Terminal, s.colour = &result, false, false
+	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	return report(env, parsed.Run(s))
+	err = parsed.Run(s)
+	if r.JSON.file != "" && result.Len() > 0 {
+		err = errors.Join(err, report.Save(r.JSON.file, func(w io.Writer) error { _, err := result.WriteTo(w); return err }))
+	}
+	return answer(env, err)
 }
 
 // misread gives an error of the command line, or better words for it. A count below
@@ -201,8 +211,8 @@ func colour(env Env, no bool) bool {
 	return env.Terminal && !no && env.Getenv("NO_COLOR") == "" && env.Getenv("TERM") != "dumb"
 }
 
-// report prints an error, with a remedy where one is known, and gives the exit code.
-func report(env Env, err error) int {
+// answer prints an error, with a remedy where one is known, and gives the exit code.
+func answer(env Env, err error) int {
 	if err == nil {
 		return ExitOK
 	}

@@ -10,8 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/trimtab-ecs/trimtab/internal/sim/report"
 	"github.com/trimtab-ecs/trimtab/internal/sim/trace"
@@ -79,13 +77,13 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("run demo: %w", err)
 	}
 	if o.HTML != "" {
-		if err := save(o.HTML, func(w io.Writer) error { return report.HTML(w, page) }); err != nil {
+		if err := report.Save(o.HTML, func(w io.Writer) error { return report.HTML(w, page) }); err != nil {
 			return fmt.Errorf("run demo: %w", err)
 		}
 		res.HTML = o.HTML
 	}
 	if o.Picture != "" {
-		if err := save(o.Picture, func(w io.Writer) error { return report.Picture(w, page.Traces[0]) }); err != nil {
+		if err := report.Save(o.Picture, func(w io.Writer) error { return report.Picture(w, page.Traces[0]) }); err != nil {
 			return fmt.Errorf("run demo: %w", err)
 		}
 	}
@@ -100,26 +98,6 @@ func Run(ctx context.Context, o Options) error {
 	say.end(res)
 	if say.err != nil {
 		return fmt.Errorf("print result: %w", say.err)
-	}
-	return nil
-}
-
-// save writes a file through a buffer of the system, and leaves no half file
-// under its name when writing fails.
-func save(path string, write func(io.Writer) error) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return fmt.Errorf("make folder of %s: %w", path, err)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".demo-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	err = errors.Join(write(f), f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(f.Name())))
 	}
 	return nil
 }

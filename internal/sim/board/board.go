@@ -1,0 +1,242 @@
+// Package board gives the scoreboard of this field: every policy on every recorded load
+// at every value of its knob, ranked by what it costs to meet the same objective.
+package board
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/trimtab-ecs/trimtab/internal/sim/score"
+	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
+)
+
+// Options say what is played.
+type Options struct {
+	Courses     []*trial.Course
+	Contestants []trial.Contestant
+	Starts      []trial.Start
+	Seed        uint64 // of the curves
+	// Seeds is how many runs, request by request, each chosen point gets; none if 0.
+	Seeds int
+	// Discrete names the contestants whose chosen points are played so; all if nil.
+	Discrete []string
+	Workers  int // runs at once; as many as there are cores if 0
+	// Progress is told after each run how much of the work is done, both in simulated
+	// seconds; it is called by one goroutine at a time. Nil for nobody.
+	Progress func(done, all float64)
+}
+
+// Board is what came of it.
+type Board struct {
+	Seed    uint64  `json:"seed"`
+	Seeds   int     `json:"seeds"`
+	Tasks   int     `json:"tasksAtP99"`
+	Entries []Entry `json:"entries"` // by start, trace, and contestant in their order
+}
+
+// Entry is one contestant on one course with one start.
+type Entry struct {
+	Start  trial.Start `json:"start"`
+	Trace  string      `json:"trace"`
+	Policy string      `json:"policy"`
+	Knob   string      `json:"knob"`
+	// Curve is the cost over the oracle's by violations, one point for each value of the
+	// knob; Scores the marks of the same runs.
+	Curve   score.Curve   `json:"curve"`
+	Scores  []score.Score `json:"-"`
+	Default int           `json:"default"` // the point of the documented value, -1 if it is none of them
+	// Requests are the marks of the chosen point, request by request, over the seeds.
+	Requests *Requests `json:"requests,omitempty"`
+}
+
+// Requests is a chosen point played request by request.
+type Requests struct {
+	Knob   float64       `json:"knob"`
+	Marks  []Mark        `json:"marks"`
+	Scores []score.Score `json:"-"`
+}
+
+// Mark is the spread of one mark over the seeds.
+type Mark struct {
+	Name string `json:"name"`
+	score.Spread
+}
+
+// job is one run. Its result goes where it belongs, whichever worker ends first.
+type job struct {
+	course *trial.Course
+	who    trial.Contestant
+	setup  trial.Setup
+	knob   float64
+	into   *score.Score
+}
+
+// Run plays everything: the curves as a fluid, then the chosen points request by
+// request. The same options give the same board, whatever the workers. The first run
+// that fails ends it.
+func Run(ctx context.Context, o Options) (Board, error) {
+	if len(o.Courses) == 0 || len(o.Contestants) == 0 || len(o.Starts) == 0 {
+		return Board{}, errors.New("run scoreboard: no course, contestant or start: give at least one of each")
+	}
+	b := Board{Seed: o.Seed, Seeds: o.Seeds, Tasks: o.Courses[0].Tasks}
+	var jobs []job
+	for _, s := range o.Starts {
+		for _, c := range o.Courses {
+			for _, k := range o.Contestants {
+				e := Entry{Start: s, Trace: c.Name, Policy: k.Name, Knob: k.Knob, Scores: make([]score.Score, len(k.Sweep)), Default: slices.Index(k.Sweep, k.Default)}
+				for i, knob := range k.Sweep {
+					jobs = append(jobs, job{course: c, who: k, setup: trial.Setup{Start: s, Seed: o.Seed}, knob: knob, into: &e.Scores[i]})
+				}
+				b.Entries = append(b.Entries, e)
+			}
+		}
+	}
+	chosen := 0.0 // simulated seconds that are known to follow
+	for _, e := range b.Entries {
+		if o.discrete(e.Policy) {
+			chosen += float64(o.Seeds) * o.course(e.Trace).Length().Seconds()
+		}
+	}
+	tell := o.teller(work(jobs)+chosen*requestCost, 0)
+	if err := play(ctx, jobs, o.Workers, tell); err != nil {
+		return Board{}, err
+	}
+	for i := range b.Entries {
+		b.Entries[i].curve(o.contestant(b.Entries[i].Policy))
+	}
+	if err := b.requests(ctx, o, o.teller(work(jobs)+chosen*requestCost, work(jobs))); err != nil {
+		return Board{}, err
+	}
+	return b, nil
+}
+
+// requestCost is what a second costs request by request, against a fluid one.
+const requestCost = 20
+
+func work(jobs []job) float64 {
+	all := 0.0
+	for _, j := range jobs {
+		cost := j.course.Length().Seconds()
+		if j.setup.Discrete {
+			cost *= requestCost
+		}
+		all += cost
+	}
+	return all
+}
+
+// teller gives what tells progress, from some work done on.
+func (o Options) teller(all, done float64) func(job) {
+	return func(j job) {
+		done += work([]job{j})
+		if o.Progress != nil {
+			o.Progress(done, all)
+		}
+	}
+}
+
+func (o Options) discrete(policy string) bool {
+	return o.Seeds > 0 && (o.Discrete == nil || slices.Contains(o.Discrete, policy))
+}
+
+func (o Options) course(name string) *trial.Course {
+	return o.Courses[slices.IndexFunc(o.Courses, func(c *trial.Course) bool { return c.Name == name })]
+}
+
+func (o Options) contestant(name string) trial.Contestant {
+	return o.Contestants[slices.IndexFunc(o.Contestants, func(k trial.Contestant) bool { return k.Name == name })]
+}
+
+// curve reads the points off the scores.
+func (e *Entry) curve(k trial.Contestant) {
+	for i, s := range e.Scores {
+		e.Curve = append(e.Curve, score.Point{Knob: k.Sweep[i], Violation: s.ViolationPercent, Cost: s.DollarsPerOracle})
+	}
+}
+
+// chosen is the value of the knob that is played request by request: the cheapest that
+// violates the objective in at most 1 % of the requests, else the safest there is.
+func (e Entry) chosen() float64 {
+	best := slices.MinFunc(e.Curve, func(a, b score.Point) int {
+		return cmp.Or(cmp.Compare(max(a.Violation, 1), max(b.Violation, 1)), cmp.Compare(a.Cost, b.Cost))
+	})
+	return best.Knob
+}
+
+// requests plays the chosen points request by request.
+func (b *Board) requests(ctx context.Context, o Options, tell func(job)) error {
+	var jobs []job
+	for i := range b.Entries {
+		e := &b.Entries[i]
+		if !o.discrete(e.Policy) {
+			continue
+		}
+		e.Requests = &Requests{Knob: e.chosen(), Scores: make([]score.Score, o.Seeds)}
+		for n := range o.Seeds {
+			setup := trial.Setup{Start: e.Start, Seed: o.Seed + uint64(n), Discrete: true} //nolint:gosec // a few seeds
+			jobs = append(jobs, job{course: o.course(e.Trace), who: o.contestant(e.Policy), setup: setup, knob: e.Requests.Knob, into: &e.Requests.Scores[n]})
+		}
+	}
+	if err := play(ctx, jobs, o.Workers, tell); err != nil {
+		return err
+	}
+	for i := range b.Entries {
+		r := b.Entries[i].Requests
+		if r == nil {
+			continue
+		}
+		for k, s := range score.Spreads(r.Scores) {
+			r.Marks = append(r.Marks, Mark{Name: score.Fields()[k].Name, Spread: s})
+		}
+	}
+	return nil
+}
+
+// play runs the jobs, the longest first, so that no worker is left with a long one at
+// the end.
+func play(ctx context.Context, jobs []job, workers int, tell func(job)) error {
+	if workers < 1 {
+		workers = runtime.NumCPU()
+	}
+	jobs = slices.Clone(jobs)
+	slices.SortStableFunc(jobs, func(a, b job) int { return cmp.Compare(len(b.course.Load), len(a.course.Load)) })
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	next := 0
+	take := func() (job, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if next >= len(jobs) || ctx.Err() != nil {
+			return job{}, false
+		}
+		next++
+		return jobs[next-1], true
+	}
+	for range min(workers, len(jobs)) {
+		group.Go(func() {
+			for j, ok := take(); ok; j, ok = take() {
+				r, err := trial.Run(ctx, j.course, j.who, j.setup, j.knob)
+				if err != nil {
+					cancel(fmt.Errorf("%s on %s (%s, knob %g): %w", j.who.Name, j.course.Name, j.setup.Start, j.knob, err))
+					return
+				}
+				mu.Lock()
+				*j.into = r.Score
+				tell(j)
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("run scoreboard: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package board
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/trimtab-ecs/trimtab/internal/sim/score"
+	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
+)
+
+// Markdown writes the scoreboard as the tables of docs/benchmarks.md: for each start the
+// headline, then each trace.
+func (b Board) Markdown(w io.Writer) error {
+	var out strings.Builder
+	for _, s := range b.starts() {
+		b.headline(&out, s)
+		b.byTrace(&out, s)
+	}
+	if _, err := io.WriteString(w, out.String()); err != nil {
+		return fmt.Errorf("write scoreboard: %w", err)
+	}
+	return nil
+}
+
+func (b Board) starts() []trial.Start {
+	var out []trial.Start
+	for _, s := range trial.Starts() {
+		for _, e := range b.Entries {
+			if e.Start == s {
+				out = append(out, s)
+				break
+			}
+		}
+	}
+	return out
+}
+
+func (b Board) headline(out *strings.Builder, s trial.Start) {
+	fmt.Fprintf(out, "### %s: cost at equal violations, over the oracle's\n\n", s)
+	out.WriteString("| policy | at 1 % | at 0.1 % | actions/h | reversals/day |\n|---|---|---|---|---|\n")
+	for _, r := range b.Ranks(s) {
+		actions, reversals := b.churn(s, r.Policy)
+		fmt.Fprintf(out, "| %s | %s | %s | %.1f | %.1f |\n", r.Policy, mean(r.At[0]), mean(r.At[1]), actions, reversals)
+	}
+	out.WriteString("\n")
+}
+
+// mean tells a geometric mean, and on how many traces there is none.
+func mean(m score.Mean) string {
+	switch {
+	case m.Reached == 0:
+		return "never"
+	case m.Never > 0:
+		return fmt.Sprintf("%.2f, never on %d", m.OverReached, m.Never)
+	}
+	return fmt.Sprintf("%.2f", m.OverReached)
+}
+
+// churn is the actions an hour and the reversals within 15 minutes a day at the
+// documented value of the knob, or where that is none of the sweep's in the middle of it:
+// means over the traces.
+func (b Board) churn(s trial.Start, policy string) (actions, reversals float64) {
+	n := 0.0
+	for _, e := range b.Entries {
+		if e.Start != s || e.Policy != policy {
+			continue
+		}
+		x := e.Scores[e.middle()]
+		n++
+		actions += x.ActionsPerHour
+		if moved := float64(x.Outs + x.Ins); moved > 0 {
+			reversals += float64(x.ReversalsWithin15Min) * 24 * x.ActionsPerHour / moved
+		}
+	}
+	return actions / n, reversals / n
+}
+
+// middle is the point of the documented value, or the one in the middle.
+func (e Entry) middle() int {
+	if e.Default >= 0 {
+		return e.Default
+	}
+	return len(e.Scores) / 2
+}
+
+// byTrace tells the cost at 1 % of everybody on each trace; the least stands in bold.
+func (b Board) byTrace(out *strings.Builder, s trial.Start) {
+	names := b.policies()
+	fmt.Fprintf(out, "#### %s: cost at 1 %% by trace\n\n| trace | %s |\n|---|%s\n", s, strings.Join(names, " | "), strings.Repeat("---|", len(names)))
+	for _, t := range b.Traces() {
+		cells := make([]string, len(names))
+		costs := make([]float64, len(names))
+		least := math.Inf(1)
+		for i, n := range names {
+			costs[i] = math.Inf(1)
+			if e, ok := b.Find(s, t, n); ok {
+				costs[i] = e.At(1)
+			}
+			least = min(least, costs[i])
+		}
+		for i, c := range costs {
+			switch {
+			case math.IsInf(c, 1):
+				cells[i] = "never"
+			case c <= least*(1+1e-9):
+				cells[i] = fmt.Sprintf("**%.2f**", c)
+			default:
+				cells[i] = fmt.Sprintf("%.2f", c)
+			}
+		}
+		fmt.Fprintf(out, "| %s | %s |\n", t, strings.Join(cells, " | "))
+	}
+	out.WriteString("\n")
+}

@@ -1,0 +1,137 @@
+package trial
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+	"github.com/trimtab-ecs/trimtab/internal/sim/baseline"
+)
+
+// Contestant is one policy with its one knob.
+type Contestant struct {
+	Name   string
+	Source string // where its formula is from
+	Knob   string // what the knob is, with its unit
+	// Default is the documented value of the knob, Sweep the values of a curve, from
+	// cheap to safe.
+	Default float64
+	Sweep   []float64
+
+	resolution int // seconds of its CPU metric, 60 if zero
+	policy     *Policy
+	peer       baseline.Peer
+}
+
+// Policy is what Trimtab is set to do in a trial.
+type Policy struct {
+	Service spec.Service // bounds aside, which the trial sets
+	Group   spec.Group   // on EC2Cold
+}
+
+// sweep is the target values of a curve in percent, from cheap to safe.
+func sweep() []float64 { return []float64{90, 80, 70, 60, 50, 42, 34, 26} }
+
+// defaultTarget is the target value in percent of the documents' examples.
+const defaultTarget = 60
+
+// Trimtab gives Trimtab with its defaults under a name of its own: target tracking of
+// the CPU metric of each minute, or where fast of every 20 s.
+func Trimtab(fast bool) Contestant {
+	c := Custom("trimtab", Policy{Service: spec.Service{Policies: []spec.Policy{{TargetTracking: &spec.TargetTracking{
+		PredefinedMetric: spec.CPUUtilization, TargetValue: defaultTarget,
+	}}}}})
+	if fast {
+		c = Custom("trimtab-20s", Policy{Service: spec.Service{Policies: []spec.Policy{{TargetTracking: &spec.TargetTracking{
+			PredefinedMetric: spec.CPUUtilizationHighRes, TargetValue: defaultTarget,
+		}}}}})
+	}
+	return c
+}
+
+// Custom gives Trimtab with a policy under a name. The knob is the target value of all
+// its target tracking policies; a policy without any keeps what it says, and its curve
+// is one point.
+func Custom(name string, p Policy) Contestant {
+	c := Contestant{Name: name, Source: "internal/core/policy", Knob: "target value, percent CPU", policy: &p}
+	for _, x := range p.Service.Policies {
+		if t := x.TargetTracking; t != nil {
+			c.Default, c.Sweep = t.TargetValue, sweep()
+			if t.PredefinedMetric == spec.CPUUtilizationHighRes {
+				c.resolution = 20
+			}
+		}
+	}
+	if c.Sweep == nil {
+		c.Default, c.Sweep, c.Knob = defaultTarget, []float64{defaultTarget}, "none"
+	}
+	return c
+}
+
+// Peers gives every re-implemented policy.
+func Peers() []Contestant {
+	var out []Contestant
+	for _, p := range baseline.Peers() {
+		c := Contestant{Name: p.Name, Source: p.Source, Knob: p.Knob, Default: p.Default, Sweep: p.Sweep, peer: p, resolution: p.CPUSeconds}
+		out = append(out, c)
+	}
+	return out
+}
+
+// All gives every contestant, ours first.
+func All() []Contestant { return append([]Contestant{Trimtab(false), Trimtab(true)}, Peers()...) }
+
+// Named gives the contestants of a comma-separated list of names.
+func Named(list string) ([]Contestant, error) {
+	all := All()
+	var out []Contestant
+	for name := range strings.SplitSeq(list, ",") {
+		name = strings.TrimSpace(name)
+		i := slices.IndexFunc(all, func(c Contestant) bool { return c.Name == name })
+		if i < 0 {
+			var names []string
+			for _, c := range all {
+				names = append(names, c.Name)
+			}
+			return nil, fmt.Errorf("policy %q is not known: use some of %s", name, strings.Join(names, ", "))
+		}
+		out = append(out, all[i])
+	}
+	return out, nil
+}
+
+func (k Contestant) ours() bool { return k.policy != nil }
+
+// initial is the tasks at the start: right for the first second at the target value,
+// with 60 % where the knob is no such value.
+func (k Contestant) initial(c *Course, knob float64) int {
+	target := defaultTarget / 100.0
+	if k.ours() || strings.Contains(k.Knob, "percent") {
+		target = min(max(knob/100, 0.1), 1)
+	}
+	return max(1, int(math.Ceil(c.Load[0]/target-1e-9)))
+}
+
+// enter deploys the contestant.
+func (k Contestant) enter(ctx context.Context, s *stage) error {
+	if !k.ours() {
+		return s.peer(k.peer)
+	}
+	p := k.policy.Service
+	p.MinCapacity, p.MaxCapacity = s.min, s.max
+	p.Policies = slices.Clone(p.Policies)
+	for i, x := range p.Policies {
+		if x.TargetTracking != nil {
+			t := *x.TargetTracking
+			t.TargetValue = s.knob
+			p.Policies[i].TargetTracking = &t
+		}
+	}
+	g := k.policy.Group
+	g.Mode = cmp.Or(g.Mode, spec.Act)
+	return s.trimtab(ctx, p, g, s.knob)
+}

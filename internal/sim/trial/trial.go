@@ -1,0 +1,143 @@
+// Package trial gives one policy's run over one recorded load on the simulated
+// plant: Trimtab through its own staircase, or a re-implemented peer, on the same
+// service, with the same sensor.
+package trial
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/ledger"
+	"github.com/trimtab-ecs/trimtab/internal/sim"
+	"github.com/trimtab-ecs/trimtab/internal/sim/plant"
+	"github.com/trimtab-ecs/trimtab/internal/sim/score"
+	"github.com/trimtab-ecs/trimtab/internal/sim/world"
+)
+
+// Setup is what a run has beside its course and its contestant.
+type Setup struct {
+	Start Start
+	Seed  uint64
+	// Discrete plays every request instead of a fluid.
+	Discrete bool
+	// Step is the time between the samples that the result keeps; none if zero.
+	Step time.Duration
+
+	resolution int // seconds of the CPU metric: 60 if zero
+}
+
+// Result is what came of a run.
+type Result struct {
+	score.Score
+	Run       score.Run
+	Samples   []Sample        // every Step, from the start
+	Decisions []ledger.Record // the orders of Trimtab, oldest first
+	Orders    []plant.Activity
+}
+
+// Sample is what was true at one instant.
+type Sample struct {
+	Demand    float64 // tasks that the load keeps busy
+	Desired   int
+	Running   int
+	Instances int // on EC2Cold
+}
+
+// Run lets a contestant size the service of a course from its start to its end, with
+// one value of its knob. The same arguments give the same result.
+func Run(ctx context.Context, c *Course, k Contestant, o Setup, knob float64) (Result, error) {
+	o.resolution = k.resolution
+	w := world.Options{NoTick: !k.ours(), Drainage: k.ours() && o.Start == EC2Cold, Mode: "act"}
+	s, err := build(c, o, w, !k.ours(), k.initial(c, knob))
+	if err != nil {
+		return Result{}, fmt.Errorf("run %s on %s: %w", k.Name, c.Name, err)
+	}
+	s.knob = knob
+	if err := k.enter(ctx, s); err != nil {
+		return Result{}, fmt.Errorf("run %s on %s: %w", k.Name, c.Name, err)
+	}
+	r, err := s.play(ctx, k)
+	if err != nil {
+		return Result{}, fmt.Errorf("run %s on %s: %w", k.Name, c.Name, err)
+	}
+	return r, nil
+}
+
+// watch is what is read off the plant while it runs.
+type watch struct {
+	samples   []Sample
+	instances []plant.Count
+	before    plant.Tally // at the end of the warm-up
+	calls     int
+	ran       world.Count
+}
+
+// play lets time pass to the end of the course and scores it.
+func (s *stage) play(ctx context.Context, k Contestant) (Result, error) {
+	var t watch
+	p, clock, end := s.world.Plant, s.world.Clock, s.course.Start.Add(s.course.Length())
+	clock.At(s.course.Start.Add(time.Duration(s.course.From)*time.Second), sim.Probes, func() {
+		p.Finish()
+		t.before, t.calls, t.ran = p.Tally(web), s.calls(), s.world.Count()
+	})
+	if s.setup.Step > 0 {
+		clock.Every(s.course.Start, s.setup.Step, sim.Probes, func() { t.samples = append(t.samples, s.sample()) })
+	}
+	if s.setup.Start == EC2Cold {
+		clock.Every(s.course.Start, groupStep, sim.Probes, func() {
+			n, at := p.Instances(hosts), int(clock.Now().Sub(s.course.Start)/time.Second)
+			if k := len(t.instances); k == 0 || t.instances[k-1].N != n {
+				t.instances = append(t.instances, plant.Count{At: at, N: n})
+			}
+		})
+	}
+	if err := s.world.Run(ctx, end); err != nil {
+		return Result{}, err
+	}
+	if err := s.world.Failures(); err != nil {
+		return Result{}, fmt.Errorf("%d of %d invocations failed: %w", s.world.Count().Failures, s.world.Count().Invocations, err)
+	}
+	if s.failed != nil {
+		return Result{}, s.failed
+	}
+	r := Result{Samples: t.samples, Orders: p.Activities(web)}
+	if k.ours() && s.setup.Step > 0 {
+		var err error
+		if r.Decisions, err = s.orders(ctx); err != nil {
+			return Result{}, err
+		}
+	}
+	r.Run = s.run(t)
+	r.Score = r.Run.Score()
+	return r, nil
+}
+
+// groupStep is how often the instances are counted: a boot takes twelve of it at least.
+const groupStep = 10 * time.Second
+
+// sample looks at what is true now.
+func (s *stage) sample() Sample {
+	v := s.world.Plant.View(web)
+	x := Sample{Demand: v.Demand, Desired: v.Desired, Running: v.Running}
+	if s.setup.Start == EC2Cold {
+		x.Instances = s.world.Plant.Instances(hosts)
+	}
+	return x
+}
+
+// orders gives the records of what Trimtab ordered for the service.
+func (s *stage) orders(ctx context.Context) ([]ledger.Record, error) {
+	all, err := s.world.Records(ctx, fleet.ServiceKey{Cluster: cluster, Service: web}.Target())
+	if err != nil {
+		return nil, err
+	}
+	var out []ledger.Record
+	for _, r := range all {
+		if r.Kind == ledger.Ordered {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}

@@ -404,16 +404,23 @@ func TestRefusals(t *testing.T) {
 // minutes as a busy day has.
 func day(tb testing.TB, load []float64) {
 	tb.Helper()
+	dayOf(tb, plant.Service{Load: func(s int) float64 { return load[s] }, Desired: 10})
+}
+
+// dayOf does with a service of one's choice, which has up to 7 tasks more than at first.
+func dayOf(tb testing.TB, s plant.Service) *plant.Plant {
+	tb.Helper()
+	s.Name, s.Capacity = "web", 10
 	clock := sim.NewClock(begin())
 	p, err := plant.New(clock, plant.Options{})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if err := p.AddService(plant.Service{Name: "web", Load: func(s int) float64 { return load[s] }, Capacity: 10, Desired: 10}); err != nil {
+	if err := p.AddService(s); err != nil {
 		tb.Fatal(err)
 	}
 	clock.Every(begin(), 10*time.Minute, sim.Events, func() {
-		if err := p.SetDesired("web", 10+int(clock.Now().Unix()/600%8)); err != nil {
+		if err := p.SetDesired("web", s.Desired+int(clock.Now().Unix()/600%8)); err != nil {
 			tb.Fatal(err)
 		}
 	})
@@ -422,6 +429,7 @@ func day(tb testing.TB, load []float64) {
 	if got := p.Tally("web").Seconds; got != 86399 {
 		tb.Fatalf("%d seconds were integrated", got)
 	}
+	return p
 }
 
 func waves() []float64 {

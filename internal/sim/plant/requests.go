@@ -66,7 +66,7 @@ func (r *requests) step(s *service, second int, demand float64, x effect) float6
 // traffic is that of the last second.
 func (r *requests) traffic(x effect) traffic {
 	failed := r.last.Rejected + (r.last.Arrived-r.last.Rejected)*x.errors
-	return traffic{arrived: r.last.Arrived, failed: failed, latency: r.last.Slowest, inFlight: r.last.InFlight}
+	return traffic{arrived: r.last.Arrived, failed: failed, latency: r.line.Slowest(), inFlight: r.last.InFlight}
 }
 
 // check tells which request was lost.

@@ -21,12 +21,13 @@ type pool struct {
 //
 // since y/(y+k) is the utilisation that keeps y (the pointwise stationary fluid flow
 // approximation of Wang, Tipper and Banerjee, INFOCOM 1996). At u = 1 it grows with the
-// root of time, as the queue of a random walk does.
+// root of time, as the queue of a random walk does. What makes it grow is that tasks are
+// idle at times, which is rare behind a backlog: exp(-backlog/(y+k)) of the growth is left.
 type fluid struct {
 	law
 	crew    crew
 	late    *slowness
-	longest float64 // service time of the slowest percent, seconds
+	worst   worst   // of the last second
 	pools   []pool  // oldest first; at a central queue one
 	leaving []pool  // stopped, and not done
 	parked  float64 // task-seconds that wait at a central queue without tasks
@@ -40,7 +41,7 @@ type fluid struct {
 // NewFluid gives a line without randomness.
 func NewFluid(m Model) Line {
 	l := m.law()
-	return &fluid{law: l, late: newSlowness(l), longest: l.longest(), behind: map[int]*mixture{}}
+	return &fluid{law: l, late: newSlowness(l), behind: map[int]*mixture{}}
 }
 
 // Step lets one second pass.
@@ -49,6 +50,7 @@ func (f *fluid) Step(load, next float64, running int) Second {
 	load = (sane(load) + sane(next)) / 2
 	out := Second{Arrived: load / f.mean}
 	f.offered += load
+	f.worst.backlog = -1
 	f.leave(&out)
 	if f.crew.tasks == 0 {
 		f.refused += load
@@ -72,9 +74,9 @@ func (f *fluid) Step(load, next float64, running int) Second {
 func (f *fluid) flow(p *pool, u float64, out *Second) {
 	before := p.backlog
 	full := max(0, before+u-1)
-	p.backlog = min(full, f.patience)
+	refused := p.tasks * min(max(0, full-f.patience), u) // none of what waits
+	p.backlog = full - refused/p.tasks
 	work := p.tasks * (before + u - full)
-	refused := p.tasks * (full - p.backlog)
 	f.refused += refused
 	accepted := (p.tasks*u - refused) / f.mean
 
@@ -82,7 +84,11 @@ func (f *fluid) flow(p *pool, u float64, out *Second) {
 	k := f.crew.scale
 	y := p.chance + min(u, 1)
 	c := y - 1 - k
-	p.chance = (c + math.Sqrt(c*c+4*y*k)) / 2
+	chance := (c + math.Sqrt(c*c+4*y*k)) / 2
+	if chance > p.chance && p.backlog > 0 {
+		chance = p.chance + (chance-p.chance)*math.Exp(-p.backlog/(chance+k))
+	}
+	p.chance = chance
 	o := f.crew.odds(p.chance)
 	i, part := f.node(o.mean)
 
@@ -97,8 +103,8 @@ func (f *fluid) flow(p *pool, u float64, out *Second) {
 	default:
 		f.mixture(middle).add(accepted, o, i, part)
 	}
-	if accepted > 0 {
-		out.Slowest = max(out.Slowest, middle+max(f.longest, f.crew.slowest(o)))
+	if accepted > 0 && middle >= f.worst.backlog {
+		f.worst = worst{backlog: middle, odds: o}
 	}
 	waiting := min(u, 1) * p.tasks * o.wait() // by Little's law
 	out.Work += work
@@ -187,6 +193,20 @@ func (f *fluid) leave(out *Second) {
 		}
 	}
 	f.leaving = kept
+}
+
+// worst is how the requests with the longest backlog before them wait.
+type worst struct {
+	odds
+	backlog float64 // -1 where there are no requests
+}
+
+// Slowest gives the response time of the slowest percent in the last second.
+func (f *fluid) Slowest() float64 {
+	if f.worst.backlog < 0 {
+		return 0
+	}
+	return f.worst.backlog + f.crew.slowest(f.worst.odds)
 }
 
 // Check compares the work that came with what became of it.

@@ -15,6 +15,7 @@ const (
 type Histogram struct {
 	buckets [(highest - lowest) * perOctave]float64
 	count   float64
+	sum     float64 // seconds
 }
 
 // octave is the logarithm to base 2 with straight lines between its whole
@@ -50,6 +51,7 @@ func edge(i float64) float64 { return fromOctave(i/perOctave + lowest) }
 func (h *Histogram) Add(seconds, times float64) {
 	h.buckets[bucket(seconds)] += times
 	h.count += times
+	h.sum += seconds * times
 }
 
 // Merge adds what another histogram counted.
@@ -58,10 +60,14 @@ func (h *Histogram) Merge(other *Histogram) {
 		h.buckets[i] += n
 	}
 	h.count += other.count
+	h.sum += other.sum
 }
 
 // Count gives how many response times were added.
 func (h *Histogram) Count() float64 { return h.count }
+
+// Mean gives the mean response time in seconds, NaN where there are none.
+func (h *Histogram) Mean() float64 { return h.sum / h.count }
 
 // Quantile gives the response time in seconds that a share q of all, 0 to 1, did
 // not exceed; NaN where there are none.

@@ -44,9 +44,6 @@ type Second struct {
 	Work     float64
 	Backlog  float64 // requests waiting or at work at the end, stopped tasks' too
 	InFlight float64 // the same, mean over the second
-	// Slowest is about the response time of the slowest percent of the second's answers, in
-	// seconds, 0 where there are none. Of requests one by one it is the slowest one's.
-	Slowest float64
 }
 
 // Line is one service's requests on their way through its tasks.
@@ -58,6 +55,9 @@ type Line interface {
 	Step(load, next float64, running int) Second
 	// Latency gives the response times of the requests answered so far, in seconds.
 	Latency() *Histogram
+	// Slowest gives about the response time of the slowest percent of the last second's
+	// requests, in seconds, 0 where there are none: the slowest one's, one by one.
+	Slowest() float64
 	// Check tells which request or work was lost.
 	Check() error
 }

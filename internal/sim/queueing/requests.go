@@ -13,6 +13,7 @@ type stream struct {
 	rng     *rand.Rand
 	latency Histogram
 	leaves  calendar
+	slowest float64 // answer of this second
 
 	arrived, answered, rejected float64
 	inside                      float64 // requests in the system
@@ -33,6 +34,7 @@ func NewRequests(m Model, rng *rand.Rand) Line {
 func (s *stream) arrivals(load, next float64, do func(at float64)) {
 	first, last := sane(load)/s.mean, sane(next)/s.mean
 	top := max(first, last)
+	s.slowest = 0
 	if top == 0 {
 		return
 	}
@@ -52,7 +54,7 @@ func (s *stream) serve(arrival, begin float64, out *Second) float64 {
 	if end-arrival > s.limit {
 		out.Slow++
 	}
-	out.Slowest = max(out.Slowest, end-arrival)
+	s.slowest = max(s.slowest, end-arrival)
 	s.latency.Add(end-arrival, 1)
 	s.taken += work
 	s.leaves.add(end)
@@ -81,6 +83,9 @@ func (s *stream) Latency() *Histogram {
 	h := s.latency
 	return &h
 }
+
+// Slowest gives the response time of the slowest request of the last second.
+func (s *stream) Slowest() float64 { return s.slowest }
 
 // check compares the books with what is in the system: requests whose answer has its
 // time, those that wait without one, and work begun and not done.

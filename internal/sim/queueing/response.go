@@ -143,7 +143,7 @@ func newSlowness(l law) *slowness {
 
 // mix gives the share of slow answers from those of the three cases.
 func (o odds) mix(service, rest, exponential float64) float64 {
-	return service + o.waits*(rest+o.more*(exponential-rest)-service)
+	return max(0, service+o.waits*(rest+o.more*(exponential-rest)-service)) // but for roundings
 }
 
 // without gives the share of slow answers without a backlog; i and part are the node.

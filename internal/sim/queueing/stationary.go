@@ -60,15 +60,15 @@ func (c *crew) odds(raw float64) odds {
 	return odds{waits: s, more: s, mean: wait + rest}
 }
 
-// slowest gives about the response time of the slowest percent of requests, in seconds,
-// where waiting matters in it: what goes before the exponential, for which its mean is
-// good enough, and the exponential, which exceeds t with odds exp(-t/mean).
+// slowest gives about the response time of the slowest percent of requests, in seconds:
+// of the service alone or, where waiting matters more, the means of what goes before the
+// exponential and the exponential, which exceeds t with odds exp(-t/mean).
 func (c *crew) slowest(o odds) float64 {
 	before := c.mean
 	if !c.central {
 		before += c.meanRest()
 	}
-	return before + o.mean*max(0, math.Log(100*o.waits*o.more))
+	return max(c.longest(), before+o.mean*math.Log(100*o.waits*o.more))
 }
 
 // longest gives the service time of the slowest percent, in seconds.

@@ -19,7 +19,7 @@ import (
 func drawSize(rt *rapid.T) fleet.Resources {
 	return fleet.Resources{
 		CPU: rapid.SampledFrom([]int{0, 256, 512, 1024}).Draw(rt, "cpu"), Memory: rapid.SampledFrom([]int{128, 512, 2000, 4096}).Draw(rt, "memory"),
-		GPU: rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(rt, "gpu"), ENI: rapid.SampledFrom([]int{0, 0, 1}).Draw(rt, "eni"),
+		GPU: rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(rt, "gpu"), ENI: rapid.IntRange(0, 1).Draw(rt, "eni"),
 	}
 }
 
@@ -57,7 +57,7 @@ func fill(rt *rapid.T, b *plant.Plant) {
 		Name: "hosts", Max: 6, Desired: rapid.IntRange(0, 6).Draw(rt, "instances"), Zones: []string{"a", "b"},
 		Attributes: map[string]string{"disk": rapid.SampledFrom([]string{"fast", "slow"}).Draw(rt, "disk")},
 		Shapes: []plant.Shape{
-			{Type: "small", Size: fleet.Resources{CPU: 1024, Memory: 2048, ENI: 2}}, {Type: "large", Size: fleet.Resources{CPU: 4096, Memory: 8192, GPU: 1, ENI: 4}},
+			{Type: "small", Size: fleet.Resources{CPU: 1024, Memory: 2048, ENI: 2}}, {Type: "large", Size: fleet.Resources{CPU: 4096, Memory: 8192, GPU: 1, ENI: 2}},
 		},
 	}))
 	if rapid.Bool().Draw(rt, "daemon") {

@@ -1,10 +1,13 @@
 package plant_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/drain"
@@ -144,4 +147,48 @@ func TestCapacityConserves(t *testing.T) {
 			},
 		})
 	})
+}
+
+// With all that draws random numbers switched on, the same seed gives the same events
+// and the same bill, byte for byte, and another seed others.
+func TestSameSeedSameEvents(t *testing.T) {
+	t.Parallel()
+	day := func(seed uint64) string {
+		var out strings.Builder
+		clock := sim.NewClock(begin())
+		p, err := plant.New(clock, plant.Options{
+			Seed: seed, Chatty: true, Rates: plant.LaunchRates(), Fault: plant.Buckets(), Emit: func(raw []byte) { out.Write(append(raw, '\n')) },
+		})
+		b := &bed{t: t, clock: clock, Plant: p}
+		b.must(err)
+		boot, register := plant.ColdBoot()
+		b.must(b.AddGroup(plant.Group{
+			Name: "hosts", Max: 20, Desired: 2, Zones: []string{"a", "b"}, Boot: boot, Register: register, Rebalances: true, Balances: true, Managed: &plant.Managed{},
+			LaunchHook: &plant.LaunchHook{Name: "hello", Takes: sim.Lognormal(20*time.Second, time.Minute)},
+			Shapes: []plant.Shape{
+				{Type: "small", Size: fleet.Resources{CPU: 2048, Memory: 4096}}, {Type: "large", Size: fleet.Resources{CPU: 4096, Memory: 8192}, Weight: 2},
+			},
+		}))
+		b.must(b.AddService(plant.Service{
+			Name: "web", Compute: fleet.EC2, Group: "hosts", Load: constant(40), Capacity: 10, Desired: 4, Size: fleet.Resources{CPU: 512, Memory: 512},
+			Start: plant.WarmStart(), Grace: 30 * time.Second, Rebalances: true,
+		}))
+		b.must(b.AddService(plant.Service{Name: "edge", Load: constant(40), Capacity: 10, Desired: 4, Start: plant.FargateStart()}))
+		b.must(b.FailLaunches("hosts", plant.Outage{Zone: "a", From: begin(), To: begin().Add(20 * time.Minute)}))
+		for k := range 12 {
+			b.to(time.Duration(k) * 5 * time.Minute)
+			b.must(b.SetDesired("web", 4+k%5*8))
+			b.must(b.SetDesired("edge", 4+k%3*50))
+			b.must(b.Resize("hosts", 2+k%4*3))
+			_ = b.RunTask(plant.Single{Group: "hosts", Size: fleet.Resources{CPU: 2048, Memory: 2048}, For: 7 * time.Minute}) // refused where too many wait
+			b.must(b.Recommend(b.GroupView("hosts").Hosts[0]))
+		}
+		b.to(2 * time.Hour)
+		fmt.Fprintf(&out, "%+v", b.Bill())
+		return out.String()
+	}
+	one, again, other := day(1), day(1), day(2)
+	if d := cmp.Diff(one, again); d != "" || one == other || len(one) < 10_000 {
+		t.Errorf("%d bytes, the other seed's equal is %t, and the same seed's differ by:\n%s", len(one), one == other, d)
+	}
 }

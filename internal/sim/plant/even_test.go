@@ -11,13 +11,13 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/sim/plant"
 )
 
-// lopsided is a service of six tasks whose two instances are both in zone a, and then
+// lopsided is a service of seven tasks whose two instances are both in zone a, and then
 // two more come in b.
 func lopsided(t *testing.T, s plant.Service) *bed {
 	t.Helper()
 	b := yard(t, plant.Group{Desired: 2, Zones: []string{"a", "b"}}, plant.Options{})
 	b.must(b.FailLaunches("hosts", plant.Outage{Zone: "b", From: begin(), To: begin().Add(time.Minute)}))
-	s.Desired = 6
+	s.Desired = 7
 	b.onHosts(s)
 	for _, i := range b.instances() {
 		if i.Zone == "b" {
@@ -43,7 +43,7 @@ func (b *bed) tasksByZone() map[string]int {
 	return got
 }
 
-// ECS evens six tasks in zone a out to three and three, successors first; it does so at
+// ECS evens seven tasks in zone a out to four and three, successors first; it does so at
 // 125 %, which is one at a time, and not where it may have none more, where tasks are
 // not spread by zone, or where it is not asked to.
 func TestZonesOfAService(t *testing.T) {
@@ -63,20 +63,24 @@ func TestZonesOfAService(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			b := lopsided(t, tc.service)
-			if d := cmp.Diff(map[string]int{"a": 6}, b.tasksByZone()); d != "" {
+			if d := cmp.Diff(map[string]int{"a": 7}, b.tasksByZone()); d != "" {
 				t.Fatalf("before (-want +got):\n%s", d)
 			}
+			before := b.Tally("web").Started
 			for sec := range 600 {
-				if v := b.to(4*time.Minute + time.Duration(sec)*time.Second); v.Running < 6 {
-					t.Fatalf("after %d s %+v, want never fewer than 6", sec, v)
+				if v := b.to(4*time.Minute + time.Duration(sec)*time.Second); v.Running < 7 {
+					t.Fatalf("after %d s %+v, want never fewer than 7", sec, v)
 				}
 			}
-			want := map[string]int{"a": 6}
+			want := map[string]int{"a": 7}
 			if tc.even {
-				want = map[string]int{"a": 3, "b": 3}
+				want = map[string]int{"a": 4, "b": 3}
 			}
 			if d := cmp.Diff(want, b.tasksByZone()); d != "" {
 				t.Errorf("ten minutes later (-want +got):\n%s", d)
+			}
+			if n := b.Tally("web").Started - before; n != 3*one(tc.even) {
+				t.Errorf("%d tasks were started for it", n)
 			}
 		})
 	}
@@ -88,7 +92,7 @@ func TestZonesOfAServiceAreDisturbed(t *testing.T) {
 	b := lopsided(t, plant.Service{Rebalances: true})
 	b.must(b.Guard("web", 1, 4*time.Minute))
 	b.to(7 * time.Minute)
-	if d := cmp.Diff(map[string]int{"a": 6}, b.tasksByZone()); d != "" {
+	if d := cmp.Diff(map[string]int{"a": 7}, b.tasksByZone()); d != "" {
 		t.Errorf("under protection (-want +got):\n%s", d)
 	}
 	b.to(8*time.Minute + 10*time.Second) // successors are on their way

@@ -59,11 +59,11 @@ func TestLaunchRateOfFargate(t *testing.T) {
 }
 
 // A task in its grace serves nobody: of 20 units that need two tasks the one there is
-// fails half until the second one is RUNNING for 40 s, and its CPU is idle meanwhile.
+// fails half until the second one is RUNNING for 70 s, and its CPU is idle meanwhile.
 func TestGrace(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, plant.Options{}, plant.Service{
-		Load: constant(20), Desired: 1, Start: sim.Fixed(20 * time.Second), Grace: 40 * time.Second,
+		Load: constant(20), Desired: 1, Start: sim.Fixed(20 * time.Second), Grace: 70 * time.Second,
 	})
 	b.must(b.SetDesired("web", 2))
 	if v := b.to(30 * time.Second); v.Running != 2 || v.Pending != 0 {
@@ -71,14 +71,15 @@ func TestGrace(t *testing.T) {
 	}
 	b.to(2 * time.Minute)
 	b.Finish()
-	if got := b.Tally("web").Unserved; math.Abs(got-60) > 1e-9 {
-		t.Errorf("%v task-seconds unserved, want 60: one in each of 60 s", got)
+	if got := b.Tally("web").Unserved; math.Abs(got-90) > 1e-9 {
+		t.Errorf("%v task-seconds unserved, want 90: one in each of 90 s", got)
 	}
-	b.to(5 * time.Minute)
-	// Minute 0: one task at 100 % and one that ran for 40 s at 0 %. Then both at 100 %.
-	got := b.fetch("Average", time.Minute, 5*time.Minute)
-	if len(got) < 2 || got[0].Value != 50 || got[1].Value != 100 {
-		t.Errorf("CPU is %+v, want 50 and 100", got)
+	b.to(6 * time.Minute)
+	// Minute 0: one task at 100 % and one that ran for 40 s at 0 %. Minute 1: the second
+	// at 100 % from 90 s on, 50 % of it. Then both at 100 %.
+	got := b.fetch("Average", time.Minute, 6*time.Minute)
+	if len(got) < 3 || got[0].Value != 50 || got[1].Value != 75 || got[2].Value != 100 {
+		t.Errorf("CPU is %+v, want 50, 75 and 100", got)
 	}
 }
 

@@ -113,6 +113,29 @@ func one(yes bool) int {
 	return 0
 }
 
+// Two at risk go one by one, each as its own successor comes, though something else
+// happens in between.
+func TestSuccessorsComeFirst(t *testing.T) {
+	t.Parallel()
+	b := yard(t, plant.Group{Desired: 2, Rebalances: true}, plant.Options{})
+	is := b.instances()
+	b.must(b.Recommend(is[0].ID))
+	b.to(time.Minute)
+	b.must(b.Recommend(is[1].ID))
+	b.must(b.Exits().Protect(t.Context(), "hosts", []fleet.InstanceID{is[1].ID}, false))
+	for sec := 60; sec <= 180; sec++ {
+		b.to(time.Duration(sec) * time.Second)
+		if n := len(b.group().InService); n != 2 {
+			t.Fatalf("after %d s %d are in service, want 2", sec, n)
+		}
+	}
+	for _, m := range b.group().Members {
+		if m.ID == is[0].ID || m.ID == is[1].ID {
+			t.Errorf("%+v is still there", m)
+		}
+	}
+}
+
 // A recalled instance that is no longer needed goes at once, and its successor with it
 // where that is not there yet.
 func TestRecallIsOvertaken(t *testing.T) {

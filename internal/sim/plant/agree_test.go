@@ -38,8 +38,11 @@ func drawRules(rt *rapid.T) fleet.Rules {
 		r.Constraints = append(r.Constraints, fleet.Constraint{Type: fleet.MemberOf, Expression: e})
 	}
 	r.Strategies = rapid.SliceOfN(rapid.SampledFrom([]fleet.Strategy{
-		{Type: fleet.Spread, Field: "attribute:ecs.availability-zone"}, {Type: fleet.Spread, Field: "instanceId"},
-		{Type: fleet.Binpack, Field: "cpu"}, {Type: fleet.Binpack, Field: "memory"}, {Type: fleet.Random},
+		{Type: fleet.Spread, Field: "attribute:ecs.availability-zone"},
+		{Type: fleet.Spread, Field: "instanceId"},
+		{Type: fleet.Binpack, Field: "cpu"},
+		{Type: fleet.Binpack, Field: "memory"},
+		{Type: fleet.Random},
 	}), 0, 2).Draw(rt, "strategies")
 	return r
 }

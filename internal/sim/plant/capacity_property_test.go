@@ -67,6 +67,17 @@ func drawn(rt *rapid.T, emit func(raw []byte)) (*plant.Plant, *sim.Clock) {
 	return p, clock
 }
 
+// billed compares the bill with what the tallies add up second by second.
+func billed(rt *rapid.T, p *plant.Plant) {
+	rt.Helper()
+	p.Finish()
+	for _, s := range p.Bill().Services {
+		if tally := p.Tally(s.Service); float64(s.Seconds) != tally.TaskSeconds || s.Lives > tally.Started || s.Billed < s.Seconds {
+			rt.Errorf("the bill of %+v is not that of %+v", s, tally)
+		}
+	}
+}
+
 // Whatever is done to instances, nothing is lost and no rule is broken: Check
 // holds at every step of the clock.
 func TestCapacityConserves(t *testing.T) {
@@ -129,12 +140,7 @@ func TestCapacityConserves(t *testing.T) {
 				}
 				clock.RunUntil(now)
 				must(p.Check())
-				p.Finish()
-				for _, s := range p.Bill().Services {
-					if tally := p.Tally(s.Service); float64(s.Seconds) != tally.TaskSeconds || s.Lives > tally.Started || s.Billed < s.Seconds {
-						rt.Errorf("the bill of %+v is not that of %+v", s, tally)
-					}
-				}
+				billed(rt, p)
 				is, err := p.Services().Instances(ctx, "demo")
 				must(err)
 				tasks, err := p.Hosts().Tasks(ctx, "demo", is)

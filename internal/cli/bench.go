@@ -13,7 +13,8 @@ import (
 
 // benchCmd holds the commands that measure.
 type benchCmd struct {
-	Pack benchPackCmd `cmd:"" help:"Pack vector bin packing instances with the packing that sizes groups: bins, lower bound, gap and time."`
+	Elasticity benchElasticityCmd `cmd:"" help:"Play every policy on recorded loads: the scoreboard of cost at equal violations."`
+	Pack       benchPackCmd       `cmd:"" help:"Pack vector bin packing instances with the packing that sizes groups: bins, lower bound, gap and time."`
 }
 
 // benchPackCmd packs instances of vector bin packing.

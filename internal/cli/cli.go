@@ -78,7 +78,7 @@ type LedgerOptions struct {
 // root is the command line.
 type root struct {
 	JSON    jsonFlag `help:"Print the result as JSON; --json=FILE writes it to a file." name:"json"`
-	NoColor bool `help:"Print without colour (also with NO_COLOR set)."`
+	NoColor bool     `help:"Print without colour (also with NO_COLOR set)."`
 	// Told is the flag --version; Version the command, which knows --json.
 	Told kong.VersionFlag `help:"Print the version." name:"version"`
 
@@ -91,6 +91,7 @@ type root struct {
 	Start    startCmd    `cmd:"" help:"Lift the global stop of a cluster."`
 	Policy   policyCmd   `cmd:"" help:"Check and apply scaling policies."`
 	Decide   decideCmd   `cmd:"" help:"Run the decision on a JSON input and print it; touches nothing."`
+	Simulate simulateCmd `cmd:"" help:"Replay a recorded load on a simulated service, under a policy and its peers; needs no AWS account."`
 	Bench    benchCmd    `cmd:"" help:"Measure parts of trimtab on this machine."`
 	Invoke   invokeCmd   `cmd:"" help:"Send an event to the function of the local bed and print its answer."`
 	Local    localCmd    `cmd:"" help:"Start and end the local bed: function, DynamoDB, ECS and CloudWatch on this machine."`

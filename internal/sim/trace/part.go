@@ -49,3 +49,23 @@ func (t Trace) Coarse(seconds int) (Trace, error) {
 	out.end = int(begin)
 	return out, nil
 }
+
+// Busiest gives where the stretch of a length begins, in whole days from the start, that
+// has its greatest rate after its own first day, so that what comes before warms up. Of
+// equal ones the first; 0 where the trace is no longer than the length.
+func (t Trace) Busiest(length time.Duration) time.Duration {
+	const day = 24 * time.Hour
+	best, begin := -1.0, time.Duration(0)
+	for from := time.Duration(0); from+length <= t.Length(); from += day {
+		most := 0.0
+		for i, s := range t.starts {
+			if at := time.Duration(s) * time.Second; at >= from+min(day, length/10) && at < from+length {
+				most = max(most, t.rates[i])
+			}
+		}
+		if most > best {
+			best, begin = most, from
+		}
+	}
+	return begin
+}

@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/sim/report"
+	"github.com/trimtab-ecs/trimtab/internal/sim/trace"
+	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
+)
+
+// maxTrace bounds a trace file: a year of one-second rows.
+const maxTrace = 1 << 30
+
+// load is a trace with what it is and what must go with its numbers.
+type load struct {
+	trace.Trace
+	title  string
+	notice report.Notice // none if it has no text
+}
+
+// load reads a trace: an embedded one by its name, else a file of seconds,rate.
+func (s *session) load(ctx context.Context, name string) (load, error) {
+	if slices.Contains(trace.Names(), name) {
+		r, err := trace.Embedded(name)
+		if err != nil {
+			return load{}, err
+		}
+		l := load{Trace: r.Trace, title: r.Title + ". " + r.Reference}
+		if r.Notice != "" {
+			l.notice = report.Notice{Name: "Access logs of the 1998 World Cup web site: copyright and disclaimer", Text: r.Notice}
+		}
+		return l, nil
+	}
+	src, err := s.read(ctx, name, maxTrace)
+	if err != nil {
+		if pathOf(err) != "" {
+			return load{}, refused("trace %s is neither a file nor one of %s: %w", name, strings.Join(trace.Names(), ", "), err)
+		}
+		return load{}, err
+	}
+	base := strings.TrimSuffix(filepath.Base(called(name)), ".csv")
+	t, err := trace.Read(bytes.NewReader(src), base)
+	if err != nil {
+		return load{}, &coded{ExitRefused, err}
+	}
+	return load{Trace: t, title: called(name)}, nil
+}
+
+// loads reads the traces of a folder by name, or the embedded ones without a folder; only
+// narrows them.
+func (s *session) loads(ctx context.Context, dir string, only []string) ([]load, error) {
+	names := trace.Traces()
+	if dir != "" {
+		files, err := filepath.Glob(filepath.Join(dir, "*.csv"))
+		if err != nil || len(files) == 0 {
+			if _, gone := os.Stat(dir); gone != nil {
+				return nil, refused("read traces: %w", gone)
+			}
+			return nil, refused("folder %s holds no trace: each is a CSV file of seconds,rate", dir)
+		}
+		names = files
+	}
+	var out []load
+	for _, n := range names {
+		base := strings.TrimSuffix(filepath.Base(n), ".csv")
+		if len(only) > 0 && !slices.Contains(only, base) {
+			continue
+		}
+		l, err := s.load(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, l)
+	}
+	if len(out) == 0 {
+		return nil, refused("no trace is called %s", strings.Join(only, " or "))
+	}
+	return out, nil
+}
+
+// course makes a trace ready; days above 0 keep the busiest so many of a longer one.
+func course(l load, tasks, days int) (*trial.Course, error) {
+	t := l.Trace
+	if keep := time.Duration(days) * 24 * time.Hour; days > 0 && t.Length() > keep {
+		begin := t.Busiest(keep)
+		part, err := t.Slice(t.Name(), begin, begin+keep)
+		if err != nil {
+			return nil, fmt.Errorf("shorten trace: %w", err)
+		}
+		t = part
+	}
+	c, err := trial.NewCourse(t, tasks, trial.Requests())
+	if err != nil {
+		return nil, &coded{ExitRefused, err}
+	}
+	return c, nil
+}
+
+// progress tells on standard error how far long work is, at most every few seconds.
+type progress struct {
+	s     *session
+	begun time.Time
+	told  time.Time
+}
+
+func (s *session) progress() *progress { return &progress{s: s, begun: s.Now(), told: s.Now()} }
+
+// tellEvery is the time between two lines of progress.
+const tellEvery = 5 * time.Second
+
+func (p *progress) tell(done, all float64) {
+	now := p.s.Now()
+	if now.Sub(p.told) < tellEvery || done <= 0 || done >= all {
+		return
+	}
+	p.told = now
+	left := time.Duration(float64(now.Sub(p.begun)) * (all - done) / done).Round(time.Second)
+	p.s.say("%3.0f %% done, about %s left", 100*done/all, left)
+}

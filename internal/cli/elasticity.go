@@ -1,0 +1,179 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/trimtab-ecs/trimtab/internal/sim/board"
+	"github.com/trimtab-ecs/trimtab/internal/sim/report"
+	"github.com/trimtab-ecs/trimtab/internal/sim/trace"
+	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
+)
+
+// benchElasticityCmd plays every policy on every trace.
+type benchElasticityCmd struct {
+	Traces     string   `help:"Folder of traces, each a CSV file of seconds,rate; without it the embedded ones." placeholder:"DIR"`
+	Only       []string `help:"Play only these traces." placeholder:"NAME,..."`
+	Policies   string   `help:"Play only these policies." placeholder:"NAME,..."`
+	Starts     []string `default:"fargate,ec2-cold" help:"How tasks start: some of fargate, ec2-warm and ec2-cold." placeholder:"START,..."`
+	TasksAtP99 int      `default:"20" help:"Tasks that each load's 99th percentile keeps fully busy." name:"tasks-at-p99" placeholder:"N"`
+	Days       int      `default:"0" help:"Play only the busiest so many days of each trace; 0 is all." placeholder:"N"`
+	Seed       uint64   `default:"1" help:"Seed; the same seed gives the same scoreboard." placeholder:"N"`
+	Seeds      int      `default:"0" help:"Play the chosen points of trimtab, aas and hpa request by request too, with so many seeds." placeholder:"N"`
+	Quick      bool     `help:"Two days of a few traces, a few policies: under a minute."`
+	Workers    int      `default:"0" help:"Runs at once; 0 is one for each core." placeholder:"N"`
+	HTML       string   `help:"File of the offline report." name:"html" placeholder:"FILE"`
+	CSV        string   `help:"File of all scores as CSV." name:"csv" placeholder:"FILE"`
+	Markdown   string   `help:"File of the tables as Markdown, as docs/benchmarks.md has them." placeholder:"FILE"`
+}
+
+// What --quick plays.
+const (
+	quickDays     = 2
+	quickTraces   = "wc98-groupstage,nasa95-july,aws-elb-requests,aws-ec2-cpu-steady,azure-faas-app"
+	quickPolicies = "trimtab,trimtab-20s,aas,aas-20s,hpa,static"
+)
+
+// Run plays the scoreboard.
+func (c benchElasticityCmd) Run(ctx context.Context, s *session) error {
+	o, loads, err := c.options(ctx, s)
+	if err != nil {
+		return err
+	}
+	b, err := board.Run(ctx, o)
+	if err != nil {
+		return err
+	}
+	if err := c.files(ctx, s, o, b, loads); err != nil {
+		return err
+	}
+	if s.json {
+		return s.printJSON(b.Result())
+	}
+	for _, start := range o.Starts {
+		s.headline(b, start)
+	}
+	return nil
+}
+
+// options reads the flags.
+func (c benchElasticityCmd) options(ctx context.Context, s *session) (board.Options, []load, error) {
+	if c.Quick {
+		c.Days = quickDays
+		if c.Policies == "" {
+			c.Policies = quickPolicies
+		}
+		if c.Traces == "" && len(c.Only) == 0 {
+			c.Only = strings.Split(quickTraces, ",")
+		}
+	}
+	if c.TasksAtP99 < 1 || c.Days < 0 || c.Seeds < 0 || c.Workers < 0 {
+		return board.Options{}, nil, refused("--tasks-at-p99 is %d, --days %d, --seeds %d, --workers %d: give at least 1, and 0 or more",
+			c.TasksAtP99, c.Days, c.Seeds, c.Workers)
+	}
+	p := s.progress()
+	o := board.Options{Contestants: trial.All(), Seed: c.Seed, Seeds: c.Seeds, Discrete: []string{"trimtab", "aas", "hpa"}, Workers: c.Workers, Progress: p.tell}
+	for _, name := range c.Starts {
+		start, err := trial.ParseStart(name)
+		if err != nil {
+			return board.Options{}, nil, &coded{ExitRefused, err}
+		}
+		o.Starts = append(o.Starts, start)
+	}
+	if c.Policies != "" {
+		ks, err := trial.Named(c.Policies)
+		if err != nil {
+			return board.Options{}, nil, &coded{ExitRefused, err}
+		}
+		o.Contestants = ks
+	}
+	loads, err := s.loads(ctx, c.Traces, c.Only)
+	if err != nil {
+		return board.Options{}, nil, err
+	}
+	for _, l := range loads {
+		run, err := course(l, c.TasksAtP99, c.Days)
+		if err != nil {
+			return board.Options{}, nil, err
+		}
+		o.Courses = append(o.Courses, run)
+	}
+	return o, loads, nil
+}
+
+// files writes what was asked for.
+func (c benchElasticityCmd) files(ctx context.Context, s *session, o board.Options, b board.Board, loads []load) error {
+	if c.CSV != "" {
+		if err := report.Save(c.CSV, b.Table().CSV); err != nil {
+			return err
+		}
+	}
+	if c.Markdown != "" {
+		if err := report.Save(c.Markdown, b.Markdown); err != nil {
+			return err
+		}
+	}
+	if c.HTML == "" {
+		return nil
+	}
+	f := board.Facts{Version: s.Version}
+	for _, l := range loads {
+		if l.notice.Text != "" && !slices.Contains(f.Notices, l.notice) {
+			f.Notices = append(f.Notices, l.notice)
+		}
+	}
+	page, err := b.Report(ctx, o, f)
+	if err != nil {
+		return err
+	}
+	if err := report.Save(c.HTML, func(w io.Writer) error { return report.HTML(w, page) }); err != nil {
+		return err
+	}
+	s.say("report: %s", c.HTML)
+	return nil
+}
+
+// headline prints the ranks of a start.
+func (s *session) headline(b board.Board, start trial.Start) {
+	s.printf("%s: cost over the oracle's at equal violations, geometric mean over %s\n", start, count(len(b.Traces()), "trace"))
+	w := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "POLICY\tAT 1 %\tNEVER ON\tAT 0.1 %\tNEVER ON")
+	for _, r := range b.Ranks(start) {
+		line := r.Policy
+		for _, m := range r.At {
+			cost := math.Inf(1)
+			if m.Reached > 0 {
+				cost = m.OverReached
+			}
+			line += fmt.Sprintf("\t%s\t%d", overOracle(cost), m.Never)
+		}
+		_, _ = fmt.Fprintln(w, line)
+	}
+	_ = w.Flush()
+	s.printf("\n")
+}
+
+// overOracle tells a cost.
+func overOracle(c float64) string {
+	if math.IsInf(c, 1) {
+		return "never"
+	}
+	return fmt.Sprintf("%.2f", c)
+}
+
+// listLoads prints the embedded loads.
+func (s *session) listLoads() {
+	w := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "NAME\tLASTS\tCHARACTER\tWHAT")
+	for _, n := range trace.Names() {
+		if r, err := trace.Embedded(n); err == nil {
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", n, span(r.Length()), r.Kind, r.Title)
+		}
+	}
+	_ = w.Flush()
+}

@@ -1,0 +1,232 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/spec"
+	"github.com/trimtab-ecs/trimtab/internal/policyfile"
+	"github.com/trimtab-ecs/trimtab/internal/sim/board"
+	"github.com/trimtab-ecs/trimtab/internal/sim/report"
+	"github.com/trimtab-ecs/trimtab/internal/sim/score"
+	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
+)
+
+// simulateCmd replays one load under a policy and its peers.
+type simulateCmd struct {
+	Trace      string `required:"" help:"Load to replay: a CSV file of seconds,rate, or the name of an embedded one (--trace=list names them)." placeholder:"FILE|NAME"`
+	Policy     string `help:"Policy document; its only service, or the one that --service names, is simulated. Without: target tracking at 60 %% CPU and defaults." placeholder:"FILE"`
+	Service    string `help:"Service of the policy document." placeholder:"NAME"`
+	Against    string `default:"aas,static" help:"Policies to compare with, separated by commas; none for none." placeholder:"NAMES"`
+	Start      string `default:"fargate" help:"How tasks start: fargate, ec2-warm or ec2-cold." placeholder:"START"`
+	TasksAtP99 int    `default:"20" help:"Tasks that the load's 99th percentile keeps fully busy." name:"tasks-at-p99" placeholder:"N"`
+	Days       int    `default:"0" help:"Replay only the busiest so many days; 0 is all." placeholder:"N"`
+	Seed       uint64 `default:"1" help:"Seed; the same seed gives the same run." placeholder:"N"`
+	Requests   bool   `help:"Play every request instead of a fluid."`
+	Sweep      bool   `help:"Play every value of each policy's knob too: the curve of cost against violations."`
+	HTML       string `help:"File of the offline report." name:"html" placeholder:"FILE"`
+	CSV        string `help:"File of the scores as CSV." name:"csv" placeholder:"FILE"`
+}
+
+// Run replays the load and prints the scores.
+func (c simulateCmd) Run(ctx context.Context, s *session) error {
+	if c.Trace == "list" {
+		s.listLoads()
+		return nil
+	}
+	start, ks, hash, err := c.contestants(ctx, s)
+	if err != nil {
+		return err
+	}
+	l, err := s.load(ctx, c.Trace)
+	if err != nil {
+		return err
+	}
+	run, err := course(l, c.TasksAtP99, c.Days)
+	if err != nil {
+		return err
+	}
+	p := s.progress()
+	shows, err := board.Play(ctx, run, ks, trial.Setup{Start: start, Seed: c.Seed, Discrete: c.Requests}, func(done int) { p.tell(float64(done), float64(len(ks))) })
+	if err != nil {
+		return err
+	}
+	b := board.Board{Seed: c.Seed, Tasks: c.TasksAtP99}
+	if c.Sweep {
+		b, err = board.Run(ctx, board.Options{
+			Courses: []*trial.Course{run}, Contestants: ks, Starts: []trial.Start{start}, Seed: c.Seed, Progress: s.progress().tell,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err := c.files(s, b, run, start, shows, l, hash); err != nil {
+		return err
+	}
+	if s.json {
+		return s.printJSON(simulated(run, start, c.Seed, shows, b))
+	}
+	s.printf("%s: %s\n\n", run.Name, l.title)
+	s.scores(board.Marks(start, shows))
+	if c.Sweep {
+		s.printf("\n")
+		s.costs(b)
+	}
+	return nil
+}
+
+// contestants gives who plays: ours first.
+func (c simulateCmd) contestants(ctx context.Context, s *session) (trial.Start, []trial.Contestant, string, error) {
+	start, err := trial.ParseStart(c.Start)
+	if err != nil {
+		return "", nil, "", &coded{ExitRefused, err}
+	}
+	if c.TasksAtP99 < 1 || c.Days < 0 {
+		return "", nil, "", refused("--tasks-at-p99 is %d and --days %d: give at least 1, and 0 or more", c.TasksAtP99, c.Days)
+	}
+	ks, hash := []trial.Contestant{trial.Trimtab(false)}, ""
+	if c.Policy != "" {
+		policy, digest, err := s.simulatedPolicy(ctx, c.Policy, c.Service)
+		if err != nil {
+			return "", nil, "", err
+		}
+		ks, hash = []trial.Contestant{trial.Custom("trimtab", policy)}, digest
+	}
+	if c.Against != "" && c.Against != "none" {
+		more, err := trial.Named(c.Against)
+		if err != nil {
+			return "", nil, "", &coded{ExitRefused, err}
+		}
+		ks = append(ks, more...)
+	}
+	return start, ks, hash, nil
+}
+
+// simulatedPolicy reads the policy of a service and of its group, and the hash of the file.
+func (s *session) simulatedPolicy(ctx context.Context, file, service string) (trial.Policy, string, error) {
+	src, err := s.read(ctx, file, 2*policyfile.MaxBytes)
+	if err != nil {
+		return trial.Policy{}, "", err
+	}
+	doc, faults := policyfile.Parse(src, called(file))
+	if len(faults) > 0 {
+		return trial.Policy{}, "", refused("%s has %s, the first: %s", called(file), count(len(faults), "fault"), faults[0])
+	}
+	services, groups := doc.Rows()
+	name := fleet.ServiceName(service)
+	if name == "" && len(services) == 1 {
+		for n := range services {
+			name = n
+		}
+	}
+	svc, ok := services[name]
+	if !ok {
+		var names []string
+		for n := range services {
+			names = append(names, string(n))
+		}
+		slices.Sort(names)
+		return trial.Policy{}, "", refused("%s has no service %q: choose one with --service: %s", called(file), name, strings.Join(names, ", "))
+	}
+	for _, p := range svc.Policies {
+		if p.TargetTracking == nil || p.TargetTracking.PredefinedMetric != spec.CPUUtilization && p.TargetTracking.PredefinedMetric != spec.CPUUtilizationHighRes {
+			return trial.Policy{}, "", refused("policy %q of service %s reads what the simulated service does not publish: only target tracking of the predefined CPU metrics can be simulated", p.Label(), name)
+		}
+	}
+	policy := trial.Policy{Service: svc}
+	if len(groups) == 1 {
+		for _, g := range groups {
+			policy.Group = g
+		}
+	}
+	sum := sha256.Sum256(src)
+	return policy, "sha256:" + hex.EncodeToString(sum[:8]), nil
+}
+
+// files writes what was asked for.
+func (c simulateCmd) files(s *session, b board.Board, run *trial.Course, start trial.Start, shows []board.Show, l load, hash string) error {
+	if c.HTML != "" {
+		f := board.Facts{Version: s.Version, Policy: hash}
+		if l.notice.Text != "" {
+			f.Notices = []report.Notice{l.notice}
+		}
+		page, err := b.Single(run, start, shows, f)
+		if err != nil {
+			return err
+		}
+		page.Facts = append(page.Facts, report.Fact{Name: "load", Value: l.title})
+		if err := report.Save(c.HTML, func(w io.Writer) error { return report.HTML(w, page) }); err != nil {
+			return err
+		}
+		s.say("report: %s", c.HTML)
+	}
+	if c.CSV == "" {
+		return nil
+	}
+	t := score.Table{Keys: []string{"trace", "start", "policy", "knob"}}
+	for _, x := range shows {
+		t.Rows = append(t.Rows, score.Row{Names: []string{run.Name, string(start), x.Contestant.Name, fmt.Sprint(x.Knob)}, Score: x.Result.Score})
+	}
+	return report.Save(c.CSV, t.CSV)
+}
+
+// simulation is the JSON result.
+type simulation struct {
+	Trace    string        `json:"trace"`
+	Start    trial.Start   `json:"start"`
+	Tasks    int           `json:"tasksAtP99"`
+	Seed     uint64        `json:"seed"`
+	Policies []played      `json:"policies"`
+	Curves   []board.Entry `json:"curves,omitempty"`
+}
+
+// played is one policy's run.
+type played struct {
+	Name string  `json:"name"`
+	Knob string  `json:"knob"`
+	At   float64 `json:"at"`
+	score.Score
+}
+
+func simulated(run *trial.Course, start trial.Start, seed uint64, shows []board.Show, b board.Board) simulation {
+	out := simulation{Trace: run.Name, Start: start, Tasks: run.Tasks, Seed: seed, Curves: b.Entries}
+	for _, x := range shows {
+		out.Policies = append(out.Policies, played{Name: x.Contestant.Name, Knob: x.Contestant.Knob, At: x.Knob, Score: x.Result.Score})
+	}
+	return out
+}
+
+// scores prints a table of figures.
+func (s *session) scores(t report.Table) {
+	w := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
+	head := []string{"POLICY"}
+	for _, c := range t.Columns {
+		head = append(head, strings.ToUpper(strings.TrimSpace(c.Name+" "+c.Unit)))
+	}
+	_, _ = fmt.Fprintln(w, strings.Join(head, "\t"))
+	for _, r := range t.Rows {
+		line := []string{r.Name}
+		for _, c := range r.Cells {
+			line = append(line, c.Text)
+		}
+		_, _ = fmt.Fprintln(w, strings.Join(line, "\t"))
+	}
+	_ = w.Flush()
+}
+
+// costs prints what the objectives cost on one load.
+func (s *session) costs(b board.Board) {
+	w := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "POLICY\tCOST AT 1 % OF VIOLATIONS\tAT 0.1 %")
+	for _, e := range b.Entries {
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", e.Policy, overOracle(e.At(1)), overOracle(e.At(0.1)))
+	}
+	_ = w.Flush()
+}

@@ -1,0 +1,193 @@
+package board
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/trimtab-ecs/trimtab/internal/sim/report"
+	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
+)
+
+// Facts are how a report came about.
+type Facts struct {
+	Version string // of the build
+	Policy  string // hash of Trimtab's policy, empty for its defaults
+	Notices []report.Notice
+}
+
+// Single gives the report of one course: the curves where they were played, the shown
+// runs, their table.
+func (b Board) Single(c *trial.Course, start trial.Start, shows []Show, f Facts) (report.Page, error) {
+	t, err := Trace(c, start, shows)
+	if err != nil {
+		return report.Page{}, err
+	}
+	p := report.Page{
+		Title: "Trimtab on " + c.Name, Verdict: verdict(shows), Traces: []report.Trace{t}, Tables: []report.Table{Marks(start, shows)},
+		Intro:       fmt.Sprintf("%s of recorded load on one simulated service, once under each policy. Trimtab runs the code that runs on AWS.", c.Length()),
+		Assumptions: assumptions(c, []trial.Start{start}), Facts: b.facts(f), Notices: f.Notices,
+	}
+	if len(b.Entries) > 0 {
+		p.Curves = []report.Curve{curve("Cost against violations", "Each point is a run with one value of the policy's knob. Down and to the left is better.", b.Entries)}
+	}
+	return p, nil
+}
+
+// Whole gives the report of the scoreboard, with the shown runs of some courses.
+func (b Board) Whole(courses []*trial.Course, traces []report.Trace, f Facts) report.Page {
+	p := report.Page{
+		Title: "Trimtab: the scoreboard", Verdict: b.verdict(), Traces: traces, Facts: b.facts(f), Notices: f.Notices,
+		Intro: fmt.Sprintf("%d recorded loads, %d policies, each at every value of its one knob. What a policy costs is compared where it violates the same objective equally often.",
+			len(b.Traces()), len(b.policies())),
+		Assumptions: assumptions(courses[0], b.starts()),
+	}
+	for _, s := range b.starts() {
+		p.Curves = append(p.Curves, b.meanCurve(s))
+		p.Tables = append(p.Tables, b.rankTable(s), b.traceTable(s))
+	}
+	return p
+}
+
+// verdict tells the headline of a start in a sentence: who is best, and where Trimtab is.
+func (b Board) verdict() string {
+	var parts []string
+	for _, s := range b.starts() {
+		ranks := b.Ranks(s)
+		i := slices.IndexFunc(ranks, func(r Rank) bool { return strings.HasPrefix(r.Policy, "trimtab") })
+		if i < 0 {
+			continue
+		}
+		ours := ranks[i]
+		words := fmt.Sprintf("on %s %s pays %s times the oracle's cost for 1 %% of slow requests", s, ours.Policy, mean(ours.At[0]))
+		if k := slices.IndexFunc(ranks, func(r Rank) bool { return r.Policy == "aas" }); k >= 0 {
+			words += fmt.Sprintf(", target tracking %s", mean(ranks[k].At[0]))
+		}
+		if i > 0 {
+			words += fmt.Sprintf("; %s is ahead", ranks[0].Policy)
+		}
+		parts = append(parts, words)
+	}
+	if len(parts) == 0 {
+		return "Trimtab was not among the policies."
+	}
+	return strings.ToUpper(parts[0][:1]) + strings.Join(parts, ". ")[1:] + "."
+}
+
+// verdict compares the first of the shown runs with each other one.
+func verdict(shows []Show) string {
+	ours := shows[0].Result.Score
+	words := fmt.Sprintf("%s was too slow for %.3g %% of the requests at %.2f times the oracle's cost", shows[0].Contestant.Name, ours.ViolationPercent, ours.DollarsPerOracle)
+	for _, s := range shows[1:] {
+		words += fmt.Sprintf("; %s for %.3g %% at %.2f", s.Contestant.Name, s.Result.ViolationPercent, s.Result.DollarsPerOracle)
+	}
+	return words + "."
+}
+
+func (b Board) facts(f Facts) []report.Fact {
+	out := []report.Fact{
+		{Name: "seed", Value: fmt.Sprint(b.Seed)}, {Name: "version", Value: f.Version}, {Name: "tasks at the 99th percentile", Value: fmt.Sprint(b.Tasks)},
+	}
+	if f.Policy != "" {
+		out = append(out, report.Fact{Name: "policy", Value: f.Policy})
+	}
+	return out
+}
+
+// assumptions tell what the simulated world takes for granted.
+func assumptions(c *trial.Course, starts []trial.Start) []string {
+	out := []string{
+		fmt.Sprintf("A request takes %s on an idle task on average, lognormal; it violates the objective when its answer takes more than %s or never comes. Each task has its own queue behind a round-robin balancer.",
+			c.Model.Mean, c.Model.Limit),
+		fmt.Sprintf("One task is fully busy at the load's 99th percentile over %d.", c.Tasks),
+		"Utilisation is published each minute (for policies named -20s every 20 s) 90 to 150 s (10 to 22 s) after its end and ends at 100 %.",
+		"The first day, or tenth of a short trace, is not scored.",
+		"The oracle knows the future and is never short; it pays for each task from its order too.",
+	}
+	for _, s := range starts {
+		out = append(out, fmt.Sprintf("%s: what is ordered serves after %s on average.", s, s.Delay().Round(1e9)))
+	}
+	return out
+}
+
+// meanCurve is each policy's curve over all traces: at each value of its knob the
+// geometric means of cost and violations.
+func (b Board) meanCurve(s trial.Start) report.Curve {
+	var all []Entry
+	for _, name := range b.policies() {
+		var sum Entry
+		n := 0.0
+		for _, e := range b.Entries {
+			if e.Start != s || e.Policy != name {
+				continue
+			}
+			if sum.Curve == nil {
+				sum = Entry{Policy: name, Knob: e.Knob, Default: e.Default, Curve: slices.Clone(e.Curve)}
+				for i := range sum.Curve {
+					sum.Curve[i].Cost, sum.Curve[i].Violation = 0, 0
+				}
+			}
+			n++
+			for i, p := range e.Curve {
+				sum.Curve[i].Cost += math.Log(p.Cost)
+				sum.Curve[i].Violation += math.Log(max(p.Violation, least))
+			}
+		}
+		for i := range sum.Curve {
+			sum.Curve[i].Cost, sum.Curve[i].Violation = math.Exp(sum.Curve[i].Cost/n), math.Exp(sum.Curve[i].Violation/n)
+		}
+		all = append(all, sum)
+	}
+	return curve(fmt.Sprintf("Cost against violations on %s", s),
+		"Geometric means over the traces, a point for each value of the policy's knob. Down and to the left is better.", all)
+}
+
+// least is the violation in percent that is told from none.
+const least = 0.001
+
+func (b Board) rankTable(s trial.Start) report.Table {
+	t := report.Table{
+		Caption: fmt.Sprintf("Cost at equal violations on %s", s), Note: "Geometric mean over the traces of the cost over the oracle's; never counts the traces on which no value of the knob meets the objective.",
+		Columns: []report.Column{
+			{Name: "at 1 %", Unit: "x", Better: report.Less}, {Name: "never at 1 %", Better: report.Less},
+			{Name: "at 0.1 %", Unit: "x", Better: report.Less}, {Name: "never at 0.1 %", Better: report.Less},
+			{Name: "actions", Unit: "1/h", Better: report.Less}, {Name: "reversals", Unit: "1/day", Better: report.Less},
+		},
+	}
+	for _, r := range b.Ranks(s) {
+		actions, reversals := b.churn(s, r.Policy)
+		row := report.Row{Name: r.Policy}
+		for _, m := range r.At {
+			cost := report.Number(m.OverReached, 2)
+			if m.Reached == 0 {
+				cost = report.Words("never")
+			}
+			row.Cells = append(row.Cells, cost, report.Number(float64(m.Never), 0))
+		}
+		row.Cells = append(row.Cells, report.Number(actions, 1), report.Number(reversals, 1))
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+func (b Board) traceTable(s trial.Start) report.Table {
+	t := report.Table{Caption: fmt.Sprintf("Cost at 1 %% of violations on %s, by trace", s)}
+	for _, name := range b.Traces() {
+		t.Columns = append(t.Columns, report.Column{Name: name, Unit: "x", Better: report.Less})
+	}
+	for _, name := range b.policies() {
+		row := report.Row{Name: name}
+		for _, tr := range b.Traces() {
+			cell := report.Words("never")
+			if e, ok := b.Find(s, tr, name); ok {
+				if c := e.At(1); !math.IsInf(c, 1) {
+					cell = report.Number(c, 2)
+				}
+			}
+			row.Cells = append(row.Cells, cell)
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}

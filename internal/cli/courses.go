@@ -18,21 +18,21 @@ import (
 // maxTrace bounds a trace file: a year of one-second rows.
 const maxTrace = 1 << 30
 
-// load is a trace with what it is and what must go with its numbers.
-type load struct {
+// traceFile is a trace with what it is and what must go with its numbers.
+type traceFile struct {
 	trace.Trace
 	title  string
 	notice report.Notice // none if it has no text
 }
 
 // load reads a trace: an embedded one by its name, else a file of seconds,rate.
-func (s *session) load(ctx context.Context, name string) (load, error) {
+func (s *session) load(ctx context.Context, name string) (traceFile, error) {
 	if slices.Contains(trace.Names(), name) {
 		r, err := trace.Embedded(name)
 		if err != nil {
-			return load{}, err
+			return traceFile{}, err
 		}
-		l := load{Trace: r.Trace, title: r.Title + ". " + r.Reference}
+		l := traceFile{Trace: r.Trace, title: r.Title + ". " + r.Reference}
 		if r.Notice != "" {
 			l.notice = report.Notice{Name: "Access logs of the 1998 World Cup web site: copyright and disclaimer", Text: r.Notice}
 		}
@@ -41,21 +41,21 @@ func (s *session) load(ctx context.Context, name string) (load, error) {
 	src, err := s.read(ctx, name, maxTrace)
 	if err != nil {
 		if pathOf(err) != "" {
-			return load{}, refused("trace %s is neither a file nor one of %s: %w", name, strings.Join(trace.Names(), ", "), err)
+			return traceFile{}, refused("trace %s is neither a file nor one of %s: %w", name, strings.Join(trace.Names(), ", "), err)
 		}
-		return load{}, err
+		return traceFile{}, err
 	}
 	base := strings.TrimSuffix(filepath.Base(called(name)), ".csv")
 	t, err := trace.Read(bytes.NewReader(src), base)
 	if err != nil {
-		return load{}, &coded{ExitRefused, err}
+		return traceFile{}, &coded{ExitRefused, err}
 	}
-	return load{Trace: t, title: called(name)}, nil
+	return traceFile{Trace: t, title: called(name)}, nil
 }
 
 // loads reads the traces of a folder by name, or the embedded ones without a folder; only
 // narrows them.
-func (s *session) loads(ctx context.Context, dir string, only []string) ([]load, error) {
+func (s *session) loads(ctx context.Context, dir string, only []string) ([]traceFile, error) {
 	names := trace.Traces()
 	if dir != "" {
 		files, err := filepath.Glob(filepath.Join(dir, "*.csv"))
@@ -67,7 +67,7 @@ func (s *session) loads(ctx context.Context, dir string, only []string) ([]load,
 		}
 		names = files
 	}
-	var out []load
+	var out []traceFile
 	for _, n := range names {
 		base := strings.TrimSuffix(filepath.Base(n), ".csv")
 		if len(only) > 0 && !slices.Contains(only, base) {
@@ -86,7 +86,7 @@ func (s *session) loads(ctx context.Context, dir string, only []string) ([]load,
 }
 
 // course makes a trace ready; days above 0 keep the busiest so many of a longer one.
-func course(l load, tasks, days int) (*trial.Course, error) {
+func course(l traceFile, tasks, days int) (*trial.Course, error) {
 	t := l.Trace
 	if keep := time.Duration(days) * 24 * time.Hour; days > 0 && t.Length() > keep {
 		begin := t.Busiest(keep)

@@ -62,7 +62,7 @@ func (c benchElasticityCmd) Run(ctx context.Context, s *session) error {
 }
 
 // options reads the flags.
-func (c benchElasticityCmd) options(ctx context.Context, s *session) (board.Options, []load, error) {
+func (c benchElasticityCmd) options(ctx context.Context, s *session) (board.Options, []traceFile, error) {
 	if c.Quick {
 		c.Days = quickDays
 		if c.Policies == "" {
@@ -106,8 +106,50 @@ func (c benchElasticityCmd) options(ctx context.Context, s *session) (board.Opti
 	return o, loads, nil
 }
 
+// benchDefaultsCmd judges other defaults than the present ones.
+type benchDefaultsCmd struct {
+	Traces     string   `help:"Folder of traces, each a CSV file of seconds,rate; without it the embedded ones." placeholder:"DIR"`
+	Only       []string `help:"Play only these traces." placeholder:"NAME,..."`
+	Start      string   `default:"fargate" help:"How tasks start: fargate, ec2-warm or ec2-cold." placeholder:"START"`
+	TasksAtP99 int      `default:"20" help:"Tasks that each load's 99th percentile keeps fully busy." name:"tasks-at-p99" placeholder:"N"`
+	Days       int      `default:"4" help:"Play only the busiest so many days of each trace; 0 is all." placeholder:"N"`
+	Seed       uint64   `default:"1" help:"Seed; the same seed gives the same result." placeholder:"N"`
+	Workers    int      `default:"0" help:"Runs at once; 0 is one for each core." placeholder:"N"`
+}
+
+// Run plays the candidates and prints what they would gain.
+func (c benchDefaultsCmd) Run(ctx context.Context, s *session) error {
+	play := benchElasticityCmd{
+		Traces: c.Traces, Only: c.Only, Starts: []string{c.Start}, TasksAtP99: c.TasksAtP99, Days: c.Days, Seed: c.Seed, Workers: c.Workers,
+	}
+	o, _, err := play.options(ctx, s)
+	if err != nil {
+		return err
+	}
+	o.Contestants = board.Candidates()
+	t, err := board.Tune(ctx, o)
+	if err != nil {
+		return err
+	}
+	if s.json {
+		return s.printJSON(t)
+	}
+	s.printf("Violations at equal cost over those of the defaults, geometric mean over the traces (below 1 is better):\n")
+	w := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
+	for _, m := range t.Means {
+		_, _ = fmt.Fprintf(w, "  %s\t%.3f\ton %s\n", m.Name, m.Times, count(m.Traces, "trace"))
+	}
+	_, _ = fmt.Fprintln(w, "\nHELD OUT\tBEST ON THE OTHERS\tVIOLATIONS OVER THE DEFAULTS'")
+	for _, f := range t.Folds {
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%.3f\n", f.Trace, f.Chosen, f.Times)
+	}
+	_ = w.Flush()
+	s.printf("\nOn traces that it has not seen, tuning gives %.3f times the violations of the defaults.\n", t.HeldOut)
+	return nil
+}
+
 // files writes what was asked for.
-func (c benchElasticityCmd) files(ctx context.Context, s *session, o board.Options, b board.Board, loads []load) error {
+func (c benchElasticityCmd) files(ctx context.Context, s *session, o board.Options, b board.Board, loads []traceFile) error {
 	if c.CSV != "" {
 		if err := report.Save(c.CSV, b.Table().CSV); err != nil {
 			return err

@@ -151,7 +151,7 @@ func (s *session) simulatedPolicy(ctx context.Context, file, service string) (tr
 }
 
 // files writes what was asked for.
-func (c simulateCmd) files(s *session, b board.Board, run *trial.Course, start trial.Start, shows []board.Show, l load, hash string) error {
+func (c simulateCmd) files(s *session, b board.Board, run *trial.Course, start trial.Start, shows []board.Show, l traceFile, hash string) error {
 	if c.HTML != "" {
 		f := board.Facts{Version: s.Version, Policy: hash}
 		if l.notice.Text != "" {

@@ -33,8 +33,9 @@ type Policy struct {
 	Group   spec.Group   // on EC2Cold
 }
 
-// sweep is the target values of a curve in percent, from cheap to safe.
-func sweep() []float64 { return []float64{90, 80, 70, 60, 50, 42, 34, 26} }
+// sweep is the target values of a curve in percent, from cheap to safe: those of the peers
+// with such a knob, since a finer curve reads a lower cost.
+func sweep() []float64 { return []float64{90, 75, 60, 45, 35, 25, 16, 10} }
 
 // defaultTarget is the target value in percent of the documents' examples.
 const defaultTarget = 60

@@ -16,6 +16,7 @@ func (b Board) Markdown(w io.Writer) error {
 	var out strings.Builder
 	for _, s := range b.starts() {
 		b.headline(&out, s)
+		b.barTable(&out, s)
 		b.byTrace(&out, s)
 	}
 	if _, err := io.WriteString(w, out.String()); err != nil {
@@ -58,20 +59,14 @@ func mean(m score.Mean) string {
 	return fmt.Sprintf("%.2f", m.OverReached)
 }
 
-// churn is the actions an hour and the reversals within 15 minutes a day at the
-// documented value of the knob, or where that is none of the sweep's in the middle of it:
-// means over the traces.
+// churn is the mean over the traces of the actions an hour and the reversals within 15
+// minutes a day.
 func (b Board) churn(s trial.Start, policy string) (actions, reversals float64) {
 	n := 0.0
 	for _, e := range b.Entries {
-		if e.Start != s || e.Policy != policy {
-			continue
-		}
-		x := e.Scores[e.middle()]
-		n++
-		actions += x.ActionsPerHour
-		if moved := float64(x.Outs + x.Ins); moved > 0 {
-			reversals += float64(x.ReversalsWithin15Min) * 24 * x.ActionsPerHour / moved
+		if e.Start == s && e.Policy == policy {
+			a, r := e.churn()
+			actions, reversals, n = actions+a, reversals+r, n+1
 		}
 	}
 	return actions / n, reversals / n

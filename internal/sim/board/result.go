@@ -14,13 +14,14 @@ import (
 type Result struct {
 	Board
 	Ranks []Rank `json:"ranks"`
+	Bars  []Bar  `json:"bars"`
 }
 
-// Result gives the board with the ranks of every start.
+// Result gives the board with the ranks and bars of every start.
 func (b Board) Result() Result {
 	r := Result{Board: b}
 	for _, s := range b.starts() {
-		r.Ranks = append(r.Ranks, b.Ranks(s)...)
+		r.Ranks, r.Bars = append(r.Ranks, b.Ranks(s)...), append(r.Bars, b.Bars(s)...)
 	}
 	return r
 }

@@ -1,0 +1,118 @@
+package board
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/trimtab-ecs/trimtab/internal/sim/score"
+	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
+)
+
+// Rival is a pair of policies with the same sensor that are compared trace by trace.
+type Rival struct{ Ours, Theirs string }
+
+// Rivals gives Trimtab beside Application Auto Scaling's target tracking, each with the
+// metric of a minute and of 20 s.
+func Rivals() []Rival { return []Rival{{"trimtab", "aas"}, {"trimtab-20s", "aas-20s"}} }
+
+// Bar is how Trimtab does beside target tracking on one trace.
+type Bar struct {
+	Start trial.Start `json:"start"`
+	Trace string      `json:"trace"`
+	Rival
+	// Times is how many times as many requests violate the objective under ours as under
+	// theirs at equal cost, over all settings of theirs that violate it noticeably; Known
+	// is false where none does within the range of our costs.
+	Times float64 `json:"times"`
+	Known bool    `json:"known"`
+	// Actions an hour and reversals within 15 minutes a day, ours and theirs, at 60 %.
+	Actions        float64 `json:"actionsPerHour"`
+	TheirActions   float64 `json:"theirActionsPerHour"`
+	Reversals      float64 `json:"reversalsPerDay"`
+	TheirReversals float64 `json:"theirReversalsPerDay"`
+}
+
+// Bars compares the rivals that played on every trace.
+func (b Board) Bars(start trial.Start) []Bar {
+	var out []Bar
+	for _, r := range Rivals() {
+		for _, t := range b.Traces() {
+			ours, okA := b.Find(start, t, r.Ours)
+			theirs, okB := b.Find(start, t, r.Theirs)
+			if !okA || !okB {
+				continue
+			}
+			x := Bar{Start: start, Trace: t, Rival: r}
+			x.Times, x.Known = Gain(ours.Curve, theirs.Curve)
+			x.Actions, x.Reversals = ours.churn()
+			x.TheirActions, x.TheirReversals = theirs.churn()
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// churn is the actions an hour and the reversals within 15 minutes a day at a target of
+// 60 %, else at the documented value.
+func (e Entry) churn() (actions, reversals float64) {
+	i := slices.IndexFunc(e.Curve, func(p score.Point) bool { return p.Knob == common })
+	if i < 0 {
+		i = e.middle()
+	}
+	s := e.Scores[i]
+	if moved := float64(s.Outs + s.Ins); moved > 0 {
+		reversals = float64(s.ReversalsWithin15Min) * 24 * s.ActionsPerHour / moved
+	}
+	return s.ActionsPerHour, reversals
+}
+
+// common is the target in percent at which churn is compared.
+const common = 60
+
+// barTable tells the bars of a start.
+func (b Board) barTable(out *strings.Builder, s trial.Start) {
+	bars := b.Bars(s)
+	if len(bars) == 0 {
+		return
+	}
+	fmt.Fprintf(out, "#### %s: violations at equal cost, over target tracking's with the same sensor\n\n", s)
+	var pairs []Rival
+	for _, x := range bars {
+		if !slices.Contains(pairs, x.Rival) {
+			pairs = append(pairs, x.Rival)
+		}
+	}
+	out.WriteString("| trace |")
+	for _, p := range pairs {
+		fmt.Fprintf(out, " %s / %s | actions/h at 60 %% | reversals/day |", p.Ours, p.Theirs)
+	}
+	out.WriteString("\n|---|" + strings.Repeat("---|---|---|", len(pairs)) + "\n")
+	for _, t := range b.Traces() {
+		fmt.Fprintf(out, "| %s |", t)
+		for _, p := range pairs {
+			i := slices.IndexFunc(bars, func(x Bar) bool { return x.Trace == t && x.Rival == p })
+			x := bars[i]
+			times := "-"
+			if x.Known {
+				times = fmt.Sprintf("%.2f", x.Times)
+			}
+			fmt.Fprintf(out, " %s | %.1f / %.1f | %.1f / %.1f |", times, x.Actions, x.TheirActions, x.Reversals, x.TheirReversals)
+		}
+		out.WriteString("\n")
+	}
+	for _, p := range pairs {
+		sum, n := 0.0, 0
+		for _, x := range bars {
+			if x.Rival == p && x.Known {
+				sum += math.Log(x.Times)
+				n++
+			}
+		}
+		if n > 0 {
+			fmt.Fprintf(out, "\n%s beside %s: %.2f times the violations at equal cost, geometric mean over %d traces.\n", p.Ours, p.Theirs, math.Exp(sum/float64(n)), n)
+		}
+	}
+	out.WriteString("\n")
+}

@@ -78,7 +78,7 @@ type LedgerOptions struct {
 // root is the command line.
 type root struct {
 	JSON    jsonFlag `help:"Print the result as JSON; --json=FILE writes it to a file." name:"json"`
-	NoColor bool `help:"Print without colour (also with NO_COLOR set)."`
+	NoColor bool     `help:"Print without colour (also with NO_COLOR set)."`
 	// Told is the flag --version; Version the command, which knows --json.
 	Told kong.VersionFlag `help:"Print the version." name:"version"`
 
@@ -87,6 +87,7 @@ type root struct {
 	Service  serviceCmd  `cmd:"" help:"Commands about one service."`
 	Group    groupCmd    `cmd:"" help:"Commands about one Auto Scaling group."`
 	Capacity capacityCmd `cmd:"" help:"Commands about the instances under the services."`
+	Plan     planCmd     `cmd:"" help:"Replay a service's own CloudWatch history under its present and a proposed policy: task-hours, minutes above limits, what would have been worse."`
 	Stop     stopCmd     `cmd:"" help:"Set the global stop of a cluster: no run that begins after it orders anything."`
 	Start    startCmd    `cmd:"" help:"Lift the global stop of a cluster."`
 	Policy   policyCmd   `cmd:"" help:"Check and apply scaling policies."`

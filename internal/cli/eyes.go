@@ -34,10 +34,38 @@ type Eyes interface {
 	Homes(ctx context.Context, ids []fleet.InstanceID) (map[fleet.InstanceID]fleet.GroupName, error)
 	// Fetch answers every query, in their order, with a series.
 	Fetch(ctx context.Context, now time.Time, queries []signal.Query) ([]signal.Series, error)
+	// Service gives a service as ECS shows it; ok is false if there is none.
+	Service(ctx context.Context, k fleet.ServiceKey) (v fleet.Service, ok bool, err error)
+	natives
+}
+
+// natives sees what is set beside Trimtab: what one task of a service buys of Fargate,
+// and the target tracking of Application Auto Scaling.
+type natives interface {
+	Bought(ctx context.Context, k fleet.ServiceKey) (size fleet.Resources, arm, ok bool, err error)
+	Tracking(ctx context.Context, k fleet.ServiceKey) (t nativescaling.Tracking, ok bool, err error)
+}
+
+// awsNatives asks AWS.
+type awsNatives struct {
+	*ecsfleet.Services
+	*nativescaling.Owners
 }
 
 // stairEyes are the eyes of a staircase that is never run.
-type stairEyes struct{ *reconcile.Stair }
+type stairEyes struct {
+	*reconcile.Stair
+	natives
+}
+
+// Service asks ECS.
+func (e stairEyes) Service(ctx context.Context, k fleet.ServiceKey) (fleet.Service, bool, error) {
+	found, err := e.Services.Describe(ctx, k.Cluster, []fleet.ServiceName{k.Service})
+	if err != nil || len(found) == 0 {
+		return fleet.Service{}, false, err
+	}
+	return found[0], true, nil
+}
 
 // Homes asks Auto Scaling.
 func (e stairEyes) Homes(ctx context.Context, ids []fleet.InstanceID) (map[fleet.InstanceID]fleet.GroupName, error) {
@@ -60,17 +88,19 @@ func (e stairEyes) Fetch(ctx context.Context, now time.Time, queries []signal.Qu
 // newEyes wires the hands that read. The function's Mode parameter is not known here,
 // so the mode is what the policies say, as in status.
 func newEyes(book ledger.Book, cfg, metrics aws.Config) Eyes {
-	groups, services := autoscaling.NewFromConfig(cfg), ecs.NewFromConfig(cfg)
+	groups, client := autoscaling.NewFromConfig(cfg), ecs.NewFromConfig(cfg)
+	services := ecsfleet.New(client)
+	owners := nativescaling.New(client, groups, applicationautoscaling.NewFromConfig(cfg), time.Now)
 	return stairEyes{&reconcile.Stair{
 		Book:       book,
-		Services:   ecsfleet.New(services),
+		Services:   services,
 		Groups:     asgfleet.New(groups),
 		Activities: asgfleet.NewActivities(groups),
-		Hosts:      ecsfleet.NewHosts(services),
+		Hosts:      ecsfleet.NewHosts(client),
 		Signals:    cwsignal.New(cloudwatch.NewFromConfig(metrics)),
 		Queues:     sqssignal.New(sqs.NewFromConfig(cfg)),
-		Owners:     nativescaling.New(services, groups, applicationautoscaling.NewFromConfig(cfg), time.Now),
+		Owners:     owners,
 		Now:        time.Now,
 		Mode:       spec.Act,
-	}}
+	}, awsNatives{services, owners}}
 }

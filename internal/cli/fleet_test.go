@@ -11,6 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/trimtab-ecs/trimtab/internal/aws/nativescaling"
 	"github.com/trimtab-ecs/trimtab/internal/core/drain"
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/policy"
@@ -29,6 +30,7 @@ type cluster struct {
 	averages   map[fleet.ServiceName][2]float64 // CPU and memory, in percent
 	refreshing bool
 	race       bool // somebody else writes the drain first
+	tracking   *nativescaling.Tracking
 	// What does not answer.
 	tasksDown, ecsDown, metricsDown, homesDown error
 }
@@ -53,6 +55,7 @@ type (
 	clusterActivities struct{ *cluster }
 	clusterHosts      struct{ *cluster }
 	clusterSignals    struct{ *cluster }
+	clusterNatives    struct{ *cluster }
 	nobody            struct{}
 )
 
@@ -60,7 +63,7 @@ func (c *cluster) eyes(book ledger.Book) Eyes {
 	return stairEyes{&reconcile.Stair{
 		Book: book, Services: clusterServices{c}, Groups: clusterGroups{c}, Activities: clusterActivities{c}, Hosts: clusterHosts{c},
 		Signals: clusterSignals{c}, Owners: nobody{}, Now: func() time.Time { return clock }, Mode: spec.Act,
-	}}
+	}, clusterNatives{c}}
 }
 
 func (c clusterServices) Describe(_ context.Context, _ fleet.ClusterName, names []fleet.ServiceName) ([]fleet.Service, error) {
@@ -149,6 +152,17 @@ func (c clusterSignals) Fetch(_ context.Context, now time.Time, queries []signal
 	return out, c.metricsDown
 }
 
+func (c clusterNatives) Bought(context.Context, fleet.ServiceKey) (size fleet.Resources, arm, ok bool, err error) {
+	return fleet.Resources{CPU: 512, Memory: 1024}, true, true, c.ecsDown
+}
+
+func (c clusterNatives) Tracking(context.Context, fleet.ServiceKey) (nativescaling.Tracking, bool, error) {
+	if c.tracking == nil {
+		return nativescaling.Tracking{}, false, c.homesDown
+	}
+	return *c.tracking, true, nil
+}
+
 func (nobody) Service(context.Context, fleet.ServiceKey, bool) (policy.Owner, error) {
 	return policy.Owner{}, nil
 }
@@ -232,7 +246,13 @@ var fleets = map[string]func(*world){
 	"rigid": func(w *world) {
 		w.fleet.services[0].Rollout = &fleet.Rollout{MinimumHealthyPercent: 100, MaximumPercent: 100}
 	},
-	"race":       func(w *world) { w.fleet.race = true },
+	"race":    func(w *world) { w.fleet.race = true },
+	"fargate": func(w *world) { w.fleet.services[0].Compute, w.fleet.services[0].Group = fleet.Fargate, "" },
+	"tracked": func(w *world) {
+		w.fleet.tracking = &nativescaling.Tracking{
+			Policy: "cpu", Min: 2, Max: 20, Target: 70, OutCooldown: time.Minute, Period: time.Minute, Others: []string{`scheduled action "morning"`},
+		}
+	},
 	"standalone": func(w *world) { w.fleet.put(4, "", 1) },
 	"guarded":    func(w *world) { w.fleet.tasks[0].Daemon, w.fleet.tasks[0].Guarded = false, true },
 	"grown":      func(w *world) { w.fleet.services[0].Desired = 12 },

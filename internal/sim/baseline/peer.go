@@ -1,6 +1,7 @@
 package baseline
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -66,22 +67,28 @@ func headrooms() []float64    { return []float64{1.1, 1.3, 1.6, 2.2, 3, 4, 6, 10
 // Peers gives the peers by name, in the order in which a table shows them.
 func Peers() []Peer { return slices.Concat(amazons(), clusters(), academics(), yardsticks()) }
 
+// Tracked is Application Auto Scaling's target tracking as a peer, with cooldowns or a
+// period of its own. The target is the knob, the bounds are the site's.
+func Tracked(c TargetTracking) Peer {
+	c.Period = cmp.Or(c.Period, minute)
+	return Peer{
+		Name: "aas", Source: "Application Auto Scaling, target tracking, one-minute metrics (peers.md E1)",
+		Knob: percentKnob, Default: 75, Sweep: utilizations(), CPUSeconds: int(c.Period / time.Second),
+		attach: func(at Site, knob float64) error {
+			c := c
+			c.Target, c.Min, c.Max = knob, at.Min, at.Max
+			return Attach(at.Plant, at.Service, c, at.Clock.Now, at.Fail)
+		},
+	}
+}
+
 // amazons are Application Auto Scaling's.
 func amazons() []Peer {
-	tracking := func(period time.Duration) func(Site, float64) error {
-		return func(at Site, knob float64) error {
-			return Attach(at.Plant, at.Service, TargetTracking{Target: knob, Min: at.Min, Max: at.Max, Period: period}, at.Clock.Now, at.Fail)
-		}
-	}
+	quick := Tracked(TargetTracking{Period: fast})
+	quick.Name, quick.Source = "aas-20s", "Application Auto Scaling, target tracking, 20-second metrics (peers.md E1)"
 	return []Peer{
-		{
-			Name: "aas", Source: "Application Auto Scaling, target tracking, one-minute metrics (peers.md E1)",
-			Knob: percentKnob, Default: 75, Sweep: utilizations(), CPUSeconds: 60, attach: tracking(minute),
-		},
-		{
-			Name: "aas-20s", Source: "Application Auto Scaling, target tracking, 20-second metrics (peers.md E1)",
-			Knob: percentKnob, Default: 75, Sweep: utilizations(), CPUSeconds: 20, attach: tracking(fast),
-		},
+		Tracked(TargetTracking{}),
+		quick,
 		{
 			Name: "aas-step", Source: "Application Auto Scaling, step scaling, the guide's steps (peers.md E2)",
 			Knob: "threshold of CPU utilisation, percent", Default: 50, Sweep: []float64{75, 65, 55, 45, 35, 28, 20, 14}, CPUSeconds: 60,

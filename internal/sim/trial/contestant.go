@@ -77,10 +77,17 @@ func Custom(name string, p Policy) Contestant {
 func Peers() []Contestant {
 	var out []Contestant
 	for _, p := range baseline.Peers() {
-		c := Contestant{Name: p.Name, Source: p.Source, Knob: p.Knob, Default: p.Default, Sweep: p.Sweep, peer: p, resolution: p.CPUSeconds}
-		out = append(out, c)
+		out = append(out, played(p))
 	}
 	return out
+}
+
+// Native gives Application Auto Scaling's target tracking with cooldowns of its own. Its
+// knob is the target.
+func Native(c baseline.TargetTracking) Contestant { return played(baseline.Tracked(c)) }
+
+func played(p baseline.Peer) Contestant {
+	return Contestant{Name: p.Name, Source: p.Source, Knob: p.Knob, Default: p.Default, Sweep: p.Sweep, peer: p, resolution: p.CPUSeconds}
 }
 
 // All gives every contestant, ours first.
@@ -126,7 +133,7 @@ func (k Contestant) enter(ctx context.Context, s *stage) error {
 	p.MinCapacity, p.MaxCapacity = s.min, s.max
 	p.Policies = slices.Clone(p.Policies)
 	for i, x := range p.Policies {
-		if x.TargetTracking != nil {
+		if x.TargetTracking != nil && s.knob != k.Default { // else each keeps its own, should they differ
 			t := *x.TargetTracking
 			t.TargetValue = s.knob
 			p.Policies[i].TargetTracking = &t

@@ -67,21 +67,44 @@ func NewCourse(t trace.Trace, tasks int, m queueing.Model) (*Course, error) {
 	}
 	c := &Course{
 		Name: t.Name(), Start: time.Date(2026, time.January, 5, 0, 0, 0, 0, time.UTC), Tasks: tasks, Model: m,
-		PerTask: peak / float64(tasks), Load: t.Seconds(),
+		PerTask: peak / float64(tasks),
 	}
-	// The plant begins and ends at full minutes, where CloudWatch's periods do.
-	c.Load = c.Load[:len(c.Load)/60*60]
-	c.Demand = make([]int32, len(c.Load))
-	demand := m.Demands()
-	for i, rate := range c.Load {
-		c.Load[i] = rate / c.PerTask
-		c.Demand[i] = int32(min(demand(c.Load[i]), math.MaxInt32)) //nolint:gosec // bounded
-	}
+	c.fill(t.Seconds())
 	c.From = day
 	if len(c.Load) < 2*day {
 		c.From = len(c.Load) / 10 / 60 * 60
 	}
 	return c, nil
+}
+
+// NewHistory makes the work that a service has done ready as it was: the rates of the
+// trace are task-seconds a second, start is when it began, a full minute, and what is
+// before from, whole minutes, warms up. A trace without any load, or not longer than from
+// by two minutes, is an error.
+func NewHistory(t trace.Trace, start time.Time, from time.Duration, m queueing.Model) (*Course, error) {
+	switch {
+	case !start.Equal(start.Truncate(time.Minute)) || from%time.Minute != 0 || from < 0:
+		return nil, fmt.Errorf("make a course of history %s: it begins at %s with %s to warm up: full minutes are needed", t.Name(), start.Format(time.RFC3339), from)
+	case t.Length() < from+2*time.Minute:
+		return nil, fmt.Errorf("make a course of history %s: it lasts %s: at least %s are needed", t.Name(), t.Length(), from+2*time.Minute)
+	case t.Quantile(1) <= 0:
+		return nil, fmt.Errorf("make a course of history %s: there is no load in it", t.Name())
+	}
+	c := &Course{Name: t.Name(), Start: start, Tasks: max(1, int(math.Ceil(t.Quantile(0.99)))), Model: m, PerTask: 1, From: int(from / time.Second)}
+	c.fill(t.Seconds())
+	return c, nil
+}
+
+// fill takes what arrives in each second, as the trace has it. The plant begins and
+// ends at full minutes, where CloudWatch's periods do.
+func (c *Course) fill(rates []float64) {
+	c.Load = rates[:len(rates)/60*60]
+	c.Demand = make([]int32, len(c.Load))
+	demand := c.Model.Demands()
+	for i, rate := range c.Load {
+		c.Load[i] = rate / c.PerTask
+		c.Demand[i] = int32(min(demand(c.Load[i]), math.MaxInt32)) //nolint:gosec // bounded
+	}
 }
 
 // Length gives how long the course lasts.

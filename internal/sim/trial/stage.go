@@ -93,6 +93,9 @@ type stage struct {
 // build makes the account. The tasks at the start are right for the first second.
 func build(c *Course, o Setup, options world.Options, managed bool, initial int) (*stage, error) {
 	s := &stage{course: c, setup: o, min: 1, max: 4 * c.Peak()}
+	if o.Max > 0 {
+		s.min, s.max = o.Min, o.Max
+	}
 	options.Seed, options.Start = o.Seed, c.Start
 	options.Plant = plant.Options{Cluster: cluster, Rates: plant.LaunchRates()}
 	w, err := world.New(options)
@@ -153,7 +156,7 @@ func (s *stage) peer(p baseline.Peer) error {
 		}
 	}
 	site := baseline.Site{
-		Plant: s.world.Plant, Clock: s.world.Clock, Service: web, Min: s.min, Max: s.max, Load: s.course.Load,
+		Plant: s.world.Plant, Clock: s.world.Clock, Service: web, Min: max(1, s.min), Max: s.max, Load: s.course.Load,
 		Start: s.setup.Start.Delay(), Fail: s.fail,
 	}
 	if err := p.Attach(site, s.knob); err != nil {

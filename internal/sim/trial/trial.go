@@ -4,6 +4,7 @@
 package trial
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -24,6 +25,10 @@ type Setup struct {
 	Discrete bool
 	// Step is the time between the samples that the result keeps; none if zero.
 	Step time.Duration
+	// Min and Max are the bounds of the service, in tasks: 1 and four times the peak of
+	// the demand where Max is 0. Initial is how many run at the start: where it is 0, as
+	// many as suit the first second.
+	Min, Max, Initial int
 
 	resolution int // seconds of the CPU metric: 60 if zero
 }
@@ -50,7 +55,7 @@ type Sample struct {
 func Run(ctx context.Context, c *Course, k Contestant, o Setup, knob float64) (Result, error) {
 	o.resolution = k.resolution
 	w := world.Options{NoTick: !k.ours(), Drainage: k.ours() && o.Start == EC2Cold, Mode: "act"}
-	s, err := build(c, o, w, !k.ours(), k.initial(c, knob))
+	s, err := build(c, o, w, !k.ours(), cmp.Or(o.Initial, k.initial(c, knob)))
 	if err != nil {
 		return Result{}, fmt.Errorf("run %s on %s: %w", k.Name, c.Name, err)
 	}

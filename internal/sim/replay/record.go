@@ -1,0 +1,90 @@
+package replay
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/trimtab-ecs/trimtab/internal/sim/trace"
+	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
+)
+
+// A task that is between these bounds busy, in percent, may hide demand: Fargate gives
+// no more than what the task bought. What is above has the idle share of its instance,
+// and shows what it wants.
+const (
+	pinned   = 99
+	bursting = 101
+)
+
+// warmUp is the part of a replay that is not counted: policies begin without what they
+// remember. It is at most a tenth of the history.
+const warmUp = time.Hour
+
+// least is the shortest history that is replayed.
+const least = time.Hour
+
+// Record is a history without gaps: one entry for each period from the first datapoint
+// to the last.
+type Record struct {
+	Name   string
+	Start  time.Time
+	Period time.Duration
+	Demand []float64 // tasks' worth of CPU, mean over the period
+	Tasks  []float64 // that ran
+	// Missing are the periods without a datapoint: they hold the values before. Gap is
+	// how many follow each other in the longest gap.
+	Missing, Gap int
+	// Saturated are the periods in which the CPU was pinned: the demand was at least what
+	// is recorded.
+	Saturated int
+	// Warm are the periods at the beginning that are not counted.
+	Warm int
+}
+
+// Record closes the gaps of a history, each with the value before it: ECS publishes
+// nothing while there is no task, and CloudWatch may lose a datapoint.
+func (h History) Record() (Record, error) {
+	r := Record{Name: h.Name, Start: h.Points[0].Time, Period: h.Period}
+	for _, p := range h.Points {
+		at := int(p.Time.Sub(r.Start) / r.Period)
+		gap := 0
+		for ; len(r.Demand) < at; gap++ {
+			r.Demand, r.Tasks = append(r.Demand, r.Demand[len(r.Demand)-1]), append(r.Tasks, r.Tasks[len(r.Tasks)-1])
+		}
+		r.Missing, r.Gap = r.Missing+gap, max(r.Gap, gap)
+		r.Demand, r.Tasks = append(r.Demand, p.CPU/100*p.Tasks), append(r.Tasks, p.Tasks)
+		if p.Tasks > 0 && p.CPU >= pinned && p.CPU <= bursting {
+			r.Saturated++
+		}
+	}
+	if r.Length() < least {
+		return Record{}, fmt.Errorf("history of %s lasts %s: at least %s is needed to say anything", r.Name, words(r.Length()), words(least))
+	}
+	r.Warm = int(min(warmUp, r.Length()/10) / r.Period)
+	return r, nil
+}
+
+// Length gives how long the record lasts.
+func (r Record) Length() time.Duration { return time.Duration(len(r.Demand)) * r.Period }
+
+// at gives when a period begins.
+func (r Record) at(i int) time.Time { return r.Start.Add(time.Duration(i) * r.Period) }
+
+// From gives when the counted part begins, End when it ends.
+func (r Record) From() time.Time { return r.at(r.Warm) }
+
+// End gives when the record ends.
+func (r Record) End() time.Time { return r.at(len(r.Demand)) }
+
+// course makes the demand ready for the plant.
+func (r Record) course() (*trial.Course, error) {
+	starts := make([]int, len(r.Demand))
+	for i := range starts {
+		starts[i] = i * int(r.Period/time.Second)
+	}
+	t, err := trace.New(r.Name, starts, r.Demand)
+	if err != nil {
+		return nil, fmt.Errorf("replay: %w", err)
+	}
+	return trial.NewHistory(t, r.Start, time.Duration(r.Warm)*r.Period, trial.Requests())
+}

@@ -18,6 +18,8 @@ type Peer struct {
 	// documentation's example has it. Sweep goes from cheap to safe.
 	Default float64
 	Sweep   []float64
+	// Foresees says that it knows the load beforehand: a yardstick, and no contestant.
+	Foresees bool
 	// CPUSeconds is the resolution at which the service must publish its CPU
 	// utilisation for it: 60 or 20.
 	CPUSeconds int
@@ -53,8 +55,11 @@ const (
 	headroom = 1.25             // takes a task for full at 80 % CPU, plant.HotShare
 )
 
+// UtilizationKnob is the knob of whatever holds the average CPU utilisation at a target:
+// equal values ask equal things of all of them.
+const UtilizationKnob = "target CPU utilisation, percent"
+
 const (
-	percentKnob     = "target CPU utilisation, percent"
 	concurrencyKnob = "target concurrency of a task, percent of what it can carry"
 	headroomKnob    = "tasks for each task's worth of load"
 )
@@ -66,21 +71,35 @@ func headrooms() []float64    { return []float64{1.1, 1.3, 1.6, 2.2, 3, 4, 6, 10
 // Peers gives the peers by name, in the order in which a table shows them.
 func Peers() []Peer { return slices.Concat(amazons(), clusters(), academics(), yardsticks()) }
 
+// tracking attaches target tracking with its knob as the target.
+func tracking(c TargetTracking) func(Site, float64) error {
+	return func(at Site, knob float64) error {
+		c := c
+		c.Target, c.Min, c.Max = knob, at.Min, at.Max
+		return Attach(at.Plant, at.Service, c, at.Clock.Now, at.Fail)
+	}
+}
+
+// Gentle gives aas with the other reading of how it scales in, which AWS does not
+// publish: at most a tenth of the tasks at a time. It is not among Peers, whose aas takes
+// the reading that costs less.
+func Gentle() Peer {
+	return Peer{
+		Name: "aas-gentle", Source: "aas that scales in by at most a tenth at a time (peers.md E1)",
+		Knob: UtilizationKnob, Default: 75, Sweep: utilizations(), CPUSeconds: 60, attach: tracking(TargetTracking{GentleIn: true}),
+	}
+}
+
 // amazons are Application Auto Scaling's.
 func amazons() []Peer {
-	tracking := func(period time.Duration) func(Site, float64) error {
-		return func(at Site, knob float64) error {
-			return Attach(at.Plant, at.Service, TargetTracking{Target: knob, Min: at.Min, Max: at.Max, Period: period}, at.Clock.Now, at.Fail)
-		}
-	}
 	return []Peer{
 		{
 			Name: "aas", Source: "Application Auto Scaling, target tracking, one-minute metrics (peers.md E1)",
-			Knob: percentKnob, Default: 75, Sweep: utilizations(), CPUSeconds: 60, attach: tracking(minute),
+			Knob: UtilizationKnob, Default: 75, Sweep: utilizations(), CPUSeconds: 60, attach: tracking(TargetTracking{}),
 		},
 		{
 			Name: "aas-20s", Source: "Application Auto Scaling, target tracking, 20-second metrics (peers.md E1)",
-			Knob: percentKnob, Default: 75, Sweep: utilizations(), CPUSeconds: 20, attach: tracking(fast),
+			Knob: UtilizationKnob, Default: 75, Sweep: utilizations(), CPUSeconds: 20, attach: tracking(TargetTracking{Period: fast}),
 		},
 		{
 			Name: "aas-step", Source: "Application Auto Scaling, step scaling, the guide's steps (peers.md E2)",
@@ -107,7 +126,7 @@ func clusters() []Peer {
 	return []Peer{
 		loop(Peer{
 			Name: "hpa", Source: "Kubernetes HorizontalPodAutoscaler v2, default behavior (peers.md E4)",
-			Knob: percentKnob, Default: 80, Sweep: utilizations(), CPUSeconds: 60,
+			Knob: UtilizationKnob, Default: 80, Sweep: utilizations(), CPUSeconds: 60,
 		}, hpaSync, minute, func(at Site, knob float64) Controller {
 			return NewAutoscaler(HPA{Target: knob, Min: at.Min, Max: at.Max})
 		}),
@@ -127,7 +146,7 @@ func clusters() []Peer {
 		}, kpaTick, exact, func(_ Site, knob float64) Controller { return NewPanicker(KPA{Target: knob}) }),
 		loop(Peer{
 			Name: "nomad", Source: "Nomad Autoscaler, target-value (peers.md E7)",
-			Knob: percentKnob, Default: 70, Sweep: utilizations(), CPUSeconds: 60,
+			Knob: UtilizationKnob, Default: 70, Sweep: utilizations(), CPUSeconds: 60,
 		}, nomadEvery, minute, func(at Site, knob float64) Controller {
 			return &Nomad{Target: knob, Min: at.Min, Max: at.Max}
 		}),
@@ -160,13 +179,13 @@ func yardsticks() []Peer {
 		}, minute, minute, func(_ Site, knob float64) Controller { return Chase{Headroom: knob} }),
 		{
 			Name: "headroom", Source: "margin on the recent peak, tuned in hindsight for this very load (measure.md 2.6)",
-			Knob: headroomKnob + ", before its own margin", Default: headroom, Sweep: []float64{1, 1.1, 1.25, 1.4, 1.7, 2, 3, 5}, CPUSeconds: 60,
+			Knob: headroomKnob + ", before its own margin", Default: headroom, Sweep: []float64{1, 1.1, 1.25, 1.4, 1.7, 2, 3, 5}, Foresees: true, CPUSeconds: 60,
 			attach: attachHeadroom,
 		},
 		{
 			Name: "static", Source: "no autoscaling: a share of the peak that is known beforehand",
 			Knob: "tasks for each task's worth of the peak second's load", Default: headroom,
-			Sweep: []float64{0.25, 0.4, 0.55, 0.7, 0.85, 1, 1.15, 1.4}, CPUSeconds: 60,
+			Sweep: []float64{0.25, 0.4, 0.55, 0.7, 0.85, 1, 1.15, 1.4}, Foresees: true, CPUSeconds: 60,
 			attach: func(at Site, knob float64) error {
 				if len(at.Load) == 0 {
 					return errNoLoad

@@ -3,7 +3,7 @@
 //
 // It is a fluid model at one-second grain: demand is measured in tasks' worth
 // of CPU, utilisation is demand over running tasks, and what does not fit is
-// counted as short. Tasks start after a delay, metrics appear late, alarms
+// counted as short, or waits in line where the service has Requests. Tasks start after a delay, metrics appear late, alarms
 // fire once per transition.
 package plant
 
@@ -336,7 +336,7 @@ func (p *Plant) Killed() int {
 }
 
 // Check tells which of the plant's invariants is broken: counts within their
-// bounds, no task, instance or message lost, no instance overfull.
+// bounds, no task, instance, message or request lost, no instance overfull.
 func (p *Plant) Check() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -193,6 +193,22 @@ func TestEpisodesJoin(t *testing.T) {
 	}
 }
 
+// What a stall lets fail is one violation, slow or not.
+func TestWhatFailsIsNotSlowToo(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, plant.Options{}, plant.Service{Desired: 1, Load: constant(20), Requests: &queueing.Model{Patience: 30 * time.Second}})
+	b.to(20 * time.Second)
+	b.Finish()
+	before := b.Tally("web")
+	b.must(b.Stall("web", plant.Stall{From: begin().Add(20 * time.Second), To: begin().Add(30 * time.Second), CPU: 1, Errors: 0.25}))
+	b.to(30 * time.Second)
+	b.Finish()
+	after := b.Tally("web")
+	if slow, failed := after.Slow-before.Slow, after.Rejected-before.Rejected; math.Abs(slow-150) > 1 || math.Abs(failed-50) > 1 {
+		t.Errorf("%.1f slow and %.1f failed of 200, want 150 and 50", slow, failed)
+	}
+}
+
 // A service beside another one has its part of the requests, in a line like the other's.
 func TestRequestsAreDealtToBothServices(t *testing.T) {
 	t.Parallel()

@@ -41,7 +41,8 @@ type Service struct {
 	// Requests makes the Load wait in line as requests, instead of going lost beyond what
 	// the tasks carry: Load by Capacity is then the work that arrives, in Erlangs, and CPU
 	// and Measures follow the work that is done and the requests, at most 1 a task on EC2
-	// too. Not for a service with a Queue. Nil for none.
+	// too. Load is asked for a second ahead, since it goes linearly to the next one. Not for
+	// a service with a Queue. Nil for none.
 	Requests *queueing.Model
 	// Discrete works Requests out one by one, at random, instead of as a fluid.
 	Discrete bool
@@ -84,7 +85,8 @@ type Service struct {
 const HotShare = 0.8
 
 // Tally is what a service has cost and failed to carry so far. What a queue
-// could not hand out in its second counts as failed, though it only waits.
+// could not hand out in its second counts as failed, though it only waits; so does
+// what is beyond the running tasks of a service with Requests.
 type Tally struct {
 	Seconds     int     // integrated
 	TaskSeconds float64 // from the placement of each task: pulling the image is paid for

@@ -227,6 +227,36 @@ func TestWithoutTasksAllIsRejected(t *testing.T) {
 	}
 }
 
+// A backlog of next to nothing is as none: the share of slow answers is continuous there,
+// and where it is as long as the limit.
+func TestSlowIsContinuousInTheBacklog(t *testing.T) {
+	t.Parallel()
+	for _, backlog := range []float64{1e-17, 1e-12, 1e-6} {
+		// 8 on 10 tasks but for one second, in which a little more than 10 comes.
+		f := fluid(queueing.Model{Mean: 10 * time.Millisecond})
+		f.pass(100, 8, 10)
+		f.Step(10, 10*(1+2*backlog), 10)
+		with := f.Step(10, 10, 10)
+		g := fluid(queueing.Model{Mean: 10 * time.Millisecond})
+		g.pass(100, 8, 10)
+		g.Step(10, 10, 10)
+		without := g.Step(10, 10, 10)
+		if d := with.Slow - without.Slow; math.Abs(d) > 0.03*without.Slow {
+			t.Errorf("behind a backlog of %g s %.6f are slow, without %.6f", backlog, with.Slow, without.Slow)
+		}
+	}
+	before := 0.0
+	f := queueing.NewFluid(queueing.Model{Mean: 10 * time.Millisecond})
+	for i := range 200 {
+		x := f.Step(10.1, 10.1, 10) // a wait that grows by 10 ms a second, up to the limit after 100 s
+		if share := x.Slow / x.Arrived; share < before-1e-9 || share > before+0.05 || i > 110 && share < 0.99 {
+			t.Fatalf("the share of slow answers goes from %.4f to %.4f in second %d", before, share, i)
+		} else {
+			before = share
+		}
+	}
+}
+
 // Patience bounds the wait: what is beyond the tasks is rejected once it is so long.
 func TestPatienceBoundsTheWait(t *testing.T) {
 	t.Parallel()

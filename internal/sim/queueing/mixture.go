@@ -53,7 +53,7 @@ func (f *fluid) Latency() *Histogram {
 		}
 		for j, n := range sum {
 			if n > 0 {
-				h.Add(m.backlog+edge(float64(j)+0.5), n)
+				h.Add(m.backlog+s.middle[j], n)
 			}
 		}
 	}
@@ -72,10 +72,16 @@ type shapes struct {
 	alone []float64 // service
 	rest  []float64 // service + rest, or service at a central queue
 	known [nodes][]float64
+
+	width, middle []float64 // of the buckets, seconds
 }
 
 func newShapes(l law) *shapes {
 	s := &shapes{law: l, alone: inBuckets(l.over)}
+	for i := range s.alone {
+		low, high := edge(float64(i)), edge(float64(i+1))
+		s.width, s.middle = append(s.width, high-low), append(s.middle, (low+high)/2)
+	}
 	if s.rest = s.alone; l.central {
 		return s
 	}
@@ -110,8 +116,7 @@ func (s *shapes) wait(node int) []float64 {
 		return s.known[node]
 	}
 	out, before := make([]float64, len(s.rest)), 1.0
-	width := func(i int) float64 { return edge(float64(i+1)) - edge(float64(i)) }
-	s.tails(s.rest, s.atNode(node), width, func(i int, tail float64) {
+	s.tails(s.rest, s.atNode(node), func(i int) float64 { return s.width[i] }, func(i int, tail float64) {
 		out[i], before = before-tail, tail
 	})
 	out[len(out)-1] += before

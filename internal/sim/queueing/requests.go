@@ -167,7 +167,6 @@ func (s *separate) Step(load, next float64, running int) Second {
 			s.left += t
 		}
 		s.idle = append(s.idle[:0], s.idle[gone:]...)
-		s.turn = max(0, s.turn-gone)
 	}
 	for len(s.idle) < running {
 		s.idle = append(s.idle, 0)

@@ -21,8 +21,8 @@ const (
 	nodesPerOctave = 16
 	shortest       = 1.0 / 128
 	nodes          = 20*nodesPerOctave + 1
-	// Where there is a backlog besides, a quarter of the nodes do.
-	coarse     = 4
+	// Where there is a backlog besides, half of the nodes do: 3 % off at most.
+	coarse     = 2
 	limits     = 32  // parts of the limit that a backlog may leave of it
 	resolution = 512 // steps of an integral over the limit
 )
@@ -154,7 +154,7 @@ func (s *slowness) without(o odds, i int, part float64) float64 {
 // with gives it with a backlog that leaves a share of the limit, 0 to below 1.
 func (s *slowness) with(left float64, o odds, i int, part float64) float64 {
 	x := left * limits
-	k := min(int(x), limits-1) // a backlog of 1e-17 leaves all of the limit
+	k := min(int(x), limits-1) // a backlog of next to nothing leaves all of it
 	x -= float64(k)
 	along := func(a, b float64) float64 { return a + x*(b-a) }
 	part = (float64(i%coarse) + part) / coarse

@@ -14,6 +14,7 @@ import (
 // benchCmd holds the commands that measure.
 type benchCmd struct {
 	Elasticity benchElasticityCmd `cmd:"" help:"Play every policy on recorded loads: the scoreboard of cost at equal violations."`
+	Defaults   benchDefaultsCmd   `cmd:"" help:"Judge other defaults of scale-in on recorded loads, by cross-validation over the traces."`
 	Pack       benchPackCmd       `cmd:"" help:"Pack vector bin packing instances with the packing that sizes groups: bins, lower bound, gap and time."`
 }
 

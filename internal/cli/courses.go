@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trimtab-ecs/trimtab/internal/sim/board"
 	"github.com/trimtab-ecs/trimtab/internal/sim/report"
 	"github.com/trimtab-ecs/trimtab/internal/sim/trace"
 	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
@@ -21,6 +22,7 @@ const maxTrace = 1 << 30
 // traceFile is a trace with what it is and what must go with its numbers.
 type traceFile struct {
 	trace.Trace
+	start  time.Time // by the source's clock; zero where it is not known
 	title  string
 	notice report.Notice // none if it has no text
 }
@@ -32,11 +34,7 @@ func (s *session) load(ctx context.Context, name string) (traceFile, error) {
 		if err != nil {
 			return traceFile{}, err
 		}
-		l := traceFile{Trace: r.Trace, title: r.Title + ". " + r.Reference}
-		if r.Notice != "" {
-			l.notice = report.Notice{Name: "Access logs of the 1998 World Cup web site: copyright and disclaimer", Text: r.Notice}
-		}
-		return l, nil
+		return traceFile{Trace: r.Trace, start: r.Start, title: r.Title + ". " + r.Reference, notice: board.Notice(r)}, nil
 	}
 	src, err := s.read(ctx, name, maxTrace)
 	if err != nil {
@@ -87,18 +85,21 @@ func (s *session) loads(ctx context.Context, dir string, only []string) ([]trace
 
 // course makes a trace ready; days above 0 keep the busiest so many of a longer one.
 func course(l traceFile, tasks, days int) (*trial.Course, error) {
-	t := l.Trace
+	t, start := l.Trace, l.start
 	if keep := time.Duration(days) * 24 * time.Hour; days > 0 && t.Length() > keep {
 		begin := t.Busiest(keep)
 		part, err := t.Slice(t.Name(), begin, begin+keep)
 		if err != nil {
 			return nil, fmt.Errorf("shorten trace: %w", err)
 		}
-		t = part
+		t, start = part, start.Add(begin.Truncate(time.Minute))
 	}
 	c, err := trial.NewCourse(t, tasks, trial.Requests())
 	if err != nil {
 		return nil, &coded{ExitRefused, err}
+	}
+	if !l.start.IsZero() {
+		c.Start = start
 	}
 	return c, nil
 }

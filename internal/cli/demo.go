@@ -28,7 +28,7 @@ type DemoOptions struct {
 func playDemo(ctx context.Context, o DemoOptions) error {
 	return demo.Run(ctx, demo.Options{
 		Stdout: o.Stdout, TTY: o.TTY, Width: o.Width, Version: o.Version, HTML: o.HTML, Picture: o.Picture,
-		Load: o.Load, Seed: o.Seed, JSON: o.JSON, NoColor: o.NoColor,
+		Load: o.Load, Seed: o.Seed, Sweep: true, JSON: o.JSON, NoColor: o.NoColor,
 	})
 }
 

@@ -124,9 +124,10 @@ func (c planCmd) Run(ctx context.Context, s *session) error {
 	for _, n := range p.notes {
 		s.say("note: %s", n)
 	}
+	tell := s.progress().tell
 	r, err := replay.Run(ctx, replay.Options{
 		Record: rec, Proposed: p.proposed, Present: p.present, Native: p.native, Start: p.start, Seed: c.Seed, Seeds: c.Seeds,
-		Limit: c.Limit, TaskHour: p.taskHour, Progress: s.progress(),
+		Limit: c.Limit, TaskHour: p.taskHour, Progress: func(done, all int) { tell(float64(done), float64(all)) },
 	})
 	if ctx.Err() != nil {
 		return errInterrupted
@@ -146,24 +147,6 @@ func (c planCmd) Run(ctx context.Context, s *session) error {
 	}
 	s.replayed(p, r)
 	return nil
-}
-
-// progressEvery is how often long work tells how far it is.
-const progressEvery = 5 * time.Second
-
-// progress gives what tells of the runs that are done, now and then.
-func (s *session) progress() func(done, all int) {
-	begin := s.Now()
-	last := begin
-	return func(done, all int) {
-		now := s.Now()
-		if now.Sub(last) < progressEvery || done == all {
-			return
-		}
-		last = now
-		left := time.Duration(float64(now.Sub(begin)) / float64(done) * float64(all-done))
-		s.say("replayed %d of %d runs, about %s left", done, all, span(left))
-	}
 }
 
 // name gives the service and the cluster that its argument and the flags name, the

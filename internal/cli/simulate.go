@@ -153,7 +153,7 @@ func (s *session) simulatedPolicy(ctx context.Context, file, service string) (tr
 // files writes what was asked for.
 func (c simulateCmd) files(s *session, b board.Board, run *trial.Course, start trial.Start, shows []board.Show, l traceFile, hash string) error {
 	if c.HTML != "" {
-		f := board.Facts{Version: s.Version, Policy: hash}
+		f := board.Facts{Version: s.Version, Policy: hash, Load: l.title}
 		if l.notice.Text != "" {
 			f.Notices = []report.Notice{l.notice}
 		}
@@ -161,7 +161,6 @@ func (c simulateCmd) files(s *session, b board.Board, run *trial.Course, start t
 		if err != nil {
 			return err
 		}
-		page.Facts = append(page.Facts, report.Fact{Name: "load", Value: l.title})
 		if err := report.Save(c.HTML, func(w io.Writer) error { return report.HTML(w, page) }); err != nil {
 			return err
 		}
@@ -179,28 +178,16 @@ func (c simulateCmd) files(s *session, b board.Board, run *trial.Course, start t
 
 // simulation is the JSON result.
 type simulation struct {
-	Trace    string        `json:"trace"`
-	Start    trial.Start   `json:"start"`
-	Tasks    int           `json:"tasksAtP99"`
-	Seed     uint64        `json:"seed"`
-	Policies []played      `json:"policies"`
-	Curves   []board.Entry `json:"curves,omitempty"`
-}
-
-// played is one policy's run.
-type played struct {
-	Name string  `json:"name"`
-	Knob string  `json:"knob"`
-	At   float64 `json:"at"`
-	score.Score
+	Trace    string         `json:"trace"`
+	Start    trial.Start    `json:"start"`
+	Tasks    int            `json:"tasksAtP99"`
+	Seed     uint64         `json:"seed"`
+	Policies []board.Played `json:"policies"`
+	Curves   []board.Entry  `json:"curves,omitempty"`
 }
 
 func simulated(run *trial.Course, start trial.Start, seed uint64, shows []board.Show, b board.Board) simulation {
-	out := simulation{Trace: run.Name, Start: start, Tasks: run.Tasks, Seed: seed, Curves: b.Entries}
-	for _, x := range shows {
-		out.Policies = append(out.Policies, played{Name: x.Contestant.Name, Knob: x.Contestant.Knob, At: x.Knob, Score: x.Result.Score})
-	}
-	return out
+	return simulation{Trace: run.Name, Start: start, Tasks: run.Tasks, Seed: seed, Policies: board.Runs(shows), Curves: b.Entries}
 }
 
 // scores prints a table of figures.

@@ -19,6 +19,8 @@ type Peer struct {
 	// documentation's example has it. Sweep goes from cheap to safe.
 	Default float64
 	Sweep   []float64
+	// Foresees says that it knows the load beforehand: a yardstick, and no contestant.
+	Foresees bool
 	// CPUSeconds is the resolution at which the service must publish its CPU
 	// utilisation for it: 60 or 20.
 	CPUSeconds int
@@ -54,8 +56,11 @@ const (
 	headroom = 1.25             // takes a task for full at 80 % CPU, plant.HotShare
 )
 
+// UtilizationKnob is the knob of whatever holds the average CPU utilisation at a target:
+// equal values ask equal things of all of them.
+const UtilizationKnob = "target CPU utilisation, percent"
+
 const (
-	percentKnob     = "target CPU utilisation, percent"
 	concurrencyKnob = "target concurrency of a task, percent of what it can carry"
 	headroomKnob    = "tasks for each task's worth of load"
 )
@@ -72,8 +77,8 @@ func Peers() []Peer { return slices.Concat(amazons(), clusters(), academics(), y
 func Tracked(c TargetTracking) Peer {
 	c.Period = cmp.Or(c.Period, minute)
 	return Peer{
-		Name: "aas", Source: "Application Auto Scaling, target tracking, one-minute metrics (peers.md E1)",
-		Knob: percentKnob, Default: 75, Sweep: utilizations(), CPUSeconds: int(c.Period / time.Second),
+		Name: "aas", Source: "Application Auto Scaling, target tracking, one-minute metrics",
+		Knob: UtilizationKnob, Default: 75, Sweep: utilizations(), CPUSeconds: int(c.Period / time.Second),
 		attach: func(at Site, knob float64) error {
 			c := c
 			c.Target, c.Min, c.Max = knob, at.Min, at.Max
@@ -82,15 +87,24 @@ func Tracked(c TargetTracking) Peer {
 	}
 }
 
+// Gentle gives aas with the other reading of how it scales in, which AWS does not
+// publish: at most a tenth of the tasks at a time. It is not among Peers, whose aas takes
+// the reading that costs less.
+func Gentle() Peer {
+	p := Tracked(TargetTracking{GentleIn: true})
+	p.Name, p.Source = "aas-gentle", "Application Auto Scaling that scales in by at most a tenth at a time"
+	return p
+}
+
 // amazons are Application Auto Scaling's.
 func amazons() []Peer {
 	quick := Tracked(TargetTracking{Period: fast})
-	quick.Name, quick.Source = "aas-20s", "Application Auto Scaling, target tracking, 20-second metrics (peers.md E1)"
+	quick.Name, quick.Source = "aas-20s", "Application Auto Scaling, target tracking, 20-second metrics"
 	return []Peer{
 		Tracked(TargetTracking{}),
 		quick,
 		{
-			Name: "aas-step", Source: "Application Auto Scaling, step scaling, the guide's steps (peers.md E2)",
+			Name: "aas-step", Source: "Application Auto Scaling, step scaling, the guide's steps",
 			Knob: "threshold of CPU utilisation, percent", Default: 50, Sweep: []float64{75, 65, 55, 45, 35, 28, 20, 14}, CPUSeconds: 60,
 			attach: func(at Site, knob float64) error {
 				out, in := GuideSteps(knob, at.Min, at.Max)
@@ -113,28 +127,28 @@ func loop(k Peer, every, period time.Duration, build func(at Site, knob float64)
 func clusters() []Peer {
 	return []Peer{
 		loop(Peer{
-			Name: "hpa", Source: "Kubernetes HorizontalPodAutoscaler v2, default behavior (peers.md E4)",
-			Knob: percentKnob, Default: 80, Sweep: utilizations(), CPUSeconds: 60,
+			Name: "hpa", Source: "Kubernetes HorizontalPodAutoscaler v2, default behavior",
+			Knob: UtilizationKnob, Default: 80, Sweep: utilizations(), CPUSeconds: 60,
 		}, hpaSync, minute, func(at Site, knob float64) Controller {
 			return NewAutoscaler(HPA{Target: knob, Min: at.Min, Max: at.Max})
 		}),
 		loop(Peer{
-			Name: "keda", Source: "KEDA over the HPA, the load as external metric (peers.md E5)",
+			Name: "keda", Source: "KEDA over the HPA, the load as external metric",
 			Knob: "target load of a replica, percent of a task's worth", Default: 80, Sweep: utilizations(), CPUSeconds: 60,
 		}, hpaSync, minute, func(at Site, knob float64) Controller {
 			return NewScaler(KEDA{Target: knob, Min: at.Min, Max: at.Max})
 		}),
 		loop(Peer{
-			Name: "kpa", Source: "Knative Pod Autoscaler, 20-second metrics for concurrency (peers.md E6)",
+			Name: "kpa", Source: "Knative Pod Autoscaler, 20-second metrics for concurrency",
 			Knob: concurrencyKnob, Default: 70, Sweep: utilizations(), CPUSeconds: 20,
 		}, kpaTick, fast, func(_ Site, knob float64) Controller { return NewPanicker(KPA{Target: knob}) }),
 		loop(Peer{
-			Name: "kpa-ideal", Source: "Knative Pod Autoscaler that reads the true load each 2 s (peers.md E6)",
+			Name: "kpa-ideal", Source: "Knative Pod Autoscaler that reads the true load each 2 s",
 			Knob: concurrencyKnob, Default: 70, Sweep: utilizations(), CPUSeconds: 60,
 		}, kpaTick, exact, func(_ Site, knob float64) Controller { return NewPanicker(KPA{Target: knob}) }),
 		loop(Peer{
-			Name: "nomad", Source: "Nomad Autoscaler, target-value (peers.md E7)",
-			Knob: percentKnob, Default: 70, Sweep: utilizations(), CPUSeconds: 60,
+			Name: "nomad", Source: "Nomad Autoscaler, target-value",
+			Knob: UtilizationKnob, Default: 70, Sweep: utilizations(), CPUSeconds: 60,
 		}, nomadEvery, minute, func(at Site, knob float64) Controller {
 			return &Nomad{Target: knob, Min: at.Min, Max: at.Max}
 		}),
@@ -167,13 +181,13 @@ func yardsticks() []Peer {
 		}, minute, minute, func(_ Site, knob float64) Controller { return Chase{Headroom: knob} }),
 		{
 			Name: "headroom", Source: "margin on the recent peak, tuned in hindsight for this very load (measure.md 2.6)",
-			Knob: headroomKnob + ", before its own margin", Default: headroom, Sweep: []float64{1, 1.1, 1.25, 1.4, 1.7, 2, 3, 5}, CPUSeconds: 60,
+			Knob: headroomKnob + ", before its own margin", Default: headroom, Sweep: []float64{1, 1.1, 1.25, 1.4, 1.7, 2, 3, 5}, Foresees: true, CPUSeconds: 60,
 			attach: attachHeadroom,
 		},
 		{
 			Name: "static", Source: "no autoscaling: a share of the peak that is known beforehand",
 			Knob: "tasks for each task's worth of the peak second's load", Default: headroom,
-			Sweep: []float64{0.25, 0.4, 0.55, 0.7, 0.85, 1, 1.15, 1.4}, CPUSeconds: 60,
+			Sweep: []float64{0.25, 0.4, 0.55, 0.7, 0.85, 1, 1.15, 1.4}, Foresees: true, CPUSeconds: 60,
 			attach: func(at Site, knob float64) error {
 				if len(at.Load) == 0 {
 					return errNoLoad

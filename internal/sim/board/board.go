@@ -107,7 +107,7 @@ func Run(ctx context.Context, o Options) (Board, error) {
 		return Board{}, err
 	}
 	for i := range b.Entries {
-		b.Entries[i].curve(o.contestant(b.Entries[i].Policy))
+		b.Entries[i].Curve = b.Entries[i].points(o.contestant(b.Entries[i].Policy))
 	}
 	if err := b.requests(ctx, o, o.teller(work(jobs)+chosen*requestCost, work(jobs))); err != nil {
 		return Board{}, err
@@ -152,11 +152,13 @@ func (o Options) contestant(name string) trial.Contestant {
 	return o.Contestants[slices.IndexFunc(o.Contestants, func(k trial.Contestant) bool { return k.Name == name })]
 }
 
-// curve reads the points off the scores.
-func (e *Entry) curve(k trial.Contestant) {
+// points reads the curve off the scores.
+func (e Entry) points(k trial.Contestant) score.Curve {
+	var out score.Curve
 	for i, s := range e.Scores {
-		e.Curve = append(e.Curve, score.Point{Knob: k.Sweep[i], Violation: s.ViolationPercent, Cost: s.DollarsPerOracle})
+		out = append(out, score.Point{Knob: k.Sweep[i], Violation: s.ViolationPercent, Cost: s.DollarsPerOracle})
 	}
+	return out
 }
 
 // chosen is the value of the knob that is played request by request: the cheapest that
@@ -168,8 +170,8 @@ func (e Entry) chosen() float64 {
 	return best.Knob
 }
 
-// requests plays the chosen points request by request.
-func (b *Board) requests(ctx context.Context, o Options, tell func(job)) error {
+// requests plays the chosen points request by request, into the entries.
+func (b Board) requests(ctx context.Context, o Options, tell func(job)) error {
 	var jobs []job
 	for i := range b.Entries {
 		e := &b.Entries[i]
@@ -178,7 +180,7 @@ func (b *Board) requests(ctx context.Context, o Options, tell func(job)) error {
 		}
 		e.Requests = &Requests{Knob: e.chosen(), Scores: make([]score.Score, o.Seeds)}
 		for n := range o.Seeds {
-			setup := trial.Setup{Start: e.Start, Seed: o.Seed + uint64(n), Discrete: true} //nolint:gosec // a few seeds
+			setup := trial.Setup{Start: e.Start, Seed: o.Seed + uint64(n), Discrete: true}
 			jobs = append(jobs, job{course: o.course(e.Trace), who: o.contestant(e.Policy), setup: setup, knob: e.Requests.Knob, into: &e.Requests.Scores[n]})
 		}
 	}

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/sim/report"
+	"github.com/trimtab-ecs/trimtab/internal/sim/trace"
 	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
 )
 
@@ -14,7 +17,17 @@ import (
 type Facts struct {
 	Version string // of the build
 	Policy  string // hash of Trimtab's policy, empty for its defaults
+	Load    string // what one course's load is and where from, in words; empty for several
 	Notices []report.Notice
+}
+
+// Notice gives what must go with the numbers of a recorded load; without a text there is
+// nothing.
+func Notice(r trace.Recorded) report.Notice {
+	if r.Notice == "" {
+		return report.Notice{}
+	}
+	return report.Notice{Name: "Access logs of the 1998 World Cup web site: copyright and disclaimer", Text: r.Notice}
 }
 
 // Single gives the report of one course: the curves where they were played, the shown
@@ -25,9 +38,16 @@ func (b Board) Single(c *trial.Course, start trial.Start, shows []Show, f Facts)
 		return report.Page{}, err
 	}
 	p := report.Page{
-		Title: "Trimtab on " + c.Name, Verdict: verdict(shows), Traces: []report.Trace{t}, Tables: []report.Table{Marks(start, shows)},
-		Intro:       fmt.Sprintf("%s of recorded load on one simulated service, once under each policy. Trimtab runs the code that runs on AWS.", c.Length()),
+		Title: "Trimtab on " + c.Name, Verdict: b.Verdict(start, c.Name, shows), Traces: []report.Trace{t}, Tables: []report.Table{Marks(start, shows)},
+		Intro:       fmt.Sprintf("%s of recorded load on one simulated service, once under each policy. Trimtab runs the code that runs on AWS.", lasting(c.Length())),
 		Assumptions: assumptions(c, []trial.Start{start}), Facts: b.facts(f), Notices: f.Notices,
+	}
+	p.Assumptions = append(p.Assumptions, fmt.Sprintf("The first %s of %s warm up and are not scored.", lasting(time.Duration(c.From)*time.Second), lasting(c.Length())))
+	for _, s := range shows {
+		p.Assumptions = append(p.Assumptions, fmt.Sprintf("%s is %s, with %s.", s.Contestant.Name, s.Contestant.Source, s.set()))
+	}
+	if x := shows[0].Result.Score; x.Invocations > 0 {
+		p.Facts = append(p.Facts, report.Fact{Name: "invocations, scored", Value: strconv.Itoa(x.Invocations)}, report.Fact{Name: "calls of AWS's APIs, scored", Value: strconv.Itoa(x.APICalls)})
 	}
 	if len(b.Entries) > 0 {
 		p.Curves = []report.Curve{curve("Cost against violations", "Each point is a run with one value of the policy's knob. Down and to the left is better.", b.Entries)}
@@ -41,7 +61,7 @@ func (b Board) Whole(courses []*trial.Course, traces []report.Trace, f Facts) re
 		Title: "Trimtab: the scoreboard", Verdict: b.verdict(), Traces: traces, Facts: b.facts(f), Notices: f.Notices,
 		Intro: fmt.Sprintf("%d recorded loads, %d policies, each at every value of its one knob. What a policy costs is compared where it violates the same objective equally often.",
 			len(b.Traces()), len(b.policies())),
-		Assumptions: assumptions(courses[0], b.starts()),
+		Assumptions: append(assumptions(courses[0], b.starts()), "The first day, or tenth of a trace shorter than two, is not scored."),
 	}
 	for _, s := range b.starts() {
 		p.Curves = append(p.Curves, b.meanCurve(s))
@@ -75,16 +95,6 @@ func (b Board) verdict() string {
 	return strings.ToUpper(parts[0][:1]) + strings.Join(parts, ". ")[1:] + "."
 }
 
-// verdict compares the first of the shown runs with each other one.
-func verdict(shows []Show) string {
-	ours := shows[0].Result.Score
-	words := fmt.Sprintf("%s was too slow for %.3g %% of the requests at %.2f times the oracle's cost", shows[0].Contestant.Name, ours.ViolationPercent, ours.DollarsPerOracle)
-	for _, s := range shows[1:] {
-		words += fmt.Sprintf("; %s for %.3g %% at %.2f", s.Contestant.Name, s.Result.ViolationPercent, s.Result.DollarsPerOracle)
-	}
-	return words + "."
-}
-
 func (b Board) facts(f Facts) []report.Fact {
 	out := []report.Fact{
 		{Name: "seed", Value: fmt.Sprint(b.Seed)}, {Name: "version", Value: f.Version}, {Name: "tasks at the 99th percentile", Value: fmt.Sprint(b.Tasks)},
@@ -92,7 +102,22 @@ func (b Board) facts(f Facts) []report.Fact {
 	if f.Policy != "" {
 		out = append(out, report.Fact{Name: "policy", Value: f.Policy})
 	}
+	if f.Load != "" {
+		out = append(out, report.Fact{Name: "load", Value: f.Load})
+	}
 	return out
+}
+
+// lasting writes a duration without the zeros at its end: 2h24m.
+func lasting(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // assumptions tell what the simulated world takes for granted.
@@ -102,7 +127,6 @@ func assumptions(c *trial.Course, starts []trial.Start) []string {
 			c.Model.Mean, c.Model.Limit),
 		fmt.Sprintf("One task is fully busy at the load's 99th percentile over %d.", c.Tasks),
 		"Utilisation is published each minute (for policies named -20s every 20 s) 90 to 150 s (10 to 22 s) after its end and ends at 100 %.",
-		"The first day, or tenth of a short trace, is not scored.",
 		"The oracle knows the future and is never short; it pays for each task from its order too.",
 	}
 	for _, s := range starts {
@@ -150,9 +174,12 @@ func (b Board) rankTable(s trial.Start) report.Table {
 	t := report.Table{
 		Caption: fmt.Sprintf("Cost at equal violations on %s", s), Note: "Geometric mean over the traces of the cost over the oracle's; never counts the traces on which no value of the knob meets the objective.",
 		Columns: []report.Column{
-			{Name: "at 1 %", Unit: "x", Better: report.Less}, {Name: "never at 1 %", Better: report.Less},
-			{Name: "at 0.1 %", Unit: "x", Better: report.Less}, {Name: "never at 0.1 %", Better: report.Less},
-			{Name: "actions", Unit: "1/h", Better: report.Less}, {Name: "reversals", Unit: "1/day", Better: report.Less},
+			{Name: "at 1 %", Unit: "x", Better: report.Less},
+			{Name: "never at 1 %", Better: report.Less},
+			{Name: "at 0.1 %", Unit: "x", Better: report.Less},
+			{Name: "never at 0.1 %", Better: report.Less},
+			{Name: "actions", Unit: "1/h", Better: report.Less},
+			{Name: "reversals", Unit: "1/day", Better: report.Less},
 		},
 	}
 	for _, r := range b.Ranks(s) {

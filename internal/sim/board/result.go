@@ -26,6 +26,23 @@ func (b Board) Result() Result {
 	return r
 }
 
+// Played is a shown run, for JSON.
+type Played struct {
+	Name string  `json:"name"`
+	Knob string  `json:"knob"`
+	At   float64 `json:"at"` // the value of the knob
+	score.Score
+}
+
+// Runs gives shown runs for JSON.
+func Runs(shows []Show) []Played {
+	out := make([]Played, 0, len(shows))
+	for _, s := range shows {
+		out = append(out, Played{Name: s.Contestant.Name, Knob: s.Contestant.Knob, At: s.Knob, Score: s.Result.Score})
+	}
+	return out
+}
+
 // Table gives the marks of every run, the chosen points' request by request with their seeds.
 func (b Board) Table() score.Table {
 	t := score.Table{Keys: []string{"start", "trace", "policy", "knob", "requests", "seed"}}
@@ -37,7 +54,7 @@ func (b Board) Table() score.Table {
 			continue
 		}
 		for n, s := range e.Requests.Scores {
-			t.Rows = append(t.Rows, score.Row{Names: e.names(e.Requests.Knob, "single", b.Seed+uint64(n)), Score: s}) //nolint:gosec // a few seeds
+			t.Rows = append(t.Rows, score.Row{Names: e.names(e.Requests.Knob, "single", b.Seed+uint64(n)), Score: s})
 		}
 	}
 	return t

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/sim/report"
@@ -27,17 +28,20 @@ func Step(c *trial.Course) time.Duration {
 	return time.Duration(max(1, minutes)) * time.Minute
 }
 
-// Play lets each contestant run over a course with the documented value of its knob, and
-// keeps the runs whole. tell hears of each that has ended; nil for nobody.
+// Play lets each contestant run over a course and keeps the runs whole. The knob of the
+// first stands at its documented value, those of the others as trial.Contestant.Beside has
+// it. o.Watch watches the first alone. tell hears of each that has ended; nil for nobody.
 func Play(ctx context.Context, c *trial.Course, ks []trial.Contestant, o trial.Setup, tell func(done int)) ([]Show, error) {
 	o.Step = Step(c)
 	out := make([]Show, 0, len(ks))
 	for i, k := range ks {
-		r, err := trial.Run(ctx, c, k, o, k.Default)
+		knob := k.Beside(ks[0])
+		r, err := trial.Run(ctx, c, k, o, knob)
 		if err != nil {
 			return nil, fmt.Errorf("play %s: %w", k.Name, err)
 		}
-		out = append(out, Show{Contestant: k, Knob: k.Default, Result: r})
+		out = append(out, Show{Contestant: k, Knob: knob, Result: r})
+		o.Watch = nil
 		if tell != nil {
 			tell(i + 1)
 		}
@@ -49,7 +53,7 @@ func Play(ctx context.Context, c *trial.Course, ks []trial.Contestant, o trial.S
 func Trace(c *trial.Course, start trial.Start, shows []Show) (report.Trace, error) {
 	t := report.Trace{
 		Name: c.Name, Start: c.Start, Step: Step(c),
-		Note: fmt.Sprintf("%s on %s; %d tasks are fully busy at the 99th percentile", c.Length(), start, c.Tasks),
+		Note: fmt.Sprintf("%s on %s; %d tasks are fully busy at the 99th percentile", lasting(c.Length()), start, c.Tasks),
 	}
 	for _, s := range shows {
 		p := report.Policy{Name: s.Contestant.Name, Note: s.set()}
@@ -81,7 +85,11 @@ func knobWords(knob string, v float64) string {
 	if knob == "none" {
 		return "as its policy says"
 	}
-	return fmt.Sprintf("%s %g", knob, math.Round(v*100)/100)
+	v = math.Round(v*100) / 100
+	if what, ok := strings.CutSuffix(knob, ", percent"); ok {
+		return fmt.Sprintf("%s %g %%", what, v)
+	}
+	return fmt.Sprintf("%s %g", knob, v)
 }
 
 // Marks gives the table of the shown runs.
@@ -89,11 +97,16 @@ func Marks(start trial.Start, shows []Show) report.Table {
 	t := report.Table{
 		Caption: "Scores", Note: "What each policy cost and failed to carry after the warm-up. Of the oracle's cost, 1 is the least that anyone who knew the future could pay.",
 		Columns: []report.Column{
-			{Name: "violations", Unit: "% of requests", Better: report.Less}, {Name: "in violation", Better: report.Less},
-			{Name: "longest", Better: report.Less}, {Name: "p95", Unit: "s", Better: report.Less},
-			{Name: "task-hours", Better: report.Less}, {Name: "dollars", Unit: "$", Better: report.Less},
-			{Name: "over the oracle", Unit: "x", Better: report.Less}, {Name: "actions", Unit: "1/h", Better: report.Less},
-			{Name: "reversals", Unit: "in 15 min", Better: report.Less}, {Name: "tasks started", Better: report.Less},
+			{Name: "violations", Unit: "% of requests", Better: report.Less},
+			{Name: "in violation", Better: report.Less},
+			{Name: "longest", Better: report.Less},
+			{Name: "p95", Unit: "s", Better: report.Less},
+			{Name: "task-hours", Better: report.Less},
+			{Name: "dollars", Unit: "$", Better: report.Less},
+			{Name: "over the oracle", Unit: "x", Better: report.Less},
+			{Name: "actions", Unit: "1/h", Better: report.Less},
+			{Name: "reversals", Unit: "in 15 min", Better: report.Less},
+			{Name: "tasks started", Better: report.Less},
 		},
 	}
 	if start == trial.EC2Cold {
@@ -105,7 +118,7 @@ func Marks(start trial.Start, shows []Show) report.Table {
 		if start == trial.EC2Cold {
 			hours = x.InstanceHours
 		}
-		t.Rows = append(t.Rows, report.Row{Name: s.Contestant.Name, Note: s.set(), Cells: []report.Cell{
+		t.Rows = append(t.Rows, report.Row{Name: s.Contestant.Name, Note: s.set(), Bound: s.Contestant.Foresees, Cells: []report.Cell{
 			report.Number(x.ViolationPercent, 3), report.Seconds(x.ViolationSeconds), report.Seconds(x.LongestViolationSeconds),
 			report.Number(x.P95Seconds, 2), report.Number(hours, 1), report.Number(x.Dollars, 2), report.Number(x.DollarsPerOracle, 2),
 			report.Number(x.ActionsPerHour, 2), report.Number(float64(x.ReversalsWithin15Min), 0), report.Number(float64(x.TasksStarted), 0),

@@ -1,6 +1,6 @@
-// Package demo gives one real day under three policies: Trimtab through its
-// own staircase, Application Auto Scaling's target tracking and a static fleet,
-// each on the same simulated service.
+// Package demo gives one real day under three policies: Trimtab through its own
+// staircase, Application Auto Scaling's target tracking and a static fleet, each on the
+// same simulated service.
 package demo
 
 import (
@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/trimtab-ecs/trimtab/internal/sim/board"
 	"github.com/trimtab-ecs/trimtab/internal/sim/report"
 	"github.com/trimtab-ecs/trimtab/internal/sim/trace"
 )
@@ -32,6 +33,9 @@ type Options struct {
 	Seed    uint64
 	// Load names the embedded day: trace.WorldCup if empty.
 	Load string
+	// Sweep plays the day at every value of both targets too, for the curves of cost
+	// against violations: a few seconds.
+	Sweep bool
 	// JSON writes the result as JSON and nothing else.
 	JSON bool
 	// NoColor keeps escape sequences for colour and weight out.
@@ -40,23 +44,14 @@ type Options struct {
 
 // Result is what the demo measured.
 type Result struct {
-	Load         string    `json:"load"`
-	Seed         uint64    `json:"seed"`
-	Version      string    `json:"version"`
-	Verdict      string    `json:"verdict"`
-	Policies     []Outcome `json:"policies"`
-	Variants     []Outcome `json:"variants"` // of Application Auto Scaling, for fairness
-	Invocations  int       `json:"invocations"`
-	MetricReads  int       `json:"metricReads"` // metrics in GetMetricData calls, as CloudWatch bills them
-	UpdateOrders int       `json:"updateServiceCalls"`
-	HTML         string    `json:"html,omitempty"`
-}
-
-// Outcome is one policy's score.
-type Outcome struct {
-	Name string `json:"name"`
-	Note string `json:"note"`
-	report.Score
+	Load     string         `json:"load"`
+	Seed     uint64         `json:"seed"`
+	Version  string         `json:"version"`
+	Verdict  string         `json:"verdict"`
+	Policies []board.Played `json:"policies"`
+	Variants []board.Played `json:"variants"` // of Application Auto Scaling, for fairness
+	Curves   []board.Entry  `json:"curves,omitempty"`
+	HTML     string         `json:"html,omitempty"`
 }
 
 // Run plays the day, shows progress, prints the comparison and writes the
@@ -65,14 +60,13 @@ func Run(ctx context.Context, o Options) error {
 	if o.Stdout == nil {
 		return errors.New("run demo: Stdout is nil: pass a writer")
 	}
-	sc, err := newScene(o.Seed, cmp.Or(o.Load, trace.WorldCup))
+	o.Load, o.Version = cmp.Or(o.Load, trace.WorldCup), cmp.Or(o.Version, "unknown")
+	say := newTalk(o)
+	d, err := play(ctx, o, say)
 	if err != nil {
 		return fmt.Errorf("run demo: %w", err)
 	}
-	sc.version = cmp.Or(o.Version, "unknown")
-	say := newTalk(o)
-	say.begin(sc)
-	res, page, err := sc.play(ctx, say)
+	page, err := d.page(o.Version)
 	if err != nil {
 		return fmt.Errorf("run demo: %w", err)
 	}
@@ -80,7 +74,6 @@ func Run(ctx context.Context, o Options) error {
 		if err := report.Save(o.HTML, func(w io.Writer) error { return report.HTML(w, page) }); err != nil {
 			return fmt.Errorf("run demo: %w", err)
 		}
-		res.HTML = o.HTML
 	}
 	if o.Picture != "" {
 		if err := report.Save(o.Picture, func(w io.Writer) error { return report.Picture(w, page.Traces[0]) }); err != nil {
@@ -90,12 +83,12 @@ func Run(ctx context.Context, o Options) error {
 	if o.JSON {
 		enc := json.NewEncoder(o.Stdout)
 		enc.SetIndent("", "  ")
-		if err := enc.Encode(res); err != nil {
+		if err := enc.Encode(d.result(o, page.Verdict)); err != nil {
 			return fmt.Errorf("print result: %w", err)
 		}
 		return nil
 	}
-	say.end(res)
+	say.end(d, page.Verdict, o.HTML)
 	if say.err != nil {
 		return fmt.Errorf("print result: %w", say.err)
 	}

@@ -37,17 +37,19 @@ func play(t *testing.T, o demo.Options) (out, page, picture string) {
 	return strings.ReplaceAll(b.String(), dir, ""), read(o.HTML), read(o.Picture)
 }
 
-// The whole promise of the command: both loads, within the time, with tables
+// The whole promise of the command: both loads, within the time, with curves, tables
 // and reports, and the same bytes for the same seed.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	for _, load := range []string{"", trace.Shuttle} {
 		began := time.Now()
-		out, page, picture := play(t, demo.Options{Seed: 1, Load: load})
-		if took := time.Since(began); took > 10*time.Second {
-			t.Errorf("load %q took %s, want less than 10 s", load, took)
+		out, page, picture := play(t, demo.Options{Seed: 1, Load: load, Sweep: true})
+		// It is to take 10 s at most, and takes 3 on two idle cores; a busy machine or the
+		// race detector must not fail this, an order of magnitude shall.
+		if took := time.Since(began); took > time.Minute {
+			t.Errorf("load %q took %s, want less than a minute", load, took)
 		}
-		for _, want := range []string{"00:00", "23:00", "task-hours", "short of demand", "Trimtab", "Application Auto Scaling", "Static fleet", "/out/demo.html"} {
+		for _, want := range []string{"00:00", "23:00", "over the", "Trimtab", "Application Auto Scaling", "At equal violations", "static", "warm-up of 2 h 24 min", "/out/demo.html"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("load %q: %q is not in the output:\n%s", load, want, out)
 			}
@@ -55,7 +57,10 @@ func TestRun(t *testing.T) {
 		if strings.ContainsAny(out, "\x1b\r") {
 			t.Error("escape sequences were written to what is no terminal")
 		}
-		for _, want := range []string{"var uPlot=", "ECSServiceAverageCPUUtilization", "▲ scale out", "▼ scale in", "seed", "Permission is hereby granted"} {
+		for _, want := range []string{
+			"var uPlot=", "ECSServiceAverageCPUUtilization", "▲ scale out", "▼ scale in", "Cost against violations",
+			"The first 2h24m of 24h warm up", "By at most a tenth", "seed", "Permission is hereby granted",
+		} {
 			if !strings.Contains(page, want) {
 				t.Errorf("load %q: %q is not in the report", load, want)
 			}
@@ -66,11 +71,12 @@ func TestRun(t *testing.T) {
 		if len(page) > 400_000 || len(picture) > 60_000 {
 			t.Errorf("load %q: the report has %d bytes and the picture %d", load, len(page), len(picture))
 		}
-		out2, page2, picture2 := play(t, demo.Options{Seed: 1, Load: load})
+		out2, page2, picture2 := play(t, demo.Options{Seed: 1, Load: load, Sweep: true})
 		if out != out2 || page != page2 || picture != picture2 {
 			t.Errorf("load %q: the same seed gave other bytes", load)
 		}
-		if other, _, _ := play(t, demo.Options{Seed: 2, Load: load}); other == out {
+		first, _, _ := play(t, demo.Options{Seed: 1, Load: load})
+		if other, _, _ := play(t, demo.Options{Seed: 2, Load: load}); other == first {
 			t.Errorf("load %q: another seed gave the same bytes", load)
 		}
 	}
@@ -78,7 +84,7 @@ func TestRun(t *testing.T) {
 
 func TestJSON(t *testing.T) {
 	t.Parallel()
-	out, _, _ := play(t, demo.Options{Seed: 1, JSON: true, TTY: true})
+	out, _, _ := play(t, demo.Options{Seed: 1, Sweep: true, JSON: true, TTY: true})
 	var res demo.Result
 	if err := json.Unmarshal([]byte(out), &res); err != nil {
 		t.Fatalf("the output is not JSON alone: %v\n%s", err, out)
@@ -86,25 +92,28 @@ func TestJSON(t *testing.T) {
 	if len(res.Policies) != 3 || res.Verdict == "" || res.Seed != 1 || res.HTML != "/out/demo.html" {
 		t.Fatalf("result is %+v", res)
 	}
+	if len(res.Curves) != 2 || len(res.Curves[0].Curve) != 8 || len(res.Variants) != 1 {
+		t.Errorf("%d curves and %d variants, want 2 of 8 points and 1", len(res.Curves), len(res.Variants))
+	}
 	ours, aas, static := res.Policies[0], res.Policies[1], res.Policies[2]
 	switch {
-	case ours.Actions == 0 || aas.Actions == 0 || static.Actions != 0:
-		t.Errorf("actions are %d, %d and %d; want some, some and none", ours.Actions, aas.Actions, static.Actions)
-	case static.ShortSeconds != 0 || static.HotSeconds != 0:
-		t.Errorf("a fleet sized at the peak was short for %d s", static.ShortSeconds)
+	case ours.At != 60 || aas.At != 60 || res.Variants[0].At != 60:
+		t.Errorf("the targets are %g, %g and %g, want the same", ours.At, aas.At, res.Variants[0].At)
+	case ours.ActionsPerHour == 0 || aas.ActionsPerHour == 0 || static.ActionsPerHour != 0:
+		t.Errorf("actions are %g, %g and %g an hour; want some, some and none", ours.ActionsPerHour, aas.ActionsPerHour, static.ActionsPerHour)
+	case static.ViolationSeconds != 0:
+		t.Errorf("a fleet sized at the peak was in violation for %d s", static.ViolationSeconds)
 	case ours.TaskHours > static.TaskHours/2 || aas.TaskHours > static.TaskHours/2:
 		t.Errorf("task-hours are %.0f, %.0f and %.0f; want less than half of the static fleet's", ours.TaskHours, aas.TaskHours, static.TaskHours)
-	case ours.ShortSeconds > 60 || ours.Reversals > 24:
-		t.Errorf("Trimtab was short for %d s with %d reversals", ours.ShortSeconds, ours.Reversals)
-	case res.UpdateOrders != ours.Actions:
-		t.Errorf("%d UpdateService calls for %d actions", res.UpdateOrders, ours.Actions)
+	case ours.ViolationPercent > 0.1 || ours.ReversalsWithin15Min > 12:
+		t.Errorf("Trimtab violated the objective in %g %% of the requests, with %d reversals", ours.ViolationPercent, ours.ReversalsWithin15Min)
 	}
 }
 
 func TestTerminal(t *testing.T) {
 	t.Parallel()
 	for given, width := range map[int]int{0: 80, 30: 30, 40: 40, 80: 80, 120: 120} {
-		out, _, _ := play(t, demo.Options{Seed: 1, TTY: true, Width: given})
+		out, _, _ := play(t, demo.Options{Seed: 1, TTY: true, Width: given, Sweep: given == 30})
 		frames := strings.Split(out, "\r")
 		if len(frames) < 250 {
 			t.Fatalf("progress was redrawn %d times", len(frames))
@@ -122,7 +131,7 @@ func TestTerminal(t *testing.T) {
 				}
 			}
 		}
-		if asTable := strings.Contains(out, "unserved   80 %"); asTable != (width >= 80) {
+		if asTable := strings.Contains(out, "slow, %  violation"); asTable != (width >= 80) {
 			t.Errorf("width %d: the scores are a table: %v", given, asTable)
 		}
 		if !strings.Contains(out, "\x1b[1m") {
@@ -206,7 +215,7 @@ func TestErrors(t *testing.T) {
 
 func BenchmarkDemo(b *testing.B) {
 	for b.Loop() {
-		if err := demo.Run(b.Context(), demo.Options{Stdout: &bytes.Buffer{}, Seed: 1}); err != nil {
+		if err := demo.Run(b.Context(), demo.Options{Stdout: &bytes.Buffer{}, Seed: 1, Sweep: true}); err != nil {
 			b.Fatal(err)
 		}
 	}

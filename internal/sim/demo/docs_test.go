@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/trimtab-ecs/trimtab/internal/sim/board"
 	"github.com/trimtab-ecs/trimtab/internal/sim/demo"
 	"github.com/trimtab-ecs/trimtab/internal/sim/trace"
 )
@@ -38,7 +40,7 @@ func onWriter(t *testing.T) {
 // day's own cell.
 func scored(t *testing.T, load string) [][]string {
 	t.Helper()
-	out, _, _ := play(t, demo.Options{Seed: 1, Load: load, JSON: true})
+	out, _, _ := play(t, demo.Options{Seed: 1, Load: load, Sweep: true, JSON: true})
 	var res demo.Result
 	if err := json.Unmarshal([]byte(out), &res); err != nil {
 		t.Fatal(err)
@@ -46,21 +48,21 @@ func scored(t *testing.T, load string) [][]string {
 	if len(res.Policies) != 3 {
 		t.Fatalf("load %s has %d policies, want 3", load, len(res.Policies))
 	}
-	size, _, ok := strings.Cut(res.Policies[2].Note, ",") // 44 tasks, sized at ...
-	if !ok {
-		t.Fatalf("the static fleet's note %q does not begin with its size", res.Policies[2].Note)
-	}
 	var rows [][]string
-	for i, name := range []string{"Trimtab", "target tracking", "static, " + size} {
-		s := res.Policies[i].Score
-		unserved := "0 %"
-		if s.Unserved > 0 {
-			unserved = fmt.Sprintf("%.2f %%", 100*s.Unserved)
+	for i, p := range res.Policies {
+		at := []string{"–", "–"}
+		if i < len(res.Curves) {
+			for n, level := range board.Objectives() {
+				at[n] = "never"
+				if cost := res.Curves[i].At(level); !math.IsInf(cost, 1) {
+					at[n] = fmt.Sprintf("%.2f", cost)
+				}
+			}
 		}
-		rows = append(rows, []string{
-			name, fmt.Sprintf("%.1f", s.TaskHours), fmt.Sprintf("%d s", s.ShortSeconds), unserved,
-			fmt.Sprintf("%d s", s.HotSeconds), fmt.Sprint(s.Actions), fmt.Sprint(s.Reversals),
-		})
+		rows = append(rows, append([]string{
+			p.Name, fmt.Sprintf("%.3f %%", p.ViolationPercent), fmt.Sprintf("%d s", p.ViolationSeconds), fmt.Sprintf("%d s", p.LongestViolationSeconds),
+			fmt.Sprintf("%.1f", p.TaskHours), fmt.Sprintf("%.2f", p.DollarsPerOracle), fmt.Sprintf("%.2f", p.ActionsPerHour), fmt.Sprint(p.ReversalsWithin15Min),
+		}, at...))
 	}
 	return rows
 }

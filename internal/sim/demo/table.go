@@ -3,39 +3,59 @@ package demo
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/trimtab-ecs/trimtab/internal/sim/report"
+	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
 )
 
-// heads are the table's columns after the policy's name, in two lines so that
-// the table fits 80 columns.
-func heads() [2][]string {
-	return [2][]string{
-		{"", "task-", "", "", "above", "", ""},
-		{"", "hours", "short", "unserved", "80 %", "actions", "reversals"},
+// shown are the columns of the report's table of marks that have room on a terminal, with
+// heads of two lines.
+func shown() []column {
+	return []column{
+		{name: "violations", above: "too", below: "slow, %"},
+		{name: "in violation", above: "in", below: "violation"},
+		{name: "longest", below: "longest"},
+		{name: "task-hours", above: "task-", below: "hours"},
+		{name: "over the oracle", above: "over the", below: "oracle"},
+		{name: "actions", above: "actions", below: "per hour"},
+		{name: "reversals", below: "reversals"},
 	}
 }
 
+type column struct{ name, above, below string }
+
 // legend explains the short heads.
-const legend = "short: more demand than the running tasks carry; above 80 %: their CPU.\n"
+func legend(c *trial.Course) string {
+	return fmt.Sprintf("too slow: requests answered after more than %g s, or never. over the oracle: the cost over that of the fewest tasks, ordered in time by who knows the future. "+
+		"reversals: within 15 min. aas: Application Auto Scaling's target tracking, with the same target value. static: as many tasks as the peak needs. Scored after a warm-up of %s.",
+		c.Model.Limit.Seconds(), clock(c.From))
+}
+
+// clock writes seconds as hours and minutes.
+func clock(seconds int) string { return fmt.Sprintf("%d h %02d min", seconds/3600, seconds/60%60) }
 
 // cells give one policy's row.
-func cells(p Outcome) []string {
-	return []string{
-		p.Name, fmt.Sprintf("%.1f", p.TaskHours), fmt.Sprintf("%d s", p.ShortSeconds), fmt.Sprintf("%.3f %%", 100*p.Unserved),
-		fmt.Sprintf("%d s", p.HotSeconds), strconv.Itoa(p.Actions), strconv.Itoa(p.Reversals),
+func cells(t report.Table, r report.Row) []string {
+	out := []string{r.Name}
+	for _, s := range shown() {
+		out = append(out, r.Cells[slices.IndexFunc(t.Columns, func(c report.Column) bool { return c.Name == s.name })].Text)
 	}
+	return out
 }
 
 // table gives the comparison as lines: names to the left, figures to the right.
-func table(ps []Outcome) string {
-	h := heads()
-	rows := [][]string{h[0], h[1]}
-	for _, p := range ps {
-		rows = append(rows, cells(p))
+func table(t report.Table) string {
+	above, below := []string{""}, []string{""}
+	for _, s := range shown() {
+		above, below = append(above, s.above), append(below, s.below)
 	}
-	widths := make([]int, len(h[0]))
+	rows := [][]string{above, below}
+	for _, r := range t.Rows {
+		rows = append(rows, cells(t, r))
+	}
+	widths := make([]int, len(above))
 	for _, r := range rows {
 		for i, c := range r {
 			widths[i] = max(widths[i], utf8.RuneCountInString(c))
@@ -49,17 +69,17 @@ func table(ps []Outcome) string {
 		}
 		b.WriteByte('\n')
 	}
-	return trimLines(b.String()) + legend
+	return trimLines(b.String())
 }
 
 // blocks give the comparison for a terminal narrower than the table: each
 // policy's figures in words.
-func blocks(ps []Outcome, width int) string {
+func blocks(t report.Table, width int) string {
 	var b strings.Builder
-	for _, p := range ps {
-		c := cells(p)
-		fmt.Fprintf(&b, "%s\n%s\n", wrap(c[0], width), wrap(fmt.Sprintf("%s task-hours, short of demand for %s (%s unserved), above 80 %% CPU for %s, %s actions, %s reversals",
-			c[1], c[2], c[3], c[4], c[5], c[6]), width))
+	for _, r := range t.Rows {
+		c := cells(t, r)
+		fmt.Fprintf(&b, "%s\n%s\n", wrap(c[0], width), wrap(fmt.Sprintf("too slow for %s %% of the requests, in violation for %s, the longest time %s; %s task-hours, %s times the oracle's cost; %s actions per hour, %s reversals",
+			c[1], c[2], c[3], c[4], c[5], c[6], c[7]), width))
 	}
 	return b.String()
 }
@@ -101,11 +121,11 @@ func wrap(s string, width int) string {
 	return strings.Join(append(lines, line), "\n")
 }
 
-// words splits a sentence and keeps "5 s" and "80 %" together.
+// words splits a sentence and keeps a figure with its unit, as "5 s", together.
 func words(s string) []string {
 	var out []string
 	for w := range strings.FieldsSeq(s) {
-		unit := slices.Contains([]string{"s", "%"}, strings.TrimRight(w, ",.;)"))
+		unit := slices.Contains([]string{"s", "%", "h", "min"}, strings.TrimRight(w, ",.;)"))
 		if unit && len(out) > 0 {
 			out[len(out)-1] += " " + w
 			continue

@@ -5,9 +5,9 @@ import (
 	"io"
 	"time"
 
-	"github.com/trimtab-ecs/trimtab/internal/reconcile"
-	"github.com/trimtab-ecs/trimtab/internal/sim"
-	"github.com/trimtab-ecs/trimtab/internal/sim/world"
+	"github.com/trimtab-ecs/trimtab/internal/sim/board"
+	"github.com/trimtab-ecs/trimtab/internal/sim/trace"
+	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
 )
 
 // How often progress is shown, in virtual time: redrawn on a terminal, as
@@ -52,43 +52,52 @@ func (t *talk) bold(s string) string {
 	return "\x1b[1m" + s + "\x1b[0m"
 }
 
-func (t *talk) begin(s scene) {
-	t.printf("%s\n\n", wrap(fmt.Sprintf("Replaying %s, against a simulated ECS service of %d to %d Fargate tasks.", s.day.Title, minTasks, maxTasks), t.width))
+func (t *talk) begin(load trace.Recorded) {
+	t.printf("%s\n\n", wrap(fmt.Sprintf("Replaying %s, against a simulated ECS service on Fargate.", load.Title), t.width))
 }
 
-// reported remembers what was ordered last, and why.
-func (t *talk) reported(rep reconcile.Report) {
-	for _, c := range rep.Cells {
-		for _, o := range c.Outcomes {
-			if o.Done == reconcile.OrderDone {
-				t.orders++
-				t.last = fmt.Sprintf("%s %d -> %d: %s", rep.At.Format("15:04"), o.Before, o.Desired, o.Because)
-			}
-		}
+// redraw puts a line in the place of the one before on a terminal. One column stays
+// free: some terminals break a line that fills them.
+func (t *talk) redraw(line string) { t.printf("\r%s\x1b[K", cut(line, t.width-1)) }
+
+// watch shows the progress of Trimtab's run as its time passes.
+func (t *talk) watch(now time.Time, s trial.Sample, orders []trial.Order) {
+	t.orders += len(orders)
+	if n := len(orders); n > 0 {
+		o := orders[n-1]
+		t.last = fmt.Sprintf("%s %d -> %d: %s", o.At.Format("15:04"), o.Before, o.Desired, o.Because)
 	}
-}
-
-// watch shows the world's progress as its time passes.
-func (t *talk) watch(w *world.World) {
 	every := lineEvery
 	if t.tty {
 		every = redrawEvery
 	}
-	w.Clock.Every(w.Clock.Now(), every, sim.Probes, func() {
-		v := w.Plant.View(web)
-		line := fmt.Sprintf("%s  demand %4.1f tasks  desired %2d  running %2d  orders %2d", w.Clock.Now().Format("15:04"), v.Demand, v.Desired, v.Running, t.orders)
-		if t.last != "" {
-			line += "  " + t.last
-		}
-		if t.tty {
-			// Back to the margin, and clear what the line before left.
-			// One column stays free: some terminals break a line that fills them.
-			t.printf("\r%s\x1b[K", cut(line, t.width-1))
-			return
-		}
-		t.last = "" // the next line would tell it as if it were new
-		t.printf("%s\n", line)
-	})
+	if !now.Equal(now.Truncate(every)) {
+		return
+	}
+	line := fmt.Sprintf("%s  demand %4.1f tasks  desired %2d  running %2d  orders %2d", now.Format("15:04"), s.Demand, s.Desired, s.Running, t.orders)
+	if t.last != "" {
+		line += "  " + t.last
+	}
+	if t.tty {
+		t.redraw(line)
+		return
+	}
+	t.last = "" // the next line would tell it as if it were new
+	t.printf("%s\n", line)
+}
+
+// sweeping says what takes a few seconds now.
+func (t *talk) sweeping() {
+	if !t.tty {
+		t.printf("\n%s\n", wrap("Playing the day again at every target value, for the cost at equal violations.", t.width))
+	}
+}
+
+// swept shows how much of that is done.
+func (t *talk) swept(done, all float64) {
+	if t.tty {
+		t.redraw(fmt.Sprintf("the day at every target value: %3.0f %%", 100*done/all))
+	}
 }
 
 // cut shortens a line to so many characters, at least one.
@@ -101,19 +110,20 @@ func cut(s string, width int) string {
 	return string(r[:width-1]) + "…"
 }
 
-func (t *talk) end(res Result) {
+func (t *talk) end(d day, verdict, file string) {
 	if t.tty {
 		t.printf("\r\x1b[K")
 	} else {
 		t.printf("\n")
 	}
-	text := table(res.Policies)
+	rows := board.Marks(start, d.shows)
+	text := table(rows)
 	if widest(text) > t.width {
-		text = blocks(res.Policies, t.width)
+		text = blocks(rows, t.width)
 	}
-	t.printf("%s\n%s\n", text, t.bold(wrap(res.Verdict, t.width)))
-	if res.HTML != "" {
+	t.printf("%s%s\n\n%s\n", text, wrap(legend(d.course), t.width), t.bold(wrap(verdict, t.width)))
+	if file != "" {
 		// The path is not wrapped: a reader copies it.
-		t.printf("\n%s\n%s\n", wrap("The day in pictures, with the reason of every decision:", t.width), res.HTML)
+		t.printf("\n%s\n%s\n", wrap("The day in pictures, with the reason of every decision:", t.width), file)
 	}
 }

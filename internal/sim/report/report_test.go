@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/trimtab-ecs/trimtab/internal/sim/plant"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -177,18 +175,5 @@ func TestWriterFails(t *testing.T) {
 	t.Parallel()
 	if HTML(full{}, small()) == nil || Picture(full{}, small().Traces[0]) == nil {
 		t.Error("a writer that refuses was not noticed")
-	}
-}
-
-func TestScore(t *testing.T) {
-	t.Parallel()
-	as := []plant.Activity{{From: 2, To: 4}, {From: 4, To: 5}, {From: 5, To: 3}, {From: 3, To: 2}, {From: 2, To: 9}}
-	got := NewScore(plant.Tally{TaskSeconds: 7200, Demand: 200, Unserved: 1, Short: 7, Hot: 9}, as)
-	want := Score{TaskHours: 2, ShortSeconds: 7, Unserved: 0.005, HotSeconds: 9, Actions: 5, Reversals: 2}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("score (-want +got):\n%s", d)
-	}
-	if got := NewScore(plant.Tally{}, nil); got != (Score{}) {
-		t.Errorf("the score of nothing is %+v", got)
 	}
 }

@@ -21,6 +21,8 @@ type Contestant struct {
 	// cheap to safe.
 	Default float64
 	Sweep   []float64
+	// Foresees says that it knows the load beforehand: a yardstick, and no contestant.
+	Foresees bool
 
 	resolution int // seconds of its CPU metric, 60 if zero
 	policy     *Policy
@@ -58,7 +60,7 @@ func Trimtab(fast bool) Contestant {
 // its target tracking policies; a policy without any keeps what it says, and its curve
 // is one point.
 func Custom(name string, p Policy) Contestant {
-	c := Contestant{Name: name, Source: "internal/core/policy", Knob: "target value, percent CPU", policy: &p}
+	c := Contestant{Name: name, Source: "the production code, internal/core/policy", Knob: baseline.UtilizationKnob, policy: &p}
 	for _, x := range p.Service.Policies {
 		if t := x.TargetTracking; t != nil {
 			c.Default, c.Sweep = t.TargetValue, sweep()
@@ -77,17 +79,23 @@ func Custom(name string, p Policy) Contestant {
 func Peers() []Contestant {
 	var out []Contestant
 	for _, p := range baseline.Peers() {
-		out = append(out, played(p))
+		out = append(out, newPeer(p))
 	}
 	return out
 }
 
+// Gentle gives the other reading of Application Auto Scaling, see baseline.Gentle. It is
+// known by its name, aas-gentle, and not among All.
+func Gentle() Contestant { return newPeer(baseline.Gentle()) }
+
 // Native gives Application Auto Scaling's target tracking with cooldowns of its own. Its
 // knob is the target.
-func Native(c baseline.TargetTracking) Contestant { return played(baseline.Tracked(c)) }
+func Native(c baseline.TargetTracking) Contestant { return newPeer(baseline.Tracked(c)) }
 
-func played(p baseline.Peer) Contestant {
-	return Contestant{Name: p.Name, Source: p.Source, Knob: p.Knob, Default: p.Default, Sweep: p.Sweep, peer: p, resolution: p.CPUSeconds}
+func newPeer(p baseline.Peer) Contestant {
+	return Contestant{
+		Name: p.Name, Source: p.Source, Knob: p.Knob, Default: p.Default, Sweep: p.Sweep, Foresees: p.Foresees, peer: p, resolution: p.CPUSeconds,
+	}
 }
 
 // All gives every contestant, ours first.
@@ -95,7 +103,7 @@ func All() []Contestant { return append([]Contestant{Trimtab(false), Trimtab(tru
 
 // Named gives the contestants of a comma-separated list of names.
 func Named(list string) ([]Contestant, error) {
-	all := All()
+	all := append(All(), Gentle())
 	var out []Contestant
 	for name := range strings.SplitSeq(list, ",") {
 		name = strings.TrimSpace(name)
@@ -110,6 +118,16 @@ func Named(list string) ([]Contestant, error) {
 		out = append(out, all[i])
 	}
 	return out, nil
+}
+
+// Beside gives the value of the knob for a run that is shown beside another's: the
+// other's own where both turn the same knob, so that the policies differ and not what
+// they are asked for; else the documented one.
+func (k Contestant) Beside(first Contestant) float64 {
+	if k.Knob == first.Knob {
+		return first.Default
+	}
+	return k.Default
 }
 
 func (k Contestant) ours() bool { return k.policy != nil }

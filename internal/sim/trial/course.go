@@ -13,9 +13,11 @@ import (
 // Course is one recorded load made ready for a service of a size: what arrives in
 // every second, and the fewest tasks that would do. Runs share it; it never changes.
 type Course struct {
-	Name  string
-	Start time.Time // of the simulated time; a full minute
-	Tasks int       // that the 99th percentile of the load keeps fully busy
+	Name string
+	// Start is where the simulated time begins, a full minute. NewCourse takes 5 January
+	// 2026, since a trace bears no date; who knows one sets it before the first run.
+	Start time.Time
+	Tasks int // that the 99th percentile of the load keeps fully busy
 	Model queueing.Model
 	// Load is the task-seconds of work that arrive in each second, in Erlangs.
 	Load []float64

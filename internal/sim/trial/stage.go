@@ -87,7 +87,8 @@ type stage struct {
 	knob     float64
 	world    *world.World
 	min, max int
-	failed   error // the first order that was refused
+	failed   error   // the first order that was refused
+	news     []Order // that the watcher has not heard of
 }
 
 // build makes the account. The tasks at the start are right for the first second.
@@ -96,7 +97,7 @@ func build(c *Course, o Setup, options world.Options, managed bool, initial int)
 	if o.Max > 0 {
 		s.min, s.max = o.Min, o.Max
 	}
-	options.Seed, options.Start = o.Seed, c.Start
+	options.Seed, options.Start, options.Reported = o.Seed, c.Start, s.reported
 	options.Plant = plant.Options{Cluster: cluster, Rates: plant.LaunchRates()}
 	w, err := world.New(options)
 	if err != nil {
@@ -137,14 +138,6 @@ func (s *stage) fail(err error) {
 	if s.failed == nil {
 		s.failed = err
 	}
-}
-
-// cpu is the high-resolution flag in the words of a policy.
-func (s *stage) cpu() string {
-	if s.setup.resolution == 20 {
-		return spec.CPUUtilizationHighRes
-	}
-	return spec.CPUUtilization
 }
 
 // peer gives a re-implemented policy the service to size, and the group to ECS

@@ -11,6 +11,7 @@ import (
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
+	"github.com/trimtab-ecs/trimtab/internal/reconcile"
 	"github.com/trimtab-ecs/trimtab/internal/sim"
 	"github.com/trimtab-ecs/trimtab/internal/sim/plant"
 	"github.com/trimtab-ecs/trimtab/internal/sim/score"
@@ -29,6 +30,9 @@ type Setup struct {
 	// the demand where Max is 0. Initial is how many run at the start: where it is 0, as
 	// many as suit the first second.
 	Min, Max, Initial int
+	// Watch, where set, is shown each sample as it is taken, with the orders that Trimtab
+	// gave since the one before.
+	Watch func(now time.Time, s Sample, orders []Order)
 
 	resolution int // seconds of the CPU metric: 60 if zero
 }
@@ -48,6 +52,13 @@ type Sample struct {
 	Desired   int
 	Running   int
 	Instances int // on EC2Cold
+}
+
+// Order is a count that Trimtab ordered, as a watcher hears of it.
+type Order struct {
+	At              time.Time
+	Before, Desired int
+	Because         string
 }
 
 // Run lets a contestant size the service of a course from its start to its end, with
@@ -88,7 +99,14 @@ func (s *stage) play(ctx context.Context, k Contestant) (Result, error) {
 		t.before, t.calls, t.ran = p.Tally(web), s.calls(), s.world.Count()
 	})
 	if s.setup.Step > 0 {
-		clock.Every(s.course.Start, s.setup.Step, sim.Probes, func() { t.samples = append(t.samples, s.sample()) })
+		clock.Every(s.course.Start, s.setup.Step, sim.Probes, func() {
+			x := s.sample()
+			t.samples = append(t.samples, x)
+			if s.setup.Watch != nil {
+				s.setup.Watch(clock.Now(), x, s.news)
+				s.news = nil
+			}
+		})
 	}
 	if s.setup.Start == EC2Cold {
 		clock.Every(s.course.Start, groupStep, sim.Probes, func() {
@@ -132,9 +150,26 @@ func (s *stage) sample() Sample {
 	return x
 }
 
+// reported keeps the orders of a run of Trimtab for the watcher.
+func (s *stage) reported(r reconcile.Report) {
+	if s.setup.Watch == nil {
+		return
+	}
+	for _, c := range r.Cells {
+		for _, o := range c.Outcomes {
+			if o.Done == reconcile.OrderDone && o.Target == service() {
+				s.news = append(s.news, Order{At: r.At, Before: o.Before, Desired: o.Desired, Because: o.Because})
+			}
+		}
+	}
+}
+
+// service is what is ordered for.
+func service() fleet.Target { return fleet.ServiceKey{Cluster: cluster, Service: web}.Target() }
+
 // orders gives the records of what Trimtab ordered for the service.
 func (s *stage) orders(ctx context.Context) ([]ledger.Record, error) {
-	all, err := s.world.Records(ctx, fleet.ServiceKey{Cluster: cluster, Service: web}.Target())
+	all, err := s.world.Records(ctx, service())
 	if err != nil {
 		return nil, err
 	}

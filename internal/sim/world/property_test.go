@@ -10,7 +10,6 @@ import (
 
 	"github.com/trimtab-ecs/trimtab/internal/sim"
 	"github.com/trimtab-ecs/trimtab/internal/sim/plant"
-	"github.com/trimtab-ecs/trimtab/internal/sim/report"
 	"github.com/trimtab-ecs/trimtab/internal/sim/world"
 )
 
@@ -32,10 +31,10 @@ func TestNoiseDoesNotFlap(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			as := noise(t, t, seed, 90, 24*time.Hour)
-			rs := report.Reversals(as)
-			t.Logf("%d orders, %d reversals in 24 h", len(as), len(rs))
-			if len(rs) > 24 {
-				t.Errorf("%d reversals in 24 h, want at most one an hour", len(rs))
+			n := turns(as)
+			t.Logf("%d orders, %d reversals in 24 h", len(as), n)
+			if n > 24 {
+				t.Errorf("%d reversals in 24 h, want at most one an hour", n)
 			}
 		})
 	}
@@ -45,8 +44,8 @@ func TestNoiseDoesNotFlapAtAnyLoad(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		seed, mean := rapid.Uint64().Draw(rt, "seed"), rapid.Float64Range(20, 200).Draw(rt, "mean")
-		if rs := report.Reversals(noise(t, rt, seed, mean, 6*time.Hour)); len(rs) > 6 {
-			rt.Fatalf("%d reversals in 6 h, want at most one an hour", len(rs))
+		if n := turns(noise(t, rt, seed, mean, 6*time.Hour)); n > 6 {
+			rt.Fatalf("%d reversals in 6 h, want at most one an hour", n)
 		}
 	})
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/sim"
 	"github.com/trimtab-ecs/trimtab/internal/sim/plant"
-	"github.com/trimtab-ecs/trimtab/internal/sim/report"
 	"github.com/trimtab-ecs/trimtab/internal/sim/world"
 )
 
@@ -104,7 +103,7 @@ func TestH13ConstantLoadSettles(t *testing.T) {
 		if n := busiest(reversedIn(as)); n > spec.DefaultReversals {
 			rt.Fatalf("at a constant load it turned back %d times in an hour: %+v", n, as)
 		}
-		if n := len(report.Reversals(as)); len(p.Policies) == 1 && p.Policies[0].TargetTracking != nil && n > 1 {
+		if n := turns(as); len(p.Policies) == 1 && p.Policies[0].TargetTracking != nil && n > 1 {
 			rt.Fatalf("at a constant load it turned %d times: %+v", n, as)
 		}
 		for _, a := range as {

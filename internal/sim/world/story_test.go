@@ -15,7 +15,6 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 	"github.com/trimtab-ecs/trimtab/internal/sim"
 	"github.com/trimtab-ecs/trimtab/internal/sim/plant"
-	"github.com/trimtab-ecs/trimtab/internal/sim/report"
 	"github.com/trimtab-ecs/trimtab/internal/sim/world"
 )
 
@@ -221,7 +220,7 @@ func TestOrderReplyLost(t *testing.T) {
 	}
 	s := tell(t, world.Options{Plant: plant.Options{Fault: plant.Only(lost, plant.ECS, "UpdateService")}}, plant.Service{Load: between(3600, 86400, 30, 60), Desired: 5})
 	s.highAlarm()
-	if v := s.to(t, 90*time.Minute); !about(v.Desired, 10) || len(report.Reversals(s.Plant.Activities("web"))) != 0 {
+	if v := s.to(t, 90*time.Minute); !about(v.Desired, 10) || turns(s.Plant.Activities("web")) != 0 {
 		t.Errorf("half an hour after the rise %+v by %+v, want about 10 desired without a reversal", v, s.Plant.Activities("web"))
 	}
 }

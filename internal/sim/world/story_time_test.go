@@ -6,7 +6,6 @@ import (
 
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/sim/plant"
-	"github.com/trimtab-ecs/trimtab/internal/sim/report"
 	"github.com/trimtab-ecs/trimtab/internal/sim/world"
 )
 
@@ -50,7 +49,7 @@ func TestH21SkewedClock(t *testing.T) {
 			if tc.follows && !settled(v.Desired, 10) || v.Desired < 10 {
 				t.Errorf("three hours after it halved %+v", v)
 			}
-			if n := len(report.Reversals(s.Plant.Activities("web"))); n > 1 {
+			if n := turns(s.Plant.Activities("web")); n > 1 {
 				t.Errorf("it turned %d times: %+v", n, s.Plant.Activities("web"))
 			}
 			s.sound(t)
@@ -127,7 +126,7 @@ func TestH21WindowInTheChangedHour(t *testing.T) {
 			s := play(t, t, plot{Options: world.Options{Start: midnight.Add(-2 * time.Hour)}, Policy: p, Service: plant.Service{Load: constant(24), Desired: 4}})
 			s.to(t, 12*time.Hour)
 			acts := s.Plant.Activities("web")
-			if n := len(report.Reversals(acts)); n != 1 || len(acts) == 0 || acts[0].To != 12 {
+			if n := turns(acts); n != 1 || len(acts) == 0 || acts[0].To != 12 {
 				t.Errorf("the floor came and went with %d turns: %+v", n, acts)
 			}
 			s.sound(t)

@@ -156,14 +156,14 @@ func decided(in taskcount.Input) float64 {
 	return float64(r.Desired)
 }
 
-// load is a policy on a total of 1 for each task: the total is the need.
-func load(name string) spec.Policy {
+// total is a policy on a total of 1 for each task: the total is the need.
+func total(name string) spec.Policy {
 	return spec.Policy{TargetTracking: &spec.TargetTracking{Metric: &spec.Metric{Namespace: "App", Name: name}, TargetPerTask: 1}}
 }
 
 // needing is a service whose minutes need so many tasks, oldest first.
 func needing(base int, needs ...float64) taskcount.Input {
-	p := load("Load")
+	p := total("Load")
 	return scene(base, []signal.Series{minutesOf(p.TargetTracking.CloudWatch(sumsKey).Metric, needs...)}, p)
 }
 
@@ -245,7 +245,7 @@ func typeExamples() map[string][]float64 {
 	surge := flight(1, 1, 8.2, 8.2, 8.2, 8.2, 8.2, 25)
 	backlog := asked(queueing(jobs, full(1, 2400), full(1, 2400), full(1, 0), full(1, 1)))
 	two := func(a, b float64) float64 {
-		p, q := load("A"), load("B")
+		p, q := total("A"), total("B")
 		return decided(scene(10, []signal.Series{
 			minutesOf(p.TargetTracking.CloudWatch(sumsKey).Metric, a), minutesOf(q.TargetTracking.CloudWatch(sumsKey).Metric, b),
 		}, p, q))

@@ -14,6 +14,26 @@ func clone[T any](v T) T {
 	return c
 }
 
+// plain tells whether values of a type refer to nothing that can be changed, so that
+// one that is assigned is a copy.
+func plain(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		return false
+	case reflect.Struct:
+		if t == reflect.TypeFor[time.Time]() {
+			return true
+		}
+		for i := range t.NumField() {
+			if f := t.Field(i); !f.IsExported() || !plain(f.Type) {
+				return false
+			}
+		}
+	default:
+	}
+	return true
+}
+
 // deepCopy makes dst, a zero value that can be set, equal to src. Times are
 // values; other unexported fields do not occur in the ledger's types and stay zero.
 func deepCopy(dst, src reflect.Value) {
@@ -45,6 +65,10 @@ func copyReferred(dst, src reflect.Value) {
 		deepCopy(dst.Elem(), src.Elem())
 	case reflect.Slice:
 		dst.Set(reflect.MakeSlice(src.Type(), src.Len(), src.Len()))
+		if plain(src.Type().Elem()) {
+			reflect.Copy(dst, src)
+			return
+		}
 		for i := range src.Len() {
 			deepCopy(dst.Index(i), src.Index(i))
 		}

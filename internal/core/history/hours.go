@@ -33,11 +33,14 @@ func (h Hours) See(at time.Time, count int) (Hours, bool) {
 	if hour < 0 || hour < h.Newest || count < 0 {
 		return h, false
 	}
-	lows := make([]int, HoursKept)
-	if len(h.Lows) == HoursKept {
-		if low := h.Lows[hour%HoursKept]; hour == h.Newest && low > 0 && low <= count+1 {
+	known := len(h.Lows) == HoursKept
+	if known && hour == h.Newest {
+		if low := h.Lows[hour%HoursKept]; low > 0 && low <= count+1 {
 			return h, false
 		}
+	}
+	lows := make([]int, HoursKept)
+	if known {
 		copy(lows, h.Lows)
 		for past := h.Newest + 1; past <= hour && past <= h.Newest+HoursKept; past++ {
 			lows[past%HoursKept] = 0

@@ -15,11 +15,11 @@ import (
 
 // MarshalJSON writes the order as "2026-11-23T12:00:00Z 4 to 6".
 func (o Order) MarshalJSON() ([]byte, error) {
-	at, err := o.At.MarshalText()
+	b, err := o.At.AppendText([]byte{'"'})
 	if err != nil {
 		return nil, fmt.Errorf("write the time of an order: %w", err)
 	}
-	return json.Marshal(fmt.Sprintf("%s %d to %d", at, o.From, o.To))
+	return fmt.Appendf(b, " %d to %d\"", o.From, o.To), nil
 }
 
 // UnmarshalJSON reads the order as MarshalJSON writes it, or as an object with

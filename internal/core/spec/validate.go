@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/calendar"
@@ -58,7 +59,7 @@ func (c *checker) add(path []string, remedy, format string, args ...any) {
 }
 
 func at(path []string, more ...string) []string {
-	return append(append([]string{}, path...), more...)
+	return slices.Concat(path, more)
 }
 
 // Validate returns every problem of the document, in the order of its parts.

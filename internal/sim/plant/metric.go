@@ -137,6 +137,7 @@ func (p *Plant) series(until time.Time, q signal.Query) signal.Series {
 	_, slots := percentile(q.Metric.Statistic)
 	// StartTime is rounded down to the period and EndTime is exclusive.
 	from := until.Add(-q.Window).Truncate(every)
+	out.Points = make([]signal.Point, 0, until.Sub(from)/every+1)
 	for at := from; at.Before(until); at = at.Add(every) {
 		g := m.gather(int(at.Sub(p.start)/time.Second), int(every/time.Second), now, p.opt.Partial, slots)
 		if g.samples == 0 {

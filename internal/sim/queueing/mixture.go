@@ -88,9 +88,14 @@ func newShapes(l law) *shapes {
 	// Every other edge of both is close enough: the sum smooths it.
 	var sum Histogram
 	rest := inBuckets(l.rest)
+	const least = 1e-12
 	for i := 0; i+1 < len(rest); i += 2 {
+		service := s.alone[i] + s.alone[i+1]
+		if service <= least {
+			continue
+		}
 		for j := 0; j+1 < len(rest); j += 2 {
-			if share := (s.alone[i] + s.alone[i+1]) * (rest[j] + rest[j+1]); share > 1e-12 {
+			if share := service * (rest[j] + rest[j+1]); share > least {
 				sum.Add(edge(float64(i+1))+edge(float64(j+1)), share)
 			}
 		}

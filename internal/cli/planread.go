@@ -23,7 +23,7 @@ import (
 // periods before what is asked for, so a bit less is asked for.
 const (
 	finelyKept = 15*24*time.Hour - time.Hour
-	maxSince     = 62 * 24 * time.Hour
+	maxSince   = 62 * 24 * time.Hour
 	// unsettled is the age below which a datapoint may still fill.
 	unsettled = 5 * time.Minute
 )

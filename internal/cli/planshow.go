@@ -158,12 +158,7 @@ func (s *session) replayed(p planned, r replay.Result) {
 	if p.priced != "" {
 		s.printf("a task hour is $%.4f, %s\n", p.taskHour, p.priced)
 	}
-	s.printf("\n%s\n", r.Verdict())
-	if len(r.Moments) == 0 {
-		s.printf("No moment would have been worse: never above %g %% with fewer tasks than %s.\n", r.Limit, r.Reference().Name)
-		return
-	}
-	s.printf("Worse at %s, above %g %% with fewer tasks than %s, worst first:\n", count(len(r.Moments), "moment"), r.Limit, r.Reference().Name)
+	s.printf("\n%s\n%s\n", r.Verdict(), r.MomentHead())
 	for _, m := range r.MomentWords() {
 		s.printf("  %s\n", m)
 	}

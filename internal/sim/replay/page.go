@@ -75,11 +75,11 @@ func (r Result) marks() report.Table {
 
 // worse gives the table of the moments.
 func (r Result) worse() report.Table {
-	ref := r.Reference().Name
+	ref := r.Reference()
 	t := report.Table{
 		Caption: fmt.Sprintf("Moments that would have been worse under the %s", r.Proposed().Name),
-		Note:    fmt.Sprintf("above %g %% with fewer tasks than %s, worst first%s", r.Limit, ref, r.rest()),
-		Columns: []report.Column{{Name: "for"}, {Name: "demand", Unit: "tasks"}, {Name: "tasks"}, {Name: ref}, {Name: "last order"}},
+		Note:    fmt.Sprintf("above %g %% with fewer tasks than %s, worst first%s", r.Limit, than(ref), r.rest()),
+		Columns: []report.Column{{Name: "for"}, {Name: "demand", Unit: "tasks"}, {Name: "tasks"}, {Name: ref.Name}, {Name: "last order"}},
 	}
 	for _, m := range r.Moments[:min(Most, len(r.Moments))] {
 		t.Rows = append(t.Rows, report.Row{Name: stamp(m.From), Cells: []report.Cell{

@@ -111,7 +111,8 @@ func TestVerdict(t *testing.T) {
 			"Against the present policy, over 10 h the proposed policy would have run 12 % (10 to 14 %) more task-hours (112.0 instead of 100.0), 1 minute (1 to 4) above 90 % CPU instead of 0 (0 to 2), and 1 action (1 to 3) instead of 0.",
 		},
 		{
-			Outcome{Name: "present policy", Runs: runs(Marks{TaskHours: 100.2})}, Outcome{Name: AsItWas, Runs: runs(Marks{TaskHours: 100})},
+			Outcome{Name: "present policy", Runs: runs(Marks{TaskHours: 100.2})},
+			Outcome{Name: AsItWas, Runs: runs(Marks{TaskHours: 100})},
 			"Against what was, over 10 h the present policy would have run as many task-hours (100.2 instead of 100.0), 0 minutes above 90 % CPU instead of 0, and 0 actions instead of 0.",
 		},
 	} {

@@ -34,9 +34,12 @@ func TestNewHistoryKeepsTheLoadAsItWas(t *testing.T) {
 		t.Errorf("course from %s, scored from %d, %d tasks, load %g, demand %d", c.Start, c.From, c.Tasks, c.Load[1000], c.Demand[1000])
 	}
 	for name, bad := range map[string]func() error{
-		"no load":       func() error { _, err := NewHistory(steady(t, 0, 90), start, 0, Requests()); return err },
-		"too short":     func() error { _, err := NewHistory(steady(t, 1, 10), start, 9*time.Minute, Requests()); return err },
-		"half a minute": func() error { _, err := NewHistory(steady(t, 1, 10), start.Add(time.Second), 0, Requests()); return err },
+		"no load":   func() error { _, err := NewHistory(steady(t, 0, 90), start, 0, Requests()); return err },
+		"too short": func() error { _, err := NewHistory(steady(t, 1, 10), start, 9*time.Minute, Requests()); return err },
+		"half a minute": func() error {
+			_, err := NewHistory(steady(t, 1, 10), start.Add(time.Second), 0, Requests())
+			return err
+		},
 	} {
 		if bad() == nil {
 			t.Errorf("%s is no error", name)

@@ -106,7 +106,8 @@ func (c planCmd) shown(p planned, r replay.Result) planShown {
 
 // rounded is a spread in thousandths: more would tell one processor from another.
 func rounded(o replay.Outcome, mark func(replay.Marks) float64) score.Spread {
-	return o.Spread(func(m replay.Marks) float64 { return thousandth(mark(m)) })
+	s := o.Spread(mark)
+	return score.Spread{Median: thousandth(s.Median), Low: thousandth(s.Low), High: thousandth(s.High)}
 }
 
 func thousandth(v float64) float64 { return math.Round(v*1000) / 1000 }

@@ -107,7 +107,16 @@ func TestRecordHoldsAndCounts(t *testing.T) {
 		"two gaps":             {func(h *History) { h.Points = append(append(h.Points[:10:10], h.Points[30:57]...), h.Points[60:]...) }, 23, 20, 0, 2},
 		"pinned":               {func(h *History) { h.Points[59].CPU, h.Points[60].CPU = 99, 101 }, 0, 0, 2, 3.96},
 		"bursting, not pinned": {func(h *History) { h.Points[59].CPU = 150 }, 0, 0, 0, 6},
-		"no task":              {func(h *History) { h.Points[59].CPU, h.Points[59].Tasks = 100, 0 }, 0, 0, 0, 0},
+		"no task":              {func(h *History) { h.Points[59].CPU, h.Points[59].Tasks = 0, 0 }, 0, 0, 0, 0},
+		"four join":            {func(h *History) { h.Points[59].Tasks = 8 }, 0, 0, 0, 3},
+		"two leave":            {func(h *History) { h.Points[59].Tasks = 2 }, 0, 0, 0, 1.5},
+		"four join in 5 minutes": {func(h *History) {
+			h.Period = 5 * time.Minute
+			for i := range h.Points {
+				h.Points[i].Time = begin.Add(time.Duration(5*i) * time.Minute)
+			}
+			h.Points[59].Tasks = 8
+		}, 0, 0, 0, 3.8},
 	} {
 		h := hours(50)
 		c.change(&h)

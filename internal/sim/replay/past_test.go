@@ -18,7 +18,7 @@ import (
 // minutesOf gives options over a record of so many tasks in each minute, of which the
 // first minute warms up, with a demand of 2.
 func minutesOf(tasks ...float64) Options {
-	o := Options{Record: Record{Name: "web", Start: begin, Period: time.Minute, Tasks: tasks, Warm: 1}, Limit: 90, Start: trial.Fargate, Seeds: 1}
+	o := Options{Record: Record{Name: "web", Start: begin, Period: time.Minute, Tasks: tasks, Running: tasks, Warm: 1}, Limit: 90, Start: trial.Fargate, Seeds: 1}
 	for range tasks {
 		o.Record.Demand = append(o.Record.Demand, 2)
 	}
@@ -129,7 +129,7 @@ func TestVerdict(t *testing.T) {
 // The same options give the same result, whichever run ends first, and its page is whole.
 func TestRunIsTheSameTwice(t *testing.T) {
 	t.Parallel()
-	h, _ := past(t, loads["bursts"], 3, 0.3, 60)
+	h, _, _ := past(t, loads["bursts"], "native", 7*time.Hour)
 	rec, err := h.Record()
 	if err != nil {
 		t.Fatal(err)

@@ -17,8 +17,6 @@ import (
 var begin = time.Date(2026, 11, 9, 0, 0, 0, 0, time.UTC)
 
 // loads are the shapes of the days that are rehearsed, in tasks' worth of CPU.
-//
-//nolint:gochecknoglobals // a table of a test
 var loads = map[string]func(second int) float64{
 	"a day": func(s int) float64 { return 8 - 5*math.Cos(2*math.Pi*float64(s)/86400) },
 	"steps": func(s int) float64 { return 3 + 4*float64(s/7200%3) },
@@ -31,8 +29,6 @@ var loads = map[string]func(second int) float64{
 }
 
 // under puts a policy over the service "web" of a world: 2 to 40 tasks at 60 %.
-//
-//nolint:gochecknoglobals // a table of a test
 var under = map[string]func(*testing.T, *world.World) Candidate{
 	"native": func(t *testing.T, w *world.World) Candidate {
 		t.Helper()

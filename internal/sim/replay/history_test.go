@@ -127,7 +127,7 @@ func TestRecordHoldsAndCounts(t *testing.T) {
 		if r.Missing != c.missing || r.Gap != c.gap || r.Saturated != c.saturated || len(r.Demand) != 120 || math.Abs(r.Demand[59]-c.last) > 1e-9 {
 			t.Errorf("%s: %d missing, longest gap %d, %d saturated, %d periods, demand %g", name, r.Missing, r.Gap, r.Saturated, len(r.Demand), r.Demand[59])
 		}
-		if r.Warm != 12 || len(r.Doubts()) != min(1, c.missing)+min(1, c.saturated) {
+		if r.Warm != 12 || len(r.Doubts()) != min(1, c.missing)+min(1, c.saturated)+r.Bursting || r.Bursting != number(name == "bursting, not pinned") {
 			t.Errorf("%s: %d periods warm up, doubts %q", name, r.Warm, r.Doubts())
 		}
 	}
@@ -136,6 +136,13 @@ func TestRecordHoldsAndCounts(t *testing.T) {
 	if _, err := short.Record(); err == nil || !strings.Contains(err.Error(), "lasts 59 min: at least 1 h is needed") {
 		t.Errorf("an hour less a minute: %v", err)
 	}
+}
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func TestSince(t *testing.T) {

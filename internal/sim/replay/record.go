@@ -38,6 +38,9 @@ type Record struct {
 	// Saturated are the periods in which the CPU was pinned: the demand was at least what
 	// is recorded.
 	Saturated int
+	// Bursting are those in which the tasks used more than they reserve, of the idle share of
+	// their instance: the replay gives a task no more than that.
+	Bursting int
 	// Warm are the periods at the beginning that are not counted.
 	Warm int
 }
@@ -64,8 +67,12 @@ func (h History) Record() (Record, error) {
 		}
 		r.Missing, r.Gap = r.Missing+gap, max(r.Gap, gap)
 		r.Demand, r.Running, r.Tasks = append(r.Demand, p.CPU/100*running), append(r.Running, running), append(r.Tasks, p.Tasks)
-		if p.Tasks > 0 && p.CPU >= pinned && p.CPU <= bursting {
+		switch {
+		case p.Tasks == 0 || p.CPU < pinned:
+		case p.CPU <= bursting:
 			r.Saturated++
+		default:
+			r.Bursting++
 		}
 	}
 	if r.Length() < least {

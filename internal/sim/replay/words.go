@@ -152,6 +152,10 @@ func (r Record) Doubts() []string {
 		out = append(out, fmt.Sprintf("%s are at %d %% CPU or more, where demand is hidden: the replay takes the tasks that ran for all that was wanted, so every policy may have needed more there",
 			of(r.Saturated), pinned))
 	}
+	if r.Bursting > 0 {
+		out = append(out, fmt.Sprintf("%s are above %d %% CPU: there the tasks used the idle share of their instance, and the replay gives a task no more than it reserves",
+			of(r.Bursting), bursting))
+	}
 	return out
 }
 

@@ -87,7 +87,7 @@ type root struct {
 	Service  serviceCmd  `cmd:"" help:"Commands about one service."`
 	Group    groupCmd    `cmd:"" help:"Commands about one Auto Scaling group."`
 	Capacity capacityCmd `cmd:"" help:"Commands about the instances under the services."`
-	Plan     planCmd     `cmd:"" help:"Replay a service's own CloudWatch history under its present and a proposed policy: task-hours, minutes above limits, what would have been worse."`
+	Plan     planCmd     `cmd:"" help:"Replay a service's own CloudWatch history under its present and a proposed policy, and show what would have been worse."`
 	Stop     stopCmd     `cmd:"" help:"Set the global stop of a cluster: no run that begins after it orders anything."`
 	Start    startCmd    `cmd:"" help:"Lift the global stop of a cluster."`
 	Policy   policyCmd   `cmd:"" help:"Check and apply scaling policies."`

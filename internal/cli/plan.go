@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"strings"
@@ -117,6 +116,7 @@ func (c planCmd) Run(ctx context.Context, s *session) error {
 		}
 		s.say("%d datapoints are in %s", len(p.history.Points), c.SaveHistory)
 	}
+	p.history.Name = string(p.key.Service)
 	rec, err := p.history.Record()
 	if err != nil {
 		return refused("%w", err)
@@ -136,7 +136,7 @@ func (c planCmd) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	if c.HTML != "" {
-		page := r.Page(fmt.Sprintf("Trimtab plan of %s", p.key), c.facts(s, p))
+		page := r.Page("Trimtab plan of "+strings.TrimPrefix(p.key.String(), "/"), c.facts(s, p))
 		if err := report.Save(c.HTML, func(w io.Writer) error { return report.HTML(w, page) }); err != nil {
 			return err
 		}

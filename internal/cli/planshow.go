@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"math"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -20,12 +21,14 @@ type planShown struct {
 	From    time.Time         `json:"from"` // of what is counted
 	To      time.Time         `json:"to"`
 	// PeriodSeconds is the length of a datapoint, Datapoints how many there are with those
-	// that are missing, LongestGap of them in a row, and Saturated those that hide demand.
+	// that are missing, LongestGap of them in a row, Saturated those that hide demand, and
+	// Bursting those in which tasks used more than they reserve.
 	PeriodSeconds int               `json:"periodSeconds"`
 	Datapoints    int               `json:"datapoints"`
 	Missing       int               `json:"missing"`
 	LongestGap    int               `json:"longestGap"`
 	Saturated     int               `json:"saturated"`
+	Bursting      int               `json:"bursting"`
 	Start         trial.Start       `json:"start"`
 	Seed          uint64            `json:"seed"`
 	Seeds         int               `json:"seeds"`
@@ -76,7 +79,7 @@ func (c planCmd) shown(p planned, r replay.Result) planShown {
 	rec := r.Record
 	out := planShown{
 		Cluster: p.key.Cluster, Service: p.key.Service, From: rec.From(), To: rec.End(),
-		PeriodSeconds: int(rec.Period.Seconds()), Datapoints: len(rec.Demand), Missing: rec.Missing, LongestGap: rec.Gap, Saturated: rec.Saturated,
+		PeriodSeconds: int(rec.Period.Seconds()), Datapoints: len(rec.Demand), Missing: rec.Missing, LongestGap: rec.Gap, Saturated: rec.Saturated, Bursting: rec.Bursting,
 		Start: p.start, Seed: c.Seed, Seeds: c.Seeds, LimitPercent: c.Limit, TaskHour: p.taskHour,
 		Reference: r.Reference().Name, Verdict: r.Verdict(), Worse: []planShownMoment{}, Assumptions: r.Assumptions(), Notes: append([]string{}, p.notes...),
 	}
@@ -106,7 +109,8 @@ func (c planCmd) shown(p planned, r replay.Result) planShown {
 
 // rounded is a spread in thousandths: more would tell one processor from another.
 func rounded(o replay.Outcome, mark func(replay.Marks) float64) score.Spread {
-	return o.Spread(func(m replay.Marks) float64 { return thousandth(mark(m)) })
+	s := o.Spread(mark)
+	return score.Spread{Median: thousandth(s.Median), Low: thousandth(s.Low), High: thousandth(s.High)}
 }
 
 func thousandth(v float64) float64 { return math.Round(v*1000) / 1000 }
@@ -114,7 +118,7 @@ func thousandth(v float64) float64 { return math.Round(v*1000) / 1000 }
 // facts are the lines of the report that say how it came about.
 func (c planCmd) facts(s *session, p planned) []report.Fact {
 	out := []report.Fact{
-		{Name: "service", Value: p.key.String()},
+		{Name: "service", Value: strings.TrimPrefix(p.key.String(), "/")},
 		{Name: "start of tasks", Value: string(p.start)},
 		{Name: "seeds", Value: fmt.Sprintf("%d, from %d", c.Seeds, c.Seed)},
 		{Name: "version", Value: s.Version},
@@ -158,12 +162,7 @@ func (s *session) replayed(p planned, r replay.Result) {
 	if p.priced != "" {
 		s.printf("a task hour is $%.4f, %s\n", p.taskHour, p.priced)
 	}
-	s.printf("\n%s\n", r.Verdict())
-	if len(r.Moments) == 0 {
-		s.printf("No moment would have been worse: never above %g %% with fewer tasks than %s.\n", r.Limit, r.Reference().Name)
-		return
-	}
-	s.printf("Worse at %s, above %g %% with fewer tasks than %s, worst first:\n", count(len(r.Moments), "moment"), r.Limit, r.Reference().Name)
+	s.printf("\n%s\n%s\n", r.Verdict(), r.MomentHead())
 	for _, m := range r.MomentWords() {
 		s.printf("  %s\n", m)
 	}

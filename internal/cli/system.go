@@ -121,7 +121,7 @@ func awsRemedy(err error) string {
 	switch api.ErrorCode() {
 	case "AccessDeniedException", "AccessDenied", "UnauthorizedOperation":
 		if op, ok := errors.AsType[*smithy.OperationError](err); ok && op.ServiceID != dynamodb.ServiceID {
-			return fmt.Sprintf("your role must allow %s of %s; docs/capacity.md lists what the commands of capacity read", op.OperationName, op.ServiceID)
+			return fmt.Sprintf("your role must allow %s of %s; docs/capacity.md and docs/plan.md list what the commands read", op.OperationName, op.ServiceID)
 		}
 		return "your role needs Query, GetItem, PutItem, UpdateItem and DeleteItem on the ledger's table"
 	case "ExpiredTokenException", "UnrecognizedClientException", "InvalidSignatureException":

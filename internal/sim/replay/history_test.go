@@ -107,7 +107,16 @@ func TestRecordHoldsAndCounts(t *testing.T) {
 		"two gaps":             {func(h *History) { h.Points = append(append(h.Points[:10:10], h.Points[30:57]...), h.Points[60:]...) }, 23, 20, 0, 2},
 		"pinned":               {func(h *History) { h.Points[59].CPU, h.Points[60].CPU = 99, 101 }, 0, 0, 2, 3.96},
 		"bursting, not pinned": {func(h *History) { h.Points[59].CPU = 150 }, 0, 0, 0, 6},
-		"no task":              {func(h *History) { h.Points[59].CPU, h.Points[59].Tasks = 100, 0 }, 0, 0, 0, 0},
+		"no task":              {func(h *History) { h.Points[59].CPU, h.Points[59].Tasks = 0, 0 }, 0, 0, 0, 0},
+		"four join":            {func(h *History) { h.Points[59].Tasks = 8 }, 0, 0, 0, 3},
+		"two leave":            {func(h *History) { h.Points[59].Tasks = 2 }, 0, 0, 0, 1.5},
+		"four join in 5 minutes": {func(h *History) {
+			h.Period = 5 * time.Minute
+			for i := range h.Points {
+				h.Points[i].Time = begin.Add(time.Duration(5*i) * time.Minute)
+			}
+			h.Points[59].Tasks = 8
+		}, 0, 0, 0, 3.8},
 	} {
 		h := hours(50)
 		c.change(&h)
@@ -118,7 +127,7 @@ func TestRecordHoldsAndCounts(t *testing.T) {
 		if r.Missing != c.missing || r.Gap != c.gap || r.Saturated != c.saturated || len(r.Demand) != 120 || math.Abs(r.Demand[59]-c.last) > 1e-9 {
 			t.Errorf("%s: %d missing, longest gap %d, %d saturated, %d periods, demand %g", name, r.Missing, r.Gap, r.Saturated, len(r.Demand), r.Demand[59])
 		}
-		if r.Warm != 12 || len(r.Doubts()) != min(1, c.missing)+min(1, c.saturated) {
+		if r.Warm != 12 || len(r.Doubts()) != min(1, c.missing)+min(1, c.saturated)+r.Bursting || r.Bursting != number(name == "bursting, not pinned") {
 			t.Errorf("%s: %d periods warm up, doubts %q", name, r.Warm, r.Doubts())
 		}
 	}
@@ -127,6 +136,13 @@ func TestRecordHoldsAndCounts(t *testing.T) {
 	if _, err := short.Record(); err == nil || !strings.Contains(err.Error(), "lasts 59 min: at least 1 h is needed") {
 		t.Errorf("an hour less a minute: %v", err)
 	}
+}
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func TestSince(t *testing.T) {

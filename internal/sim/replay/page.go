@@ -75,15 +75,16 @@ func (r Result) marks() report.Table {
 
 // worse gives the table of the moments.
 func (r Result) worse() report.Table {
-	ref := r.Reference().Name
+	ref := r.Reference()
 	t := report.Table{
 		Caption: fmt.Sprintf("Moments that would have been worse under the %s", r.Proposed().Name),
-		Note:    fmt.Sprintf("above %g %% with fewer tasks than %s, worst first%s", r.Limit, ref, r.rest()),
-		Columns: []report.Column{{Name: "for"}, {Name: "demand", Unit: "tasks"}, {Name: "tasks"}, {Name: ref}, {Name: "last order"}},
+		Note:    fmt.Sprintf("above %g %% with fewer tasks than %s, worst first%s", r.Limit, than(ref), r.rest()),
+		Names:   "moment",
+		Columns: []report.Column{{Name: "for"}, {Name: "demand", Unit: "tasks"}, {Name: "tasks"}, {Name: ref.Name}, {Name: "last order"}},
 	}
 	for _, m := range r.Moments[:min(Most, len(r.Moments))] {
 		t.Rows = append(t.Rows, report.Row{Name: stamp(m.From), Cells: []report.Cell{
-			report.Words(words(m.Length)), report.Number(m.Demand, 1), report.Number(m.Tasks, 1), report.Number(m.Others, 1), report.Words(m.OrderWords()),
+			report.Words(words(m.Length)), report.Number(m.Demand, 1), report.Number(m.Tasks, 1), report.Number(m.Others, 1), report.Words(m.orderShort()),
 		}})
 	}
 	return t
@@ -104,6 +105,14 @@ func (m Moment) OrderWords() string {
 	}
 	d := m.Order
 	return fmt.Sprintf("%d to %d at %s: %s: %s", d.Before, d.Desired, stamp(d.At), d.Rule, d.Because)
+}
+
+// orderShort is the order without its reason, which the list of decisions has.
+func (m Moment) orderShort() string {
+	if m.Order == nil {
+		return "none yet"
+	}
+	return fmt.Sprintf("%d to %d, %s", m.Order.Before, m.Order.Desired, stamp(m.Order.At))
 }
 
 // MomentWords tells each of the listed moments in a line, and then how many more there are.

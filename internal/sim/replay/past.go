@@ -22,14 +22,14 @@ const flap = 15 * time.Minute
 // among them. A started task was billed before it ran, for as long as a start takes.
 func (o Options) asItWas() Outcome {
 	rec := o.Record
-	out := Outcome{Name: AsItWas, Note: "the task counts that CloudWatch recorded", Running: rec.Tasks, Shown: o.hot(rec.Tasks)}
+	out := Outcome{Name: AsItWas, Note: "the task counts that CloudWatch recorded", Running: rec.Running, Shown: o.hot(rec.Running)}
 	started := 0.0
 	direction, moved := 0, -1 // of the last change, and the period in which it was
 	for i, tasks := range rec.Tasks {
 		n := int(math.Round(tasks))
 		out.Desired = append(out.Desired, n)
 		if i >= rec.Warm {
-			out.Shown.TaskHours += tasks * rec.Period.Hours()
+			out.Shown.TaskHours += rec.Running[i] * rec.Period.Hours()
 		}
 		if i == 0 || n == out.Desired[i-1] {
 			continue

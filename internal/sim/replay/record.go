@@ -29,32 +29,50 @@ type Record struct {
 	Name   string
 	Start  time.Time
 	Period time.Duration
-	Demand []float64 // tasks' worth of CPU, mean over the period
-	Tasks  []float64 // that ran
+	// Demand is in tasks' worth of CPU, Running the tasks, both as means over the period.
+	// Tasks are those that sent a sample.
+	Demand, Running, Tasks []float64
 	// Missing are the periods without a datapoint: they hold the values before. Gap is
 	// how many follow each other in the longest gap.
 	Missing, Gap int
 	// Saturated are the periods in which the CPU was pinned: the demand was at least what
 	// is recorded.
 	Saturated int
+	// Bursting are those in which the tasks used more than they reserve, of the idle share of
+	// their instance: the replay gives a task no more than that.
+	Bursting int
 	// Warm are the periods at the beginning that are not counted.
 	Warm int
 }
 
 // Record closes the gaps of a history, each with the value before it: ECS publishes
 // nothing while there is no task, and CloudWatch may lose a datapoint.
+//
+// A task that joined within a minute sends a sample as the others do, and one that left
+// sends none, though each ran about half of it: Average x SampleCount is more than the
+// demand while tasks join, and a policy would be shown peaks that were not. So the tasks
+// that ran are taken as the mean of those that were counted in two minutes.
 func (h History) Record() (Record, error) {
 	r := Record{Name: h.Name, Start: h.Points[0].Time, Period: h.Period}
 	for _, p := range h.Points {
 		at := int(p.Time.Sub(r.Start) / r.Period)
 		gap := 0
 		for ; len(r.Demand) < at; gap++ {
-			r.Demand, r.Tasks = append(r.Demand, r.Demand[len(r.Demand)-1]), append(r.Tasks, r.Tasks[len(r.Tasks)-1])
+			last := len(r.Demand) - 1
+			r.Demand, r.Running, r.Tasks = append(r.Demand, r.Demand[last]), append(r.Running, r.Tasks[last]), append(r.Tasks, r.Tasks[last])
+		}
+		running := p.Tasks
+		if at > 0 {
+			running -= (p.Tasks - r.Tasks[at-1]) / 2 / r.Period.Minutes()
 		}
 		r.Missing, r.Gap = r.Missing+gap, max(r.Gap, gap)
-		r.Demand, r.Tasks = append(r.Demand, p.CPU/100*p.Tasks), append(r.Tasks, p.Tasks)
-		if p.Tasks > 0 && p.CPU >= pinned && p.CPU <= bursting {
+		r.Demand, r.Running, r.Tasks = append(r.Demand, p.CPU/100*running), append(r.Running, running), append(r.Tasks, p.Tasks)
+		switch {
+		case p.Tasks == 0 || p.CPU < pinned:
+		case p.CPU <= bursting:
 			r.Saturated++
+		default:
+			r.Bursting++
 		}
 	}
 	if r.Length() < least {

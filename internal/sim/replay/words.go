@@ -22,6 +22,27 @@ func (r Result) Verdict() string {
 		counted(p.Spread(above), "minute"), r.Limit, figure(ref.Spread(above), 0), counted(p.Spread(acted), "action"), figure(ref.Spread(acted), 0))
 }
 
+// than names the reference of a comparison.
+func than(ref Outcome) string {
+	if ref.Name == AsItWas {
+		return AsItWas
+	}
+	return "under the " + ref.Name
+}
+
+// MomentHead tells in a sentence how many moments would have been worse.
+func (r Result) MomentHead() string {
+	said := fmt.Sprintf("above %g %% with fewer tasks than %s", r.Limit, than(r.Reference()))
+	switch n := len(r.Moments); n {
+	case 0:
+		return "No moment would have been worse: never " + said + "."
+	case 1:
+		return "Worse at 1 moment, " + said + ":"
+	default:
+		return fmt.Sprintf("Worse at %d moments, %s, worst first:", n, said)
+	}
+}
+
 // against names what the proposed policy is compared with.
 func against(ref Outcome) string {
 	if ref.Name == AsItWas {
@@ -30,8 +51,10 @@ func against(ref Outcome) string {
 	return "the " + ref.Name
 }
 
-// cheaper tells the task-hours of one against another's, in percent.
+// cheaper tells the task-hours of one against another's, in percent: of the medians, so
+// that it agrees with them, and the range from seed to seed.
 func cheaper(p, ref Outcome) string {
+	hours := func(m Marks) float64 { return m.TaskHours }
 	shares := make([]float64, 0, len(p.Runs))
 	for i, m := range p.Runs {
 		other := ref.Runs[min(i, len(ref.Runs)-1)].TaskHours
@@ -41,6 +64,8 @@ func cheaper(p, ref Outcome) string {
 		shares = append(shares, 100*(m.TaskHours/other-1))
 	}
 	s := score.SpreadOf(shares)
+	s.Median = 100 * (p.Spread(hours).Median/ref.Spread(hours).Median - 1)
+	s.Low, s.High = min(s.Low, s.Median), max(s.High, s.Median)
 	word := "more"
 	if s.Median < 0 {
 		word, s = "fewer", score.Spread{Median: -s.Median, Low: -s.High, High: -s.Low}
@@ -117,7 +142,7 @@ func (r Result) Rows(ranges bool) []Row {
 func (r Record) Doubts() []string {
 	var out []string
 	of := func(n int) string {
-		return fmt.Sprintf("%d of %d datapoints (%.2g %%)", n, len(r.Demand), 100*float64(n)/float64(len(r.Demand)))
+		return fmt.Sprintf("%d of %d datapoints (%.2f %%)", n, len(r.Demand), 100*float64(n)/float64(len(r.Demand)))
 	}
 	if r.Missing > 0 {
 		out = append(out, fmt.Sprintf("%s are missing, the most in a row for %s: each holds the value before it, whether CloudWatch lost it or no task ran",
@@ -126,6 +151,10 @@ func (r Record) Doubts() []string {
 	if r.Saturated > 0 {
 		out = append(out, fmt.Sprintf("%s are at %d %% CPU or more, where demand is hidden: the replay takes the tasks that ran for all that was wanted, so every policy may have needed more there",
 			of(r.Saturated), pinned))
+	}
+	if r.Bursting > 0 {
+		out = append(out, fmt.Sprintf("%s are above %d %% CPU: there the tasks used the idle share of their instance, and the replay gives a task no more than it reserves",
+			of(r.Bursting), bursting))
 	}
 	return out
 }
@@ -154,7 +183,7 @@ func words(d time.Duration) string {
 	switch {
 	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < 2*time.Minute:
+	case d < 2*time.Minute && d%time.Minute != 0:
 		return unit(int(d.Seconds()), "s")
 	case d < time.Hour:
 		return unit(int(d.Minutes()), "min")

@@ -105,6 +105,7 @@ type Clause struct {
 type Table struct {
 	Caption string
 	Note    string // how to read it, in words
+	Names   string // what the rows are: policy if empty
 	Columns []Column
 	Rows    []Row
 }

@@ -14,7 +14,7 @@ type jsonFlag struct {
 }
 
 // IsBool makes the value optional.
-func (jsonFlag) IsBool() bool { return true }
+func (*jsonFlag) IsBool() bool { return true }
 
 // Decode reads the flag.
 func (f *jsonFlag) Decode(ctx *kong.DecodeContext) error {

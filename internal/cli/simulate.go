@@ -38,8 +38,7 @@ type simulateCmd struct {
 // Run replays the load and prints the scores.
 func (c simulateCmd) Run(ctx context.Context, s *session) error {
 	if c.Trace == "list" {
-		s.listLoads()
-		return nil
+		return s.listLoads()
 	}
 	start, ks, hash, err := c.contestants(ctx, s)
 	if err != nil {
@@ -53,6 +52,7 @@ func (c simulateCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	defer spareGC()()
 	p := s.progress()
 	shows, err := board.Play(ctx, run, ks, trial.Setup{Start: start, Seed: c.Seed, Discrete: c.Requests}, func(done int) { p.tell(float64(done), float64(len(ks))) })
 	if err != nil {
@@ -82,6 +82,9 @@ func (c simulateCmd) Run(ctx context.Context, s *session) error {
 	return nil
 }
 
+// yours is the name of Trimtab with the policy of a document, beside that of its defaults.
+const yours = "yours"
+
 // contestants gives who plays: ours first.
 func (c simulateCmd) contestants(ctx context.Context, s *session) (trial.Start, []trial.Contestant, string, error) {
 	start, err := trial.ParseStart(c.Start)
@@ -97,12 +100,15 @@ func (c simulateCmd) contestants(ctx context.Context, s *session) (trial.Start, 
 		if err != nil {
 			return "", nil, "", err
 		}
-		ks, hash = []trial.Contestant{trial.Custom("trimtab", policy)}, digest
+		ks, hash = []trial.Contestant{trial.Custom(yours, policy)}, digest
 	}
 	if c.Against != "" && c.Against != "none" {
 		more, err := trial.Named(c.Against)
 		if err != nil {
 			return "", nil, "", &coded{ExitRefused, err}
+		}
+		if slices.ContainsFunc(more, func(k trial.Contestant) bool { return k.Name == ks[0].Name }) {
+			return "", nil, "", refused("--against names %s, which plays already", ks[0].Name)
 		}
 		ks = append(ks, more...)
 	}

@@ -78,11 +78,11 @@ func (b Board) verdict() string {
 // verdict compares the first of the shown runs with each other one.
 func verdict(shows []Show) string {
 	ours := shows[0].Result.Score
-	words := fmt.Sprintf("%s was too slow for %.3g %% of the requests at %.2f times the oracle's cost", shows[0].Contestant.Name, ours.ViolationPercent, ours.DollarsPerOracle)
+	words := []string{fmt.Sprintf("%s was too slow for %.3g %% of the requests at %.2f times the oracle's cost", shows[0].Contestant.Name, ours.ViolationPercent, ours.DollarsPerOracle)}
 	for _, s := range shows[1:] {
-		words += fmt.Sprintf("; %s for %.3g %% at %.2f", s.Contestant.Name, s.Result.ViolationPercent, s.Result.DollarsPerOracle)
+		words = append(words, fmt.Sprintf("%s for %.3g %% at %.2f", s.Contestant.Name, s.Result.ViolationPercent, s.Result.DollarsPerOracle))
 	}
-	return words + "."
+	return strings.Join(words, "; ") + "."
 }
 
 func (b Board) facts(f Facts) []report.Fact {
@@ -150,9 +150,12 @@ func (b Board) rankTable(s trial.Start) report.Table {
 	t := report.Table{
 		Caption: fmt.Sprintf("Cost at equal violations on %s", s), Note: "Geometric mean over the traces of the cost over the oracle's; never counts the traces on which no value of the knob meets the objective.",
 		Columns: []report.Column{
-			{Name: "at 1 %", Unit: "x", Better: report.Less}, {Name: "never at 1 %", Better: report.Less},
-			{Name: "at 0.1 %", Unit: "x", Better: report.Less}, {Name: "never at 0.1 %", Better: report.Less},
-			{Name: "actions", Unit: "1/h", Better: report.Less}, {Name: "reversals", Unit: "1/day", Better: report.Less},
+			{Name: "at 1 %", Unit: "x", Better: report.Less},
+			{Name: "never at 1 %", Better: report.Less},
+			{Name: "at 0.1 %", Unit: "x", Better: report.Less},
+			{Name: "never at 0.1 %", Better: report.Less},
+			{Name: "actions", Unit: "1/h", Better: report.Less},
+			{Name: "reversals", Unit: "1/day", Better: report.Less},
 		},
 	}
 	for _, r := range b.Ranks(s) {

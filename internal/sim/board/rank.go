@@ -87,23 +87,20 @@ type Against struct {
 	Start trial.Start `json:"start"`
 	Trace string      `json:"trace"`
 	// Cost is what the other paid at one value of its knob, over the oracle's, Theirs its
-	// violations and Ours those of our envelope at that cost, both in percent of the requests.
+	// violations and Ours those of our envelope at that cost, both in percent of the
+	// requests and at least 0.001: a run cannot tell less from none.
 	Cost   float64 `json:"cost"`
 	Knob   float64 `json:"knob"`
 	Theirs float64 `json:"theirsPercent"`
 	Ours   float64 `json:"oursPercent"`
 }
 
-// Ratio is ours over theirs, 1 where neither violates anything.
-func (a Against) Ratio() float64 {
-	if a.Theirs == 0 && a.Ours == 0 {
-		return 1
-	}
-	return a.Ours / a.Theirs
-}
+// Ratio is ours over theirs: 1 where neither violates anything.
+func (a Against) Ratio() float64 { return a.Ours / a.Theirs }
 
-// Versus compares our violations with another policy's at the cost of each of its
-// points, by trace.
+// Versus compares our violations with another policy's at the cost of each point of its
+// envelope, by trace: a value of its knob that another one beats in both is nobody's
+// choice. What costs less than all of ours is left out.
 func (b Board) Versus(start trial.Start, ours, theirs string) []Against {
 	var out []Against
 	for _, t := range b.Traces() {
@@ -112,7 +109,7 @@ func (b Board) Versus(start trial.Start, ours, theirs string) []Against {
 		if !okA || !okB {
 			continue
 		}
-		for _, p := range o.Curve {
+		for _, p := range o.Curve.Envelope() {
 			if v, ok := a.Curve.ViolationAt(p.Cost); ok {
 				out = append(out, Against{Start: start, Trace: t, Cost: p.Cost, Knob: p.Knob, Theirs: p.Violation, Ours: v})
 			}

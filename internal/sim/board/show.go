@@ -89,11 +89,16 @@ func Marks(start trial.Start, shows []Show) report.Table {
 	t := report.Table{
 		Caption: "Scores", Note: "What each policy cost and failed to carry after the warm-up. Of the oracle's cost, 1 is the least that anyone who knew the future could pay.",
 		Columns: []report.Column{
-			{Name: "violations", Unit: "% of requests", Better: report.Less}, {Name: "in violation", Better: report.Less},
-			{Name: "longest", Better: report.Less}, {Name: "p95", Unit: "s", Better: report.Less},
-			{Name: "task-hours", Better: report.Less}, {Name: "dollars", Unit: "$", Better: report.Less},
-			{Name: "over the oracle", Unit: "x", Better: report.Less}, {Name: "actions", Unit: "1/h", Better: report.Less},
-			{Name: "reversals", Unit: "in 15 min", Better: report.Less}, {Name: "tasks started", Better: report.Less},
+			{Name: "violations", Unit: "% of requests", Better: report.Less},
+			{Name: "in violation", Better: report.Less},
+			{Name: "longest", Better: report.Less},
+			{Name: "p95", Unit: "s", Better: report.Less},
+			{Name: "task-hours", Better: report.Less},
+			{Name: "dollars", Unit: "$", Better: report.Less},
+			{Name: "over the oracle", Unit: "x", Better: report.Less},
+			{Name: "actions", Unit: "1/h", Better: report.Less},
+			{Name: "reversals", Unit: "in 15 min", Better: report.Less},
+			{Name: "tasks started", Better: report.Less},
 		},
 	}
 	if start == trial.EC2Cold {

@@ -136,14 +136,6 @@ func (s *stage) fail(err error) {
 	}
 }
 
-// cpu is the high-resolution flag in the words of a policy.
-func (s *stage) cpu() string {
-	if s.setup.resolution == 20 {
-		return spec.CPUUtilizationHighRes
-	}
-	return spec.CPUUtilization
-}
-
 // peer gives a re-implemented policy the service to size, and the group to ECS
 // managed scaling.
 func (s *stage) peer(p baseline.Peer) error {

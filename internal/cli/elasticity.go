@@ -22,10 +22,10 @@ type benchElasticityCmd struct {
 	Traces     string   `help:"Folder of traces, each a CSV file of seconds,rate; without it the embedded ones." placeholder:"DIR"`
 	Only       []string `help:"Play only these traces." placeholder:"NAME,..."`
 	Policies   string   `help:"Play only these policies." placeholder:"NAME,..."`
-	Starts     []string `default:"fargate,ec2-cold" help:"How tasks start: some of fargate, ec2-warm and ec2-cold." placeholder:"START,..."`
-	TasksAtP99 int      `default:"20" help:"Tasks that each load's 99th percentile keeps fully busy." name:"tasks-at-p99" placeholder:"N"`
+	Starts     []string `default:"fargate,ec2-cold" help:"How tasks start: some of fargate, ec2-warm and ec2-cold (default ${default})." placeholder:"START,..."`
+	TasksAtP99 int      `default:"20" help:"Tasks that each load's 99th percentile keeps fully busy (default ${default})." name:"tasks-at-p99" placeholder:"N"`
 	Days       int      `default:"0" help:"Play only the busiest so many days of each trace; 0 is all." placeholder:"N"`
-	Seed       uint64   `default:"1" help:"Seed; the same seed gives the same scoreboard." placeholder:"N"`
+	Seed       uint64   `default:"1" help:"Seed; the same seed gives the same scoreboard (default ${default})." placeholder:"N"`
 	Seeds      int      `default:"0" help:"Play the chosen points of trimtab, aas and hpa request by request too, with so many seeds." placeholder:"N"`
 	Quick      bool     `help:"Two days of a few traces, a few policies: under a minute."`
 	Workers    int      `default:"0" help:"Runs at once; 0 is one for each core." placeholder:"N"`

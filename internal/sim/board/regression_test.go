@@ -107,7 +107,7 @@ func TestScores(t *testing.T) {
 	changed := false
 	for i, row := range rows {
 		for c, cell := range row {
-			if cell != want[i][c] && !(loose && near(cell, want[i][c])) {
+			if cell != want[i][c] && (!loose || !near(cell, want[i][c])) {
 				changed = true
 				t.Errorf("%s: %s was %s and is %s", strings.Join(row[:3], " "), want[0][c], want[i][c], cell)
 			}

@@ -136,7 +136,9 @@ func TestCourseRefuses(t *testing.T) {
 		{"single requests, nearly none", steps(t, 119, 1, 1), 5, ""},
 	} {
 		_, err := trial.NewCourse(tt.trace, tt.tasks, trial.Requests())
-		if (err == nil) != (tt.want == "") || err != nil && !(strings.Contains(err.Error(), tt.want) && strings.Contains(err.Error(), "trace steps")) {
+		switch {
+		case err == nil && tt.want == "":
+		case err == nil || tt.want == "" || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "trace steps"):
 			t.Errorf("%s: %v, want %q and the trace's name", tt.name, err, tt.want)
 		}
 	}

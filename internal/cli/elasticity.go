@@ -6,8 +6,10 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/sim/board"
 	"github.com/trimtab-ecs/trimtab/internal/sim/report"
@@ -20,10 +22,10 @@ type benchElasticityCmd struct {
 	Traces     string   `help:"Folder of traces, each a CSV file of seconds,rate; without it the embedded ones." placeholder:"DIR"`
 	Only       []string `help:"Play only these traces." placeholder:"NAME,..."`
 	Policies   string   `help:"Play only these policies." placeholder:"NAME,..."`
-	Starts     []string `default:"fargate,ec2-cold" help:"How tasks start: some of fargate, ec2-warm and ec2-cold." placeholder:"START,..."`
-	TasksAtP99 int      `default:"20" help:"Tasks that each load's 99th percentile keeps fully busy." name:"tasks-at-p99" placeholder:"N"`
+	Starts     []string `default:"fargate,ec2-cold" help:"How tasks start: some of fargate, ec2-warm and ec2-cold (default ${default})." placeholder:"START,..."`
+	TasksAtP99 int      `default:"20" help:"Tasks that each load's 99th percentile keeps fully busy (default ${default})." name:"tasks-at-p99" placeholder:"N"`
 	Days       int      `default:"0" help:"Play only the busiest so many days of each trace; 0 is all." placeholder:"N"`
-	Seed       uint64   `default:"1" help:"Seed; the same seed gives the same scoreboard." placeholder:"N"`
+	Seed       uint64   `default:"1" help:"Seed; the same seed gives the same scoreboard (default ${default})." placeholder:"N"`
 	Seeds      int      `default:"0" help:"Play the chosen points of trimtab, aas and hpa request by request too, with so many seeds." placeholder:"N"`
 	Quick      bool     `help:"Two days of a few traces, a few policies: under a minute."`
 	Workers    int      `default:"0" help:"Runs at once; 0 is one for each core." placeholder:"N"`
@@ -45,6 +47,7 @@ func (c benchElasticityCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	defer spareGC()()
 	b, err := board.Run(ctx, o)
 	if err != nil {
 		return err
@@ -82,6 +85,9 @@ func (c benchElasticityCmd) options(ctx context.Context, s *session) (board.Opti
 		start, err := trial.ParseStart(name)
 		if err != nil {
 			return board.Options{}, nil, &coded{ExitRefused, err}
+		}
+		if slices.Contains(o.Starts, start) {
+			return board.Options{}, nil, refused("--starts names %s twice", start)
 		}
 		o.Starts = append(o.Starts, start)
 	}
@@ -186,15 +192,15 @@ func (s *session) headline(b board.Board, start trial.Start) {
 	w := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "POLICY\tAT 1 %\tNEVER ON\tAT 0.1 %\tNEVER ON")
 	for _, r := range b.Ranks(start) {
-		line := r.Policy
+		line := []string{r.Policy}
 		for _, m := range r.At {
 			cost := math.Inf(1)
 			if m.Reached > 0 {
 				cost = m.OverReached
 			}
-			line += fmt.Sprintf("\t%s\t%d", overOracle(cost), m.Never)
+			line = append(line, overOracle(cost), strconv.Itoa(m.Never))
 		}
-		_, _ = fmt.Fprintln(w, line)
+		_, _ = fmt.Fprintln(w, strings.Join(line, "\t"))
 	}
 	_ = w.Flush()
 	s.printf("\n")
@@ -208,14 +214,31 @@ func overOracle(c float64) string {
 	return fmt.Sprintf("%.2f", c)
 }
 
+// embeddedLoad is an embedded load in the JSON of --trace=list.
+type embeddedLoad struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+	Kind    string  `json:"kind"`
+	Title   string  `json:"title"`
+}
+
 // listLoads prints the embedded loads.
-func (s *session) listLoads() {
+func (s *session) listLoads() error {
+	var list []embeddedLoad
+	for _, n := range trace.Names() {
+		r, err := trace.Embedded(n)
+		if err != nil {
+			return err
+		}
+		list = append(list, embeddedLoad{n, r.Length().Seconds(), r.Kind, r.Title})
+	}
+	if s.json {
+		return s.printJSON(list)
+	}
 	w := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "NAME\tLASTS\tCHARACTER\tWHAT")
-	for _, n := range trace.Names() {
-		if r, err := trace.Embedded(n); err == nil {
-			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", n, span(r.Length()), r.Kind, r.Title)
-		}
+	for _, l := range list {
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.Name, span(time.Duration(l.Seconds)*time.Second), l.Kind, l.Title)
 	}
-	_ = w.Flush()
+	return w.Flush()
 }

@@ -14,7 +14,7 @@ type jsonFlag struct {
 }
 
 // IsBool makes the value optional.
-func (jsonFlag) IsBool() bool { return true }
+func (*jsonFlag) IsBool() bool { return true }
 
 // Decode reads the flag.
 func (f *jsonFlag) Decode(ctx *kong.DecodeContext) error {
@@ -27,7 +27,7 @@ func (f *jsonFlag) Decode(ctx *kong.DecodeContext) error {
 	case "false":
 		f.on = false
 	case "":
-		return fmt.Errorf("--json= is empty: name a file, or write --json for standard output")
+		return fmt.Errorf("the file is empty: name one, or write --json alone for standard output")
 	default:
 		f.file = v
 	}

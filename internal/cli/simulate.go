@@ -22,13 +22,13 @@ import (
 // simulateCmd replays one load under a policy and its peers.
 type simulateCmd struct {
 	Trace      string `required:"" help:"Load to replay: a CSV file of seconds,rate, or the name of an embedded one (--trace=list names them)." placeholder:"FILE|NAME"`
-	Policy     string `help:"Policy document; its only service, or the one that --service names, is simulated. Without: target tracking at 60 %% CPU and defaults." placeholder:"FILE"`
+	Policy     string `help:"Policy document; its only service, or the one that --service names, is simulated as if its mode were act and its bounds wide. Without: target tracking at 60 % CPU and defaults." placeholder:"FILE"`
 	Service    string `help:"Service of the policy document." placeholder:"NAME"`
-	Against    string `default:"aas,static" help:"Policies to compare with, separated by commas; none for none." placeholder:"NAMES"`
-	Start      string `default:"fargate" help:"How tasks start: fargate, ec2-warm or ec2-cold." placeholder:"START"`
-	TasksAtP99 int    `default:"20" help:"Tasks that the load's 99th percentile keeps fully busy." name:"tasks-at-p99" placeholder:"N"`
+	Against    string `default:"aas,static" help:"Policies to compare with, separated by commas; none for none (default ${default})." placeholder:"NAMES"`
+	Start      string `default:"fargate" help:"How tasks start: fargate, ec2-warm or ec2-cold (default ${default})." placeholder:"START"`
+	TasksAtP99 int    `default:"20" help:"Tasks that the load's 99th percentile keeps fully busy (default ${default})." name:"tasks-at-p99" placeholder:"N"`
 	Days       int    `default:"0" help:"Replay only the busiest so many days; 0 is all." placeholder:"N"`
-	Seed       uint64 `default:"1" help:"Seed; the same seed gives the same run." placeholder:"N"`
+	Seed       uint64 `default:"1" help:"Seed; the same seed gives the same run (default ${default})." placeholder:"N"`
 	Requests   bool   `help:"Play every request instead of a fluid."`
 	Sweep      bool   `help:"Play every value of each policy's knob too: the curve of cost against violations."`
 	HTML       string `help:"File of the offline report." name:"html" placeholder:"FILE"`
@@ -38,8 +38,7 @@ type simulateCmd struct {
 // Run replays the load and prints the scores.
 func (c simulateCmd) Run(ctx context.Context, s *session) error {
 	if c.Trace == "list" {
-		s.listLoads()
-		return nil
+		return s.listLoads()
 	}
 	start, ks, hash, err := c.contestants(ctx, s)
 	if err != nil {
@@ -53,6 +52,7 @@ func (c simulateCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	defer spareGC()()
 	p := s.progress()
 	shows, err := board.Play(ctx, run, ks, trial.Setup{Start: start, Seed: c.Seed, Discrete: c.Requests}, func(done int) { p.tell(float64(done), float64(len(ks))) })
 	if err != nil {
@@ -82,6 +82,9 @@ func (c simulateCmd) Run(ctx context.Context, s *session) error {
 	return nil
 }
 
+// yours is the name of Trimtab with the policy of a document, beside that of its defaults.
+const yours = "yours"
+
 // contestants gives who plays: ours first.
 func (c simulateCmd) contestants(ctx context.Context, s *session) (trial.Start, []trial.Contestant, string, error) {
 	start, err := trial.ParseStart(c.Start)
@@ -97,12 +100,15 @@ func (c simulateCmd) contestants(ctx context.Context, s *session) (trial.Start, 
 		if err != nil {
 			return "", nil, "", err
 		}
-		ks, hash = []trial.Contestant{trial.Custom("trimtab", policy)}, digest
+		ks, hash = []trial.Contestant{trial.Custom(yours, policy)}, digest
 	}
 	if c.Against != "" && c.Against != "none" {
 		more, err := trial.Named(c.Against)
 		if err != nil {
 			return "", nil, "", &coded{ExitRefused, err}
+		}
+		if slices.ContainsFunc(more, func(k trial.Contestant) bool { return k.Name == ks[0].Name }) {
+			return "", nil, "", refused("--against names %s, which plays already", ks[0].Name)
 		}
 		ks = append(ks, more...)
 	}
@@ -140,12 +146,15 @@ func (s *session) simulatedPolicy(ctx context.Context, file, service string) (tr
 			return trial.Policy{}, "", refused("policy %q of service %s reads what the simulated service does not publish: only target tracking of the predefined CPU metrics can be simulated", p.Label(), name)
 		}
 	}
+	// What only observes is simulated to see what it would do.
 	policy := trial.Policy{Service: svc}
+	policy.Service.Mode = spec.Act
 	if len(groups) == 1 {
 		for _, g := range groups {
 			policy.Group = g
 		}
 	}
+	policy.Group.Mode = spec.Act
 	sum := sha256.Sum256(src)
 	return policy, "sha256:" + hex.EncodeToString(sum[:8]), nil
 }

@@ -24,8 +24,8 @@ func plain(t reflect.Type) bool {
 		if t == reflect.TypeFor[time.Time]() {
 			return true
 		}
-		for i := range t.NumField() {
-			if f := t.Field(i); !f.IsExported() || !plain(f.Type) {
+		for f := range t.Fields() {
+			if !f.IsExported() || !plain(f.Type) {
 				return false
 			}
 		}

@@ -83,7 +83,31 @@ func Run(ctx context.Context, o Options) (Board, error) {
 	if len(o.Courses) == 0 || len(o.Contestants) == 0 || len(o.Starts) == 0 {
 		return Board{}, errors.New("run scoreboard: no course, contestant or start: give at least one of each")
 	}
-	b := Board{Seed: o.Seed, Seeds: o.Seeds, Tasks: o.Courses[0].Tasks}
+	entries, jobs := o.sweep()
+	fluid, all := work(jobs), work(jobs)
+	for _, e := range entries {
+		if o.discrete(e.Policy) {
+			all += requestCost * float64(o.Seeds) * o.course(e.Trace).Length().Seconds()
+		}
+	}
+	if err := play(ctx, jobs, o.Workers, o.teller(all, 0)); err != nil {
+		return Board{}, err
+	}
+	for i := range entries {
+		e := &entries[i]
+		for n, s := range e.Scores {
+			e.Curve = append(e.Curve, score.Point{Knob: o.contestant(e.Policy).Sweep[n], Violation: s.ViolationPercent, Cost: s.DollarsPerOracle})
+		}
+	}
+	if err := o.requests(ctx, entries, o.teller(all, fluid)); err != nil {
+		return Board{}, err
+	}
+	return Board{Seed: o.Seed, Seeds: o.Seeds, Tasks: o.Courses[0].Tasks, Entries: entries}, nil
+}
+
+// sweep gives an entry for everybody everywhere, and the runs that fill its scores.
+func (o Options) sweep() ([]Entry, []job) {
+	var entries []Entry
 	var jobs []job
 	for _, s := range o.Starts {
 		for _, c := range o.Courses {
@@ -92,27 +116,11 @@ func Run(ctx context.Context, o Options) (Board, error) {
 				for i, knob := range k.Sweep {
 					jobs = append(jobs, job{course: c, who: k, setup: trial.Setup{Start: s, Seed: o.Seed}, knob: knob, into: &e.Scores[i]})
 				}
-				b.Entries = append(b.Entries, e)
+				entries = append(entries, e)
 			}
 		}
 	}
-	chosen := 0.0 // simulated seconds that are known to follow
-	for _, e := range b.Entries {
-		if o.discrete(e.Policy) {
-			chosen += float64(o.Seeds) * o.course(e.Trace).Length().Seconds()
-		}
-	}
-	tell := o.teller(work(jobs)+chosen*requestCost, 0)
-	if err := play(ctx, jobs, o.Workers, tell); err != nil {
-		return Board{}, err
-	}
-	for i := range b.Entries {
-		b.Entries[i].Curve = b.Entries[i].points(o.contestant(b.Entries[i].Policy))
-	}
-	if err := b.requests(ctx, o, o.teller(work(jobs)+chosen*requestCost, work(jobs))); err != nil {
-		return Board{}, err
-	}
-	return b, nil
+	return entries, jobs
 }
 
 // requestCost is what a second costs request by request, against a fluid one.
@@ -152,15 +160,6 @@ func (o Options) contestant(name string) trial.Contestant {
 	return o.Contestants[slices.IndexFunc(o.Contestants, func(k trial.Contestant) bool { return k.Name == name })]
 }
 
-// points reads the curve off the scores.
-func (e Entry) points(k trial.Contestant) score.Curve {
-	var out score.Curve
-	for i, s := range e.Scores {
-		out = append(out, score.Point{Knob: k.Sweep[i], Violation: s.ViolationPercent, Cost: s.DollarsPerOracle})
-	}
-	return out
-}
-
 // chosen is the value of the knob that is played request by request: the cheapest that
 // violates the objective in at most 1 % of the requests, else the safest there is.
 func (e Entry) chosen() float64 {
@@ -170,11 +169,11 @@ func (e Entry) chosen() float64 {
 	return best.Knob
 }
 
-// requests plays the chosen points request by request, into the entries.
-func (b Board) requests(ctx context.Context, o Options, tell func(job)) error {
+// requests plays the chosen points request by request.
+func (o Options) requests(ctx context.Context, entries []Entry, tell func(job)) error {
 	var jobs []job
-	for i := range b.Entries {
-		e := &b.Entries[i]
+	for i := range entries {
+		e := &entries[i]
 		if !o.discrete(e.Policy) {
 			continue
 		}
@@ -187,8 +186,8 @@ func (b Board) requests(ctx context.Context, o Options, tell func(job)) error {
 	if err := play(ctx, jobs, o.Workers, tell); err != nil {
 		return err
 	}
-	for i := range b.Entries {
-		r := b.Entries[i].Requests
+	for _, e := range entries {
+		r := e.Requests
 		if r == nil {
 			continue
 		}

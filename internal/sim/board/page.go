@@ -80,7 +80,7 @@ func (b Board) verdict() string {
 			continue
 		}
 		ours := ranks[i]
-		words := fmt.Sprintf("on %s %s pays %s times the oracle's cost for 1 %% of slow requests", s, ours.Policy, mean(ours.At[0]))
+		words := fmt.Sprintf("On %s %s pays %s times the oracle's cost for 1 %% of slow requests", s, ours.Policy, mean(ours.At[0]))
 		if k := slices.IndexFunc(ranks, func(r Rank) bool { return r.Policy == "aas" }); k >= 0 {
 			words += fmt.Sprintf(", target tracking %s", mean(ranks[k].At[0]))
 		}
@@ -92,7 +92,7 @@ func (b Board) verdict() string {
 	if len(parts) == 0 {
 		return "Trimtab was not among the policies."
 	}
-	return strings.ToUpper(parts[0][:1]) + strings.Join(parts, ". ")[1:] + "."
+	return strings.Join(parts, ". ") + "."
 }
 
 func (b Board) facts(f Facts) []report.Fact {

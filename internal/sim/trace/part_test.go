@@ -119,3 +119,53 @@ func TestCoarseKeepsArrivals(t *testing.T) {
 		}
 	})
 }
+
+// The busiest days are those with the greatest rate after their own first tenth or day.
+func TestBusiest(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	var starts []int
+	var rates []float64
+	for hour := range 5 * 24 {
+		starts, rates = append(starts, hour*3600), append(rates, 1)
+	}
+	peak := func(hour int, rate float64) trace.Trace {
+		t.Helper()
+		with := slices.Clone(rates)
+		with[hour] = rate
+		tr, err := trace.New("t", starts, with)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tr
+	}
+	for _, tt := range []struct {
+		name   string
+		trace  trace.Trace
+		length time.Duration
+		want   time.Duration
+	}{
+		{"all alike: the first", peak(0, 1), 2 * day, 0},
+		{"late in the fourth day", peak(3*24+20, 9), day, 3 * day},
+		{"in the warm-up of the fourth day: the day before cannot hold it", peak(3*24+1, 9), day, 0},
+		{"the same in two days: it begins the day before", peak(3*24+1, 9), 2 * day, 2 * day},
+		{"as long as the trace", peak(3*24, 9), 5 * day, 0},
+		{"longer than the trace", peak(3*24, 9), 6 * day, 0},
+	} {
+		if got := tt.trace.Busiest(tt.length); got != tt.want {
+			t.Errorf("%s: begins at %s, want %s", tt.name, got, tt.want)
+		}
+	}
+	cup, err := trace.Embedded("wc98-groupstage")
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := cup.Busiest(2 * day)
+	part, err := cup.Slice("part", from, from+2*day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if part.Quantile(1) < cup.Quantile(1) {
+		t.Errorf("the busiest two days, from %s, have at most %v requests a second, the fortnight %v", from, part.Quantile(1), cup.Quantile(1))
+	}
+}

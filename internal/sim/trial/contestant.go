@@ -101,7 +101,8 @@ func newPeer(p baseline.Peer) Contestant {
 // All gives every contestant, ours first.
 func All() []Contestant { return append([]Contestant{Trimtab(false), Trimtab(true)}, Peers()...) }
 
-// Named gives the contestants of a comma-separated list of names.
+// Named gives the contestants of a comma-separated list of names. One that is not known,
+// or named twice, is an error.
 func Named(list string) ([]Contestant, error) {
 	all := append(All(), Gentle())
 	var out []Contestant
@@ -114,6 +115,9 @@ func Named(list string) ([]Contestant, error) {
 				names = append(names, c.Name)
 			}
 			return nil, fmt.Errorf("policy %q is not known: use some of %s", name, strings.Join(names, ", "))
+		}
+		if slices.ContainsFunc(out, func(c Contestant) bool { return c.Name == name }) {
+			return nil, fmt.Errorf("policy %q is named twice", name)
 		}
 		out = append(out, all[i])
 	}

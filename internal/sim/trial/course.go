@@ -47,8 +47,8 @@ func Requests() queueing.Model {
 }
 
 // NewCourse makes a trace ready for a service whose task is fully busy at the trace's
-// 99th percentile over tasks (measure.md 1 (a)). A trace without any load, or shorter
-// than two minutes, is an error.
+// 99th percentile over tasks (measure.md 1 (a)). A trace shorter than two minutes, or
+// without a load after the warm-up, is an error.
 func NewCourse(t trace.Trace, tasks int, m queueing.Model) (*Course, error) {
 	if tasks < 1 {
 		return nil, fmt.Errorf("make a course of trace %s: %d tasks at its 99th percentile: give at least 1", t.Name(), tasks)
@@ -75,6 +75,9 @@ func NewCourse(t trace.Trace, tasks int, m queueing.Model) (*Course, error) {
 	c.From = day
 	if len(c.Load) < 2*day {
 		c.From = len(c.Load) / 10 / 60 * 60
+	}
+	if slices.Max(c.Demand[c.From:]) == 0 {
+		return nil, fmt.Errorf("make a course of trace %s: nothing arrives after its first %s, which warm up: there is nothing to compare", t.Name(), time.Duration(c.From)*time.Second)
 	}
 	return c, nil
 }

@@ -9,23 +9,71 @@ import (
 // reflection, so that a field added to a policy later is copied too; JSON would
 // do, at ten times the cost, on every read of the simulator.
 func clone[T any](v T) T {
-	var c T
-	deepCopy(reflect.ValueOf(&c).Elem(), reflect.ValueOf(&v).Elem())
-	return c
+	sever(reflect.ValueOf(&v).Elem())
+	return v
 }
 
-// plain tells whether values of a type refer to nothing that can be changed, so that
-// one that is assigned is a copy.
-func plain(t reflect.Type) bool {
-	switch t.Kind() {
+// sever puts copies in the place of what v, which can be set, refers to. Times are
+// values; other unexported fields do not occur in the ledger's types.
+func sever(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		if !v.IsNil() {
+			v.Set(copyReferred(v))
+		}
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return
+		}
+		for i := range fields(v) {
+			sever(v.Field(i))
+		}
+	default: // a value
+	}
+}
+
+// copyReferred gives a pointer, slice or map to a copy of what v, which is not nil,
+// refers to.
+func copyReferred(v reflect.Value) reflect.Value {
+	switch v.Kind() {
+	case reflect.Pointer:
+		c := reflect.New(v.Type().Elem())
+		c.Elem().Set(v.Elem())
+		sever(c.Elem())
+		return c
+	case reflect.Slice:
+		c := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		reflect.Copy(c, v)
+		if c.Len() > 0 && !plain(c.Index(0)) {
+			for i := range c.Len() {
+				sever(c.Index(i))
+			}
+		}
+		return c
+	default: // a map
+		c := reflect.MakeMapWithSize(v.Type(), v.Len())
+		for it := v.MapRange(); it.Next(); {
+			value := reflect.New(v.Type().Elem()).Elem()
+			value.Set(it.Value())
+			sever(value)
+			c.SetMapIndex(it.Key(), value)
+		}
+		return c
+	}
+}
+
+// plain tells whether values of v's type refer to nothing, so that one that is assigned
+// is a copy.
+func plain(v reflect.Value) bool {
+	switch v.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map:
 		return false
 	case reflect.Struct:
-		if t == reflect.TypeFor[time.Time]() {
+		if v.Type() == reflect.TypeFor[time.Time]() {
 			return true
 		}
-		for f := range t.Fields() {
-			if !f.IsExported() || !plain(f.Type) {
+		for i := range fields(v) {
+			if !plain(v.Field(i)) {
 				return false
 			}
 		}
@@ -34,50 +82,5 @@ func plain(t reflect.Type) bool {
 	return true
 }
 
-// deepCopy makes dst, a zero value that can be set, equal to src. Times are
-// values; other unexported fields do not occur in the ledger's types and stay zero.
-func deepCopy(dst, src reflect.Value) {
-	switch src.Kind() {
-	case reflect.Pointer, reflect.Slice, reflect.Map:
-		if !src.IsNil() {
-			copyReferred(dst, src)
-		}
-	case reflect.Struct:
-		if src.Type() == reflect.TypeFor[time.Time]() {
-			dst.Set(src)
-			return
-		}
-		for i := range src.NumField() {
-			if dst.Field(i).CanSet() {
-				deepCopy(dst.Field(i), src.Field(i))
-			}
-		}
-	default:
-		dst.Set(src)
-	}
-}
-
-// copyReferred copies what src, which is not nil, refers to.
-func copyReferred(dst, src reflect.Value) {
-	switch src.Kind() {
-	case reflect.Pointer:
-		dst.Set(reflect.New(src.Type().Elem()))
-		deepCopy(dst.Elem(), src.Elem())
-	case reflect.Slice:
-		dst.Set(reflect.MakeSlice(src.Type(), src.Len(), src.Len()))
-		if plain(src.Type().Elem()) {
-			reflect.Copy(dst, src)
-			return
-		}
-		for i := range src.Len() {
-			deepCopy(dst.Index(i), src.Index(i))
-		}
-	default: // a map
-		dst.Set(reflect.MakeMapWithSize(src.Type(), src.Len()))
-		for it := src.MapRange(); it.Next(); {
-			value := reflect.New(src.Type().Elem()).Elem()
-			deepCopy(value, it.Value())
-			dst.SetMapIndex(it.Key(), value)
-		}
-	}
-}
+// fields gives the number of fields: to range over them themselves would describe each.
+func fields(v reflect.Value) int { return v.NumField() }

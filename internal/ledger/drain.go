@@ -147,13 +147,17 @@ func (m *Memory) forgetDrains(newest Drain) {
 
 // readDrains gives the removals of a cluster; the lock is held.
 func (m *Memory) readDrains(cluster fleet.ClusterName) []Drain {
-	var found []Drain
-	for k, d := range m.drains {
+	var ids []fleet.InstanceID
+	for k := range m.drains {
 		if k.cluster == cluster {
-			found = append(found, clone(d))
+			ids = append(ids, k.instance)
 		}
 	}
-	slices.SortFunc(found, func(a, b Drain) int { return strings.Compare(string(a.Instance), string(b.Instance)) })
+	slices.Sort(ids)
+	var found []Drain
+	for _, id := range ids {
+		found = append(found, clone(m.drains[drainKey{cluster, id}]))
+	}
 	return found
 }
 

@@ -37,7 +37,7 @@ type benchElasticityCmd struct {
 // What --quick plays.
 const (
 	quickDays     = 2
-	quickTraces   = "wc98-groupstage,nasa95-july,aws-elb-requests,aws-ec2-cpu-steady,azure-faas-app"
+	quickTraces   = "wc98-groupstage,aws-elb-requests,aws-ec2-cpu-steady,azure-faas-app"
 	quickPolicies = "trimtab,trimtab-20s,aas,aas-20s,hpa,static"
 )
 

@@ -73,18 +73,18 @@ const common = 60
 
 // barTable tells the bars of a start.
 func (b Board) barTable(out *strings.Builder, s trial.Start) {
-	bars := b.Bars(s)
-	if len(bars) == 0 {
+	var pairs []Rival
+	bars := map[Rival]map[string]Bar{} // by trace
+	for _, x := range b.Bars(s) {
+		if bars[x.Rival] == nil {
+			pairs, bars[x.Rival] = append(pairs, x.Rival), map[string]Bar{}
+		}
+		bars[x.Rival][x.Trace] = x
+	}
+	if len(pairs) == 0 {
 		return
 	}
-	fmt.Fprintf(out, "#### %s: violations at equal cost, over target tracking's with the same sensor\n\n", s)
-	var pairs []Rival
-	for _, x := range bars {
-		if !slices.Contains(pairs, x.Rival) {
-			pairs = append(pairs, x.Rival)
-		}
-	}
-	out.WriteString("| trace |")
+	fmt.Fprintf(out, "#### %s: violations at equal cost, over target tracking's with the same sensor\n\n| trace |", s)
 	for _, p := range pairs {
 		fmt.Fprintf(out, " %s / %s | actions/h at 60 %% | reversals/day |", p.Ours, p.Theirs)
 	}
@@ -92,27 +92,36 @@ func (b Board) barTable(out *strings.Builder, s trial.Start) {
 	for _, t := range b.Traces() {
 		fmt.Fprintf(out, "| %s |", t)
 		for _, p := range pairs {
-			i := slices.IndexFunc(bars, func(x Bar) bool { return x.Trace == t && x.Rival == p })
-			x := bars[i]
-			times := "-"
-			if x.Known {
-				times = fmt.Sprintf("%.2f", x.Times)
-			}
-			fmt.Fprintf(out, " %s | %.1f / %.1f | %.1f / %.1f |", times, x.Actions, x.TheirActions, x.Reversals, x.TheirReversals)
+			x := bars[p][t]
+			fmt.Fprintf(out, " %s | %.1f / %.1f | %.1f / %.1f |", x.times(), x.Actions, x.TheirActions, x.Reversals, x.TheirReversals)
 		}
 		out.WriteString("\n")
 	}
 	for _, p := range pairs {
-		sum, n := 0.0, 0
-		for _, x := range bars {
-			if x.Rival == p && x.Known {
-				sum += math.Log(x.Times)
-				n++
-			}
-		}
-		if n > 0 {
-			fmt.Fprintf(out, "\n%s beside %s: %.2f times the violations at equal cost, geometric mean over %d traces.\n", p.Ours, p.Theirs, math.Exp(sum/float64(n)), n)
+		if times, n := meanTimes(bars[p]); n > 0 {
+			fmt.Fprintf(out, "\n%s beside %s: %.2f times the violations at equal cost, geometric mean over %d traces.\n", p.Ours, p.Theirs, times, n)
 		}
 	}
 	out.WriteString("\n")
+}
+
+// times tells the ratio.
+func (x Bar) times() string {
+	if !x.Known {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", x.Times)
+}
+
+// meanTimes is the geometric mean of the ratios that are known.
+func meanTimes(bars map[string]Bar) (times float64, n int) {
+	var logs []float64
+	for _, x := range bars {
+		if x.Known {
+			logs = append(logs, math.Log(x.Times))
+		}
+	}
+	slices.Sort(logs) // a sum of floats depends on its order, and a map's is random
+	m, n := meanLog(logs, -1)
+	return math.Exp(m), n
 }

@@ -115,13 +115,13 @@ func (x Bar) times() string {
 
 // meanTimes is the geometric mean of the ratios that are known.
 func meanTimes(bars map[string]Bar) (times float64, n int) {
-	var logs []float64
+	var all []float64
 	for _, x := range bars {
 		if x.Known {
-			logs = append(logs, math.Log(x.Times))
+			all = append(all, x.Times)
 		}
 	}
-	slices.Sort(logs) // a sum of floats depends on its order, and a map's is random
-	m, n := meanLog(logs, -1)
+	slices.Sort(all) // a sum of floats depends on its order, and a map's is random
+	m, n := averaged(all, -1, math.Log)
 	return math.Exp(m), n
 }

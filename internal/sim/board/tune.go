@@ -14,7 +14,8 @@ import (
 )
 
 // Candidates gives Trimtab with its defaults, first, and with one of them changed at a
-// time or a few together: what the defaults are chosen from.
+// time or a few together: what the defaults are chosen from. Those that say all three
+// limits of scale-in were the defaults, or nearly, at some time.
 func Candidates() []trial.Contestant {
 	minutes := func(n int) *spec.Duration { return new(spec.Duration(time.Duration(n) * time.Minute)) }
 	percent := func(p float64, minutes int) []spec.RateLimit {
@@ -40,6 +41,7 @@ func Candidates() []trial.Contestant {
 		{"window 5m, rate 25%, budget 50%", []change{window(5), rate(25), budget(50)}},
 		{"in tolerance 5%", []change{func(s *spec.Service) { s.ScaleIn.Tolerance = share(0.05) }}},
 		{"out tolerance 0%", []change{func(s *spec.Service) { s.ScaleOut.Tolerance = share(0) }}},
+		{"window 10m, rate 50%, budget 75%", []change{window(10), rate(50), budget(75)}},
 		{"no history floor", []change{func(s *spec.Service) { s.ScaleIn.HistoryFloor = share(0) }}},
 	} {
 		s := spec.Service{Policies: []spec.Policy{{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: 60}}}}
@@ -75,89 +77,110 @@ func Gain(of, against score.Curve) (times float64, ok bool) {
 // noticed is the violation in percent above which a trace tells policies apart.
 const noticed = 0.01
 
-// Fold is one trace on which the candidate that is best on all others is judged.
+// bar is how many times target tracking's violations at equal cost Trimtab may have.
+const bar = 0.8
+
+// Loss is how far above the bar a ratio to target tracking is, in the logarithm: what is
+// won where there is much to win does not make up for being worse elsewhere, since nobody
+// runs the mean of all services.
+func Loss(times float64) float64 { return max(0, math.Log(times/bar)) }
+
+// Fold is one trace on which the candidate is judged that is best on all others.
 type Fold struct {
-	Start  trial.Start `json:"start"`
-	Trace  string      `json:"trace"` // held out
-	Chosen string      `json:"chosen"`
+	Trace  string `json:"trace"` // held out
+	Chosen string `json:"chosen"`
 	// Times is how many times as many requests violate the objective under the chosen
-	// candidate as under the defaults, at equal cost, on the trace held out.
-	Times float64 `json:"timesDefaults"`
+	// candidate as under target tracking at equal cost, on the trace held out, and Defaults
+	// the same of the first candidate.
+	Times    float64 `json:"times"`
+	Defaults float64 `json:"defaultsTimes"`
 }
 
 // Tuning is the judgement of candidates for the defaults.
 type Tuning struct {
-	// Means are each candidate's violations at equal cost over the defaults', the
-	// geometric mean over the traces, by candidate in their order.
 	Means []CandidateMean `json:"means"`
 	Folds []Fold          `json:"folds"`
-	// HeldOut is the geometric mean of the folds: what tuning is worth on a trace that it
-	// has not seen. Above 1 it does harm.
-	HeldOut float64 `json:"heldOutTimesDefaults"`
+	// HeldOut is the mean loss of the folds, and Defaults that of the first candidate on
+	// the same traces: tuning is worth what lies between them.
+	HeldOut  float64 `json:"heldOutLoss"`
+	Defaults float64 `json:"defaultsLoss"`
 }
 
-// CandidateMean is one candidate's mean.
+// CandidateMean is how one candidate does beside target tracking.
 type CandidateMean struct {
 	Name   string  `json:"name"`
-	Times  float64 `json:"timesDefaults"`
-	Traces int     `json:"traces"` // that tell it from the defaults
+	Loss   float64 `json:"loss"`  // mean over the traces
+	Times  float64 `json:"times"` // geometric mean
+	Missed int     `json:"missed"`
+	Traces int     `json:"traces"` // on which target tracking violates the objective noticeably
 }
 
-// Tune plays the candidates and judges them by cross-validation over the traces: for each
-// trace the candidate is chosen that is best on the others. The first candidate is the
-// defaults.
-func Tune(ctx context.Context, o Options) (Tuning, error) {
+// Tune plays the candidates beside target tracking and judges them by cross-validation
+// over the traces: for each trace the candidate is taken whose loss is least on the
+// others. The first candidate is the defaults.
+func Tune(ctx context.Context, o Options, candidates []trial.Contestant) (Tuning, error) {
+	rival, err := trial.Named(Rivals()[0].Theirs)
+	if err != nil {
+		return Tuning{}, fmt.Errorf("tune: %w", err)
+	}
+	o.Contestants = slices.Concat(candidates, rival)
 	b, err := Run(ctx, o)
 	if err != nil {
 		return Tuning{}, fmt.Errorf("tune: %w", err)
 	}
-	return b.tuning(o.Starts[0]), nil
+	return b.tuning(o.Starts[0], rival[0].Name), nil
 }
 
-func (b Board) tuning(start trial.Start) Tuning {
-	names, traces := b.policies(), b.Traces()
-	logs := map[string][]float64{} // by candidate, NaN for a trace that says nothing
+func (b Board) tuning(start trial.Start, rival string) Tuning {
+	names := slices.DeleteFunc(b.policies(), func(n string) bool { return n == rival })
+	traces := b.Traces()
+	times := map[string][]float64{} // by candidate and trace, NaN for a trace that says nothing
 	for _, name := range names {
 		for _, t := range traces {
 			e, _ := b.Find(start, t, name)
-			d, _ := b.Find(start, t, names[0])
-			times, ok := Gain(e.Curve, d.Curve)
+			r, _ := b.Find(start, t, rival)
+			x, ok := Gain(e.Curve, r.Curve)
 			if !ok {
-				times = math.NaN()
+				x = math.NaN()
 			}
-			logs[name] = append(logs[name], math.Log(times))
+			times[name] = append(times[name], x)
 		}
 	}
 	var out Tuning
 	for _, name := range names {
-		m, n := meanLog(logs[name], -1)
-		out.Means = append(out.Means, CandidateMean{Name: name, Times: math.Exp(m), Traces: n})
+		loss, _ := averaged(times[name], -1, Loss)
+		log, n := averaged(times[name], -1, math.Log)
+		missed := 0
+		for _, x := range times[name] {
+			if x > bar {
+				missed++
+			}
+		}
+		out.Means = append(out.Means, CandidateMean{Name: name, Loss: loss, Times: math.Exp(log), Missed: missed, Traces: n})
 	}
-	sum, n := 0.0, 0
+	var chosen, first []float64
 	for i, t := range traces {
 		best := slices.MinFunc(names, func(a, b string) int {
-			x, _ := meanLog(logs[a], i)
-			y, _ := meanLog(logs[b], i)
+			x, _ := averaged(times[a], i, Loss)
+			y, _ := averaged(times[b], i, Loss)
 			return cmp.Compare(x, y)
 		})
-		if v := logs[best][i]; !math.IsNaN(v) {
-			out.Folds = append(out.Folds, Fold{Start: start, Trace: t, Chosen: best, Times: math.Exp(v)})
-			sum += v
-			n++
+		if x, d := times[best][i], times[names[0]][i]; !math.IsNaN(x) && !math.IsNaN(d) {
+			out.Folds = append(out.Folds, Fold{Trace: t, Chosen: best, Times: x, Defaults: d})
+			chosen, first = append(chosen, x), append(first, d)
 		}
 	}
-	if n > 0 {
-		out.HeldOut = math.Exp(sum / float64(n))
-	}
+	out.HeldOut, _ = averaged(chosen, -1, Loss)
+	out.Defaults, _ = averaged(first, -1, Loss)
 	return out
 }
 
-// meanLog is the mean without one index and without what is NaN.
-func meanLog(v []float64, without int) (mean float64, n int) {
+// averaged is the mean of a function of the values without one index and without NaN.
+func averaged(v []float64, without int, f func(float64) float64) (mean float64, n int) {
 	sum := 0.0
 	for i, x := range v {
 		if i != without && !math.IsNaN(x) {
-			sum += x
+			sum += f(x)
 			n++
 		}
 	}

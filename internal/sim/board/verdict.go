@@ -13,7 +13,7 @@ import (
 
 // Verdict compares the first of the shown runs with the others in words made of the
 // marks alone: with the first rival as both are set and, where the curves were played, at
-// equal violations; with all others in a figure. What is worse is said as plainly as what
+// equal violations; with a yardstick in a figure. What is worse is said as plainly as what
 // is better. There is at least one run.
 func (b Board) Verdict(start trial.Start, trace string, shows []Show) string {
 	ours, rest := shows[0], slices.Clone(shows[1:])
@@ -26,7 +26,9 @@ func (b Board) Verdict(start trial.Start, trace string, shows []Show) string {
 		words = append(words, alone(ours))
 	}
 	for _, s := range rest {
-		words = append(words, alone(s))
+		if s.Contestant.Foresees { // a yardstick; of further rivals the table tells
+			words = append(words, alone(s))
+		}
 	}
 	return strings.Join(words, ". ") + "."
 }

@@ -52,7 +52,7 @@ func TestVerdict(t *testing.T) {
 			entries: []Entry{entry(0, score.Point{Violation: 2, Cost: 1.1}), entry(1, score.Point{Violation: 0.2, Cost: 1.5})},
 			want: "Against Application Auto Scaling, both with target CPU utilisation 60 %, Trimtab was too slow for more requests (0.500 % to 0.200 %), " +
 				"cost more (1.72 times the oracle's cost to 1.55) and turned back within 15 minutes as often (3 times to 3). " +
-				"At equal violations Trimtab costs more for 1 % (never to 1.50). Neither keeps violations to 0.1 %. " +
+				"At equal violations Trimtab costs more for 1 % (never to 1.50). Neither keeps violations to 0.1 %.",
 		},
 		"another knob": {
 			shows: []Show{show(0, 0.5, 1.72, 3), show(3, 0.25, 1.4, 0)},

@@ -14,8 +14,8 @@ import (
 )
 
 // Candidates gives Trimtab with its defaults, first, and with one of them changed at a
-// time or a few together: what the defaults are chosen from. Those that say all three
-// limits of scale-in were the defaults, or nearly, at some time.
+// time or a few together: what the defaults are chosen from. The first after them were
+// the defaults before this scoreboard, see ADR 23.
 func Candidates() []trial.Contestant {
 	minutes := func(n int) *spec.Duration { return new(spec.Duration(time.Duration(n) * time.Minute)) }
 	percent := func(p float64, minutes int) []spec.RateLimit {
@@ -32,16 +32,15 @@ func Candidates() []trial.Contestant {
 		do   []change
 	}{
 		{"defaults", nil},
+		{"window 15m, rate 10%, budget 25%", []change{window(15), rate(10), budget(25)}},
+		{"window 10m, rate 10%, budget 25%", []change{window(10), rate(10), budget(25)}},
+		{"window 10m, rate 50%, budget 75%", []change{window(10), rate(50), budget(75)}},
 		{"window 5m", []change{window(5)}},
-		{"window 10m", []change{window(10)}},
+		{"window 15m", []change{window(15)}},
 		{"window 20m", []change{window(20)}},
-		{"budget 50%", []change{budget(50)}},
-		{"rate 25%, budget 50%", []change{rate(25), budget(50)}},
-		{"window 10m, rate 25%, budget 50%", []change{window(10), rate(25), budget(50)}},
-		{"window 5m, rate 25%, budget 50%", []change{window(5), rate(25), budget(50)}},
+		{"budget 25%", []change{budget(25)}},
 		{"in tolerance 5%", []change{func(s *spec.Service) { s.ScaleIn.Tolerance = share(0.05) }}},
 		{"out tolerance 0%", []change{func(s *spec.Service) { s.ScaleOut.Tolerance = share(0) }}},
-		{"window 10m, rate 50%, budget 75%", []change{window(10), rate(50), budget(75)}},
 		{"no history floor", []change{func(s *spec.Service) { s.ScaleIn.HistoryFloor = share(0) }}},
 	} {
 		s := spec.Service{Policies: []spec.Policy{{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: 60}}}}

@@ -104,13 +104,14 @@ func TestEndedOverrideIsNoticed(t *testing.T) {
 		end(w)
 		w.now = w.now.Add(time.Second)
 		looked := 0
-		for range 15 {
+		const window = int(spec.DefaultInWindow / time.Minute)
+		for range window {
 			if rep := tick(t, w, 1); len(rep.Cells) == 1 {
 				looked++
 			}
 		}
-		if looked != 15 {
-			t.Errorf("%s: looked at %d of 15 ticks after the end", name, looked)
+		if looked != window {
+			t.Errorf("%s: looked at %d of %d ticks after the end", name, looked, window)
 		}
 		tick(t, w, 30)
 		calm := 0

@@ -61,7 +61,8 @@ func points(averages ...float64) signal.Set {
 	return signal.Set{s}
 }
 
-// cell is a Fargate service of 10 tasks at target 60 %, in act mode.
+// cell is a Fargate service of 10 tasks at target 60 %, in act mode, that scales in
+// by a window of a quarter of an hour.
 func cell(edit func(in *policy.Input)) policy.Input {
 	in := policy.Input{
 		Cell: fleet.Cell{Cluster: "prod", Service: "checkout"}, Mode: spec.Act,
@@ -71,6 +72,7 @@ func cell(edit func(in *policy.Input)) policy.Input {
 		Services: []policy.ServiceInput{{Name: "checkout", Policy: spec.Service{
 			Mode: spec.Act, MinCapacity: 2, MaxCapacity: 60,
 			Policies: []spec.Policy{{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: 60}}},
+			ScaleIn:  spec.ScaleIn{StabilizationWindow: new(spec.Duration(15 * time.Minute))},
 		}}},
 		Signals: points(82),
 	}

@@ -165,6 +165,7 @@ func TestGuardWords(t *testing.T) {
 			in.Signals = signal.Set{series(src.Backlog, 15, 60), series(src.Arrivals, 15, 120), series(*src.OldestAge, 15, 200)}
 		},
 		"rate-and-budget": func(in *policy.Input) {
+			in.Services[0].Policy.ScaleIn.RemovalBudget = []spec.RateLimit{{Percent: 25, Period: spec.Duration(15 * time.Minute)}}
 			in.Signals = quarter(20)
 			in.Fleet.Services[0].Desired, in.Fleet.Services[0].Running = 4, 4
 			in.Signals[0].Points = slices.Clone(in.Signals[0].Points)

@@ -57,7 +57,7 @@ func TestPairOtherwise(t *testing.T) {
 			"if fallbackFor.after were 2m (not 3m): scale out from 0 to 6 tasks",
 		}},
 		{"not called back yet", pair(10, 6, &history.Shortage{Counted: new(4), Above: 10, AboveSince: ago(10 * time.Minute)}), "standard", []string{
-			"if fallbackFor.coolOff were 10m (not 30m): scale in from 6 to 5 tasks",
+			"if fallbackFor.coolOff were 10m (not 30m): scale in from 6 to 4 tasks",
 			"if the places of checkout were 3 (not 10): scale out from 6 to 7 tasks",
 		}},
 		{"at work", pair(4, 6, &history.Shortage{Counted: new(4)}), "standard", []string{

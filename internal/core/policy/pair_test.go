@@ -83,6 +83,7 @@ func TestPairInOneDecision(t *testing.T) {
 			in.Mode = spec.Observe
 		}, 15, 11, history.Fallback},
 		{"what the lead is to lose counts until it is gone", pair(10, 3, called(8)), func(in *policy.Input) {
+			in.Services[0].Policy.ScaleIn.RateLimits = []spec.RateLimit{{Percent: 10, Period: spec.Duration(time.Minute)}}
 			for i := range in.Signals {
 				in.Signals[i] = cpu(in.Services[i].Name, in.Fleet.Services[i].Running, repeat(20, 60)...)
 			}

@@ -178,7 +178,7 @@ func TestObserveModeStartsFromTheShadow(t *testing.T) {
 		{"no shadow yet: the live count", nil, 90, 10, 15, new(15)},
 		{"the shadow has caught up", new(15), 90, 15, 15, new(15)},
 		{"the shadow lags", new(12), 90, 12, 15, new(15)},
-		{"a shadow above what is needed falls after the window, 10 % in a minute", new(30), 90, 30, 27, new(27)},
+		{"a shadow above what is needed falls after the window, 25 % in a minute", new(30), 90, 30, 22, new(22)},
 		{"a hold leaves no shadow behind", nil, 60, 10, 10, nil},
 		{"a shadow of no tasks is a shadow", new(0), 60, 0, 10, new(10)},
 	}

@@ -26,14 +26,14 @@ type ScaleIn struct {
 	// Cooldown is how long after an order in either direction nothing is removed, 0s to 24h, default 60s.
 	Cooldown *Duration `json:"cooldown,omitempty"`
 	// StabilizationWindow makes scale-in follow the highest recommendation over
-	// the window, 0s to 1h, default 15m.
+	// the window, 0s to 1h, default 10m.
 	StabilizationWindow *Duration `json:"stabilizationWindow,omitempty"`
-	// RateLimits bound what is removed in a period, up to 5, default 10 % a minute.
+	// RateLimits bound what is removed in a period, up to 5, default 25 % a minute.
 	RateLimits []RateLimit `json:"rateLimits,omitempty"`
 	// SelectPolicy says which of several rate limits counts, default Max: that is the
 	// most permissive one, Min the least.
 	SelectPolicy Select `json:"selectPolicy,omitempty"`
-	// RemovalBudget is what no input can exceed, up to 5 entries, default 25 % in 15
+	// RemovalBudget is what no input can exceed, up to 5 entries, default 50 % in 15
 	// minutes: every entry holds, whatever asks for the removal.
 	RemovalBudget []RateLimit `json:"removalBudget,omitempty"`
 	// Datapoints is how many fresh datapoints in a row must ask for less, 1 to 60, default 3.
@@ -82,7 +82,7 @@ type FlapBudget struct {
 const (
 	DefaultOutTolerance     = 0.05
 	DefaultInTolerance      = 0.10
-	DefaultInWindow         = 15 * time.Minute
+	DefaultInWindow         = 10 * time.Minute
 	DefaultInCooldown       = time.Minute
 	DefaultPeriod           = time.Minute
 	DefaultDatapoints       = 3
@@ -141,10 +141,10 @@ func (s Service) In() Resolved {
 	}
 	r.fill(i.Tolerance, i.Cooldown, i.StabilizationWindow)
 	if i.RateLimits == nil {
-		r.RateLimits = []RateLimit{{Percent: 10, Period: Duration(time.Minute)}}
+		r.RateLimits = []RateLimit{{Percent: 25, Period: Duration(time.Minute)}}
 	}
 	if i.RemovalBudget == nil {
-		r.RemovalBudget = []RateLimit{{Percent: 25, Period: Duration(15 * time.Minute)}}
+		r.RemovalBudget = []RateLimit{{Percent: 50, Period: Duration(15 * time.Minute)}}
 	}
 	if i.Datapoints == 0 {
 		r.Datapoints = DefaultDatapoints

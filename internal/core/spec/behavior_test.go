@@ -22,8 +22,8 @@ func TestBehaviorDefaults(t *testing.T) {
 		t.Errorf("out (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(spec.Resolved{
-		Tolerance: 0.10, Cooldown: time.Minute, StabilizationWindow: 15 * time.Minute,
-		RateLimits: []spec.RateLimit{{Percent: 10, Period: minute}}, RemovalBudget: []spec.RateLimit{{Percent: 25, Period: 15 * minute}},
+		Tolerance: 0.10, Cooldown: time.Minute, StabilizationWindow: 10 * time.Minute,
+		RateLimits: []spec.RateLimit{{Percent: 25, Period: minute}}, RemovalBudget: []spec.RateLimit{{Percent: 50, Period: 15 * minute}},
 		Datapoints: 3, FlapBudget: spec.FlapBudget{Reversals: 2, Period: 60 * minute},
 		DeploymentFreeze: time.Hour, HistoryFloor: 0.5,
 	}, s.In()); diff != "" {

@@ -348,7 +348,7 @@ func TestScheduledBounds(t *testing.T) {
 	}
 	in.Policy.Scheduled = []spec.Scheduled{with(evening, nil, new(3))}
 	in.Policy.ScaleIn.RemovalBudget = nil
-	if got := decide(noon, in); got.Desired != 7 || got.Reason != history.RemovalBudget {
+	if got := decide(noon, in); got.Desired != 5 || got.Reason != history.RemovalBudget {
 		t.Errorf("down to a window's maximum: got %d (%s), want what the removal budget allows", got.Desired, got.Reason)
 	}
 }

@@ -29,7 +29,10 @@ func freeOut() spec.ScaleOut {
 
 func freeIn() spec.ScaleIn {
 	all := []spec.RateLimit{{Percent: 100, Period: minute}}
-	return spec.ScaleIn{RateLimits: all, RemovalBudget: all, Datapoints: 1, FlapBudget: &spec.FlapBudget{Reversals: 60}}
+	return spec.ScaleIn{
+		StabilizationWindow: new(spec.Duration(15 * time.Minute)), RateLimits: all, RemovalBudget: all, Datapoints: 1,
+		FlapBudget: &spec.FlapBudget{Reversals: 60},
+	}
 }
 
 const minute = spec.Duration(time.Minute)

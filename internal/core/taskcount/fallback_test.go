@@ -98,7 +98,7 @@ func TestFallbackRunsWhatIsMissing(t *testing.T) {
 		{"its cooldown", stands(6, 10, called(10)), func(in *taskcount.Input) {
 			in.History = in.History.With(ago(30*time.Second, 5, 6), nil)
 		}, 6, history.ScaleInCooldown, called(10)},
-		{"its budget", stands(6, 10, called(10)), func(in *taskcount.Input) { in.Policy.ScaleIn = spec.ScaleIn{} }, 5, history.ScaleInRateLimit, called(10)},
+		{"its budget", stands(6, 10, called(10)), func(in *taskcount.Input) { in.Policy.ScaleIn = spec.ScaleIn{} }, 4, history.ScaleInRateLimit, called(10)},
 		{"the last task needs no proof of idleness", stands(1, 10, called(10)), nil, 0, history.Fallback, called(10)},
 		{"a hold of a person", stands(0, 4, called(4)), func(in *taskcount.Input) {
 			in.Overrides = []spec.Override{{Kind: spec.HoldAt, Count: 3, Until: noon.Add(time.Hour), Why: "x", By: "ann"}}

@@ -189,8 +189,9 @@ func TestRemovalBudgetAtItsEdges(t *testing.T) {
 	and := func(f func(*taskcount.Input), more func(*taskcount.Input)) func(*taskcount.Input) {
 		return func(in *taskcount.Input) { f(in); more(in) }
 	}
+	quarter := []spec.RateLimit{{Percent: 25, Period: spec.Duration(q)}}
 	check(t, falls, []guardCase{ // 10 tasks that need 4
-		{"the default is 25 % in 15 minutes: 3 of 10", with(nil), 7, history.RemovalBudget},
+		{"the default is 50 % in 15 minutes: 5 of 10", with(nil), 5, history.RemovalBudget},
 		{"exactly enough", with(limits(tasks(6, q))), 4, history.TargetTracking},
 		{"one too few", with(limits(tasks(5, q))), 5, history.RemovalBudget},
 		{"every one of several holds", with(limits(tasks(6, q), tasks(4, time.Minute), tasks(5, time.Hour))), 6, history.RemovalBudget},
@@ -199,26 +200,26 @@ func TestRemovalBudgetAtItsEdges(t *testing.T) {
 		{"all used", with(limits(tasks(2, q)), ago(q-1, 12, 10)), 10, history.RemovalBudget},
 		{"more than all used puts nothing back", with(limits(tasks(1, q)), ago(q-1, 20, 10)), 10, history.RemovalBudget},
 		{"what was added meanwhile gives nothing back", with(limits(tasks(3, q)), ago(q-1, 12, 9), ago(q-2, 9, 10)), 10, history.RemovalBudget},
-		{"percent are of the count at the start: 25 % of 12, 2 are gone", with(nil, ago(q-1, 12, 10)), 9, history.RemovalBudget},
-		{"and not of what came since: 25 % of 2", with(nil, ago(q-1, 2, 10)), 9, history.RemovalBudget},
+		{"percent are of the count at the start: 25 % of 12, 2 are gone", with(quarter, ago(q-1, 12, 10)), 9, history.RemovalBudget},
+		{"and not of what came since: 25 % of 2", with(quarter, ago(q-1, 2, 10)), 9, history.RemovalBudget},
 		{"while a clock was ahead nothing goes", with(limits(tasks(3, q)), ago(-time.Hour, 12, 10)), 10, history.ScaleInCooldown},
 		{"a clock that went back between two removals", with(limits(tasks(3, q)), ago(-time.Hour, 12, 11), ago(time.Minute, 11, 10)), 9, history.RemovalBudget},
-		{"a person's hold obeys", and(with(nil), func(in *taskcount.Input) {
+		{"a person's hold obeys", and(with(quarter), func(in *taskcount.Input) {
 			in.Overrides = []spec.Override{{Kind: spec.HoldAt, Count: 3, Until: noon.Add(1)}}
 		}), 7, history.RemovalBudget},
-		{"a person's max obeys", and(with(nil), func(in *taskcount.Input) {
+		{"a person's max obeys", and(with(quarter), func(in *taskcount.Input) {
 			in.Overrides = []spec.Override{{Kind: spec.MaxAt, Count: 0, Until: noon.Add(1)}}
 		}), 7, history.RemovalBudget},
-		{"a lowered maximum obeys", and(with(nil), func(in *taskcount.Input) { in.Policy.MaxCapacity = 2 }), 7, history.RemovalBudget},
-		{"a constraint obeys", and(with(nil), func(in *taskcount.Input) {
+		{"a lowered maximum obeys", and(with(quarter), func(in *taskcount.Input) { in.Policy.MaxCapacity = 2 }), 7, history.RemovalBudget},
+		{"a constraint obeys", and(with(quarter), func(in *taskcount.Input) {
 			in.Policy.Constraints = []spec.Constraint{{Name: "pool", PerTask: 1, AtMost: 2}}
 		}), 7, history.RemovalBudget},
-		{"a spend cap obeys", and(with(nil), func(in *taskcount.Input) { in.Policy.Spend = &spec.Spend{TaskHour: 1, AtMostPerHour: 2} }), 7, history.RemovalBudget},
-		{"of 100 that a deploy tool set to 10, 25 % are 3", and(with(nil), func(in *taskcount.Input) {
+		{"a spend cap obeys", and(with(quarter), func(in *taskcount.Input) { in.Policy.Spend = &spec.Spend{TaskHour: 1, AtMostPerHour: 2} }), 7, history.RemovalBudget},
+		{"of 100 that a deploy tool set to 10, 25 % are 3", and(with(quarter), func(in *taskcount.Input) {
 			in.Acting, in.History = true, ordered(ago(time.Hour, 90, 100))
 			in.History = in.History.Sighted(history.Sighting{At: noon.Add(-time.Minute), Expected: 100, Found: 10})
 		}), 7, history.RemovalBudget},
-		{"of 2 that a person set to 10 a minute ago, 25 % are 1", and(with(nil), func(in *taskcount.Input) {
+		{"of 2 that a person set to 10 a minute ago, 25 % are 1", and(with(quarter), func(in *taskcount.Input) {
 			in.Acting, in.History = true, ordered(ago(time.Hour, 3, 2))
 			in.History = in.History.Sighted(history.Sighting{At: noon.Add(-time.Minute), Expected: 2, Found: 10})
 		}), 9, history.RemovalBudget},
@@ -269,10 +270,10 @@ func TestNothingIsRemovedInAForgottenHour(t *testing.T) {
 }
 
 // A drop to one task in four steps a minute takes what the two defaults allow:
-// 10 % a minute, and 25 % in a quarter of an hour.
+// 25 % a minute, and half in a quarter of an hour.
 func ExampleDecide_removals() {
 	p := bare()
 	p.ScaleIn.RateLimits, p.ScaleIn.RemovalBudget = nil, nil
 	fmt.Println(drive(p, 100, slices.Repeat([]float64{1}, 18)))
-	// Output: [100 90 81 75 75 75 75 75 75 75 75 75 75 75 75 75 67 60 56]
+	// Output: [100 75 56 50 50 50 50 50 50 50 50 50 50 50 50 50 37 28 25]
 }

@@ -39,8 +39,8 @@ func TestUnreadableDatapointsHold(t *testing.T) {
 		{"the newest is null", 0, func(p *signal.Point) { p.Value = signal.Value(math.NaN()) }, 10, "the newest datapoint, of 11:56:00Z, is not a number"},
 		{"the newest is below 0", 0, func(p *signal.Point) { p.Value = -0.5 }, 10, "the newest datapoint, of 11:56:00Z, is -0.5, and a demand is not below 0"},
 		{"the newest is 0", 0, func(p *signal.Point) { p.Value = 0 }, 5, "where scale-out begins"},
-		{"one in the middle is null", 7, func(p *signal.Point) { p.Value = signal.Value(math.NaN()) }, 10, "1 is missing of the 15 datapoints"},
-		{"one in the middle is below 0", 7, func(p *signal.Point) { p.Value = -400 }, 10, "1 is missing of the 15 datapoints"},
+		{"one in the middle is null", 7, func(p *signal.Point) { p.Value = signal.Value(math.NaN()) }, 10, "1 is missing of the 10 datapoints"},
+		{"one in the middle is below 0", 7, func(p *signal.Point) { p.Value = -400 }, 10, "1 is missing of the 10 datapoints"},
 	} {
 		for _, p := range []spec.Policy{sum, cpuPolicy(60)} {
 			s := series(read(p), settledLag, repeat(160, 20)...)

@@ -221,7 +221,7 @@ func TestDefaultsAreThoseOfTheCode(t *testing.T) {
 		"Backlog.Concurrency": "1", "Backlog.MaxAge": "twice `acceptableLatency`", "Concurrency.PanicWindow": "a tenth of the stable one",
 		"Scheduled.Days": "every day", "Scheduled.From": "00:00", "Scheduled.To": "24:00", "Scheduled.TimeZone": "UTC",
 		"ScaleOut.SelectPolicy": "Max", "ScaleIn.SelectPolicy": "Max", "Veto.TreatMissingData": "breaching",
-		"ScaleOut.RateLimits": "300 % or 10 tasks a minute", "ScaleIn.RateLimits": "10 % a minute", "ScaleIn.RemovalBudget": "25 % in 15 minutes", "ScaleIn.FlapBudget": "2 an hour",
+		"ScaleOut.RateLimits": "300 % or 10 tasks a minute", "ScaleIn.RateLimits": "25 % a minute", "ScaleIn.RemovalBudget": "50 % in 15 minutes", "ScaleIn.FlapBudget": "2 an hour",
 		"GroupScaleIn.Budget": "10 % in 15 minutes", "GroupScaleIn.EmptyBudget": "50 % in 5 minutes",
 		"DisruptionWindow.Days": "every day", "DisruptionWindow.From": "00:00", "DisruptionWindow.To": "24:00", "DisruptionWindow.TimeZone": "UTC",
 	}
@@ -274,7 +274,7 @@ func TestDefaultLimitsInWords(t *testing.T) {
 	minute := spec.Duration(spec.DefaultPeriod)
 	out, in := spec.Service{}.Out(), spec.Service{}.In()
 	if d := cmp.Diff([][]spec.RateLimit{
-		{{Percent: 300, Period: minute}, {Tasks: 10, Period: minute}}, {{Percent: 10, Period: minute}}, {{Percent: 25, Period: 15 * minute}},
+		{{Percent: 300, Period: minute}, {Tasks: 10, Period: minute}}, {{Percent: 25, Period: minute}}, {{Percent: 50, Period: 15 * minute}},
 	}, [][]spec.RateLimit{out.RateLimits, in.RateLimits, in.RemovalBudget}); d != "" {
 		t.Errorf("change the comments too (-comments +code):\n%s", d)
 	}

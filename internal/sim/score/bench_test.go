@@ -29,8 +29,8 @@ func fortnight() score.Run {
 	return r
 }
 
-// Two weeks are marked in less than 30 ms of processor time: by the clock on the wall, a
-// machine with other work needs two or three times as long. The best of several counts.
+// Two weeks are marked in about 20 ms of processor time, which the benchmark measures. Here
+// stands a ceiling that a busy machine does not reach.
 func TestFortnightIsFast(t *testing.T) {
 	best, r := time.Hour, fortnight()
 	for range 20 {
@@ -39,8 +39,8 @@ func TestFortnightIsFast(t *testing.T) {
 		best = min(best, spent(t)-began)
 	}
 	t.Logf("14 days take %s", best)
-	if best > 30*time.Millisecond && !raced() {
-		t.Errorf("14 days take %s, want less than 30 ms", best)
+	if best > 150*time.Millisecond && !raced() {
+		t.Errorf("14 days take %s, want less than 150 ms", best)
 	}
 }
 

@@ -11,7 +11,10 @@ import (
 )
 
 // Rival is a pair of policies with the same sensor that are compared trace by trace.
-type Rival struct{ Ours, Theirs string }
+type Rival struct {
+	Ours   string `json:"ours"`
+	Theirs string `json:"theirs"`
+}
 
 // Rivals gives Trimtab beside Application Auto Scaling's target tracking, each with the
 // metric of a minute and of 20 s.

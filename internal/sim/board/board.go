@@ -20,6 +20,7 @@ type Options struct {
 	Courses     []*trial.Course
 	Contestants []trial.Contestant
 	Starts      []trial.Start
+	Version     string // of the build
 	Seed        uint64 // of the curves
 	// Seeds is how many runs, request by request, each chosen point gets; none if 0.
 	Seeds int
@@ -33,10 +34,19 @@ type Options struct {
 
 // Board is what came of it.
 type Board struct {
+	Version string  `json:"version,omitempty"` // of the build
 	Seed    uint64  `json:"seed"`
 	Seeds   int     `json:"seeds"`
 	Tasks   int     `json:"tasksAtP99"`
+	Loads   []Load  `json:"loads"`
 	Entries []Entry `json:"entries"` // by start, trace, and contestant in their order
+}
+
+// Load is one course as it was played.
+type Load struct {
+	Name    string `json:"name"`
+	Seconds int    `json:"seconds"`
+	From    int    `json:"scoredFromSecond"`
 }
 
 // Entry is one contestant on one course with one start.
@@ -47,9 +57,11 @@ type Entry struct {
 	Knob   string      `json:"knob"`
 	// Curve is the cost over the oracle's by violations, one point for each value of the
 	// knob; Scores the marks of the same runs.
-	Curve   score.Curve   `json:"curve"`
-	Scores  []score.Score `json:"-"`
-	Default int           `json:"default"` // the point of the documented value, -1 if it is none of them
+	Curve  score.Curve   `json:"curve"`
+	Scores []score.Score `json:"-"`
+	// Default is the point at which it is played beside the first contestant: with the same
+	// target where both have one, else with the documented value; -1 if it is none of them.
+	Default int `json:"default"`
 	// Requests are the marks of the chosen point, request by request, over the seeds.
 	Requests *Requests `json:"requests,omitempty"`
 }
@@ -102,7 +114,11 @@ func Run(ctx context.Context, o Options) (Board, error) {
 	if err := o.requests(ctx, entries, o.teller(all, fluid)); err != nil {
 		return Board{}, err
 	}
-	return Board{Seed: o.Seed, Seeds: o.Seeds, Tasks: o.Courses[0].Tasks, Entries: entries}, nil
+	b := Board{Version: o.Version, Seed: o.Seed, Seeds: o.Seeds, Tasks: o.Courses[0].Tasks, Entries: entries}
+	for _, c := range o.Courses {
+		b.Loads = append(b.Loads, Load{Name: c.Name, Seconds: len(c.Load), From: c.From})
+	}
+	return b, nil
 }
 
 // sweep gives an entry for everybody everywhere, and the runs that fill its scores.
@@ -112,7 +128,7 @@ func (o Options) sweep() ([]Entry, []job) {
 	for _, s := range o.Starts {
 		for _, c := range o.Courses {
 			for _, k := range o.Contestants {
-				e := Entry{Start: s, Trace: c.Name, Policy: k.Name, Knob: k.Knob, Scores: make([]score.Score, len(k.Sweep)), Default: slices.Index(k.Sweep, k.Default)}
+				e := Entry{Start: s, Trace: c.Name, Policy: k.Name, Knob: k.Knob, Scores: make([]score.Score, len(k.Sweep)), Default: slices.Index(k.Sweep, k.Beside(o.Contestants[0]))}
 				for i, knob := range k.Sweep {
 					jobs = append(jobs, job{course: c, who: k, setup: trial.Setup{Start: s, Seed: o.Seed}, knob: knob, into: &e.Scores[i]})
 				}
@@ -192,7 +208,9 @@ func (o Options) requests(ctx context.Context, entries []Entry, tell func(job)) 
 			continue
 		}
 		for k, s := range score.Spreads(r.Scores) {
-			r.Marks = append(r.Marks, Mark{Name: score.Fields()[k].Name, Spread: s})
+			if f := score.Fields()[k]; !f.Absent || s != (score.Spread{}) {
+				r.Marks = append(r.Marks, Mark{Name: f.Name, Spread: s})
+			}
 		}
 	}
 	return nil

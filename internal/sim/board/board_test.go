@@ -8,6 +8,7 @@ import (
 	"flag"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,7 +113,7 @@ func TestBoardHoldsWhatWasAskedFor(t *testing.T) {
 			for _, k := range o.Contestants {
 				e := b.Entries[i]
 				i++
-				if e.Start != s || e.Trace != c.Name || e.Policy != k.Name || len(e.Curve) != len(k.Sweep) || len(e.Scores) != len(k.Sweep) || e.Default < 0 {
+				if e.Start != s || e.Trace != c.Name || e.Policy != k.Name || len(e.Curve) != len(k.Sweep) || len(e.Scores) != len(k.Sweep) || e.Default != slices.Index(k.Sweep, k.Beside(o.Contestants[0])) {
 					t.Fatalf("entry %d is %s, %s, %s with %d points", i, e.Start, e.Trace, e.Policy, len(e.Curve))
 				}
 				for n, p := range e.Curve {
@@ -121,7 +122,7 @@ func TestBoardHoldsWhatWasAskedFor(t *testing.T) {
 					}
 				}
 				chosen := k.Name != "aas"
-				if (e.Requests != nil) != chosen || chosen && (len(e.Requests.Scores) != 2 || len(e.Requests.Marks) != len(score.Fields())) {
+				if (e.Requests != nil) != chosen || chosen && (len(e.Requests.Scores) != 2 || len(e.Requests.Marks) < len(score.Fields())/2) {
 					t.Errorf("%s on %s (%s) was played request by request: %+v", k.Name, c.Name, s, e.Requests)
 				}
 			}

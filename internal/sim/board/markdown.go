@@ -1,6 +1,7 @@
 package board
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -18,7 +19,9 @@ func (b Board) Markdown(w io.Writer) error {
 		b.headline(&out, s)
 		b.barTable(&out, s)
 		b.byTrace(&out, s)
+		b.single(&out, s)
 	}
+	fmt.Fprintf(&out, "Seed %d, %d tasks at the 99th percentile, version %s.\n", b.Seed, b.Tasks, cmp.Or(b.Version, "unknown"))
 	if _, err := io.WriteString(w, out.String()); err != nil {
 		return fmt.Errorf("write scoreboard: %w", err)
 	}
@@ -40,10 +43,10 @@ func (b Board) starts() []trial.Start {
 
 func (b Board) headline(out *strings.Builder, s trial.Start) {
 	fmt.Fprintf(out, "### %s: cost at equal violations, over the oracle's\n\n", s)
-	out.WriteString("| policy | at 1 % | at 0.1 % | actions/h | reversals/day |\n|---|---|---|---|---|\n")
+	fmt.Fprintf(out, "| policy | at 1 %% | at 0.1 %% | at 1 %% beside %s (traces both meet) | actions/h | reversals/day |\n|---|---|---|---|---|---|\n", b.policies()[0])
 	for _, r := range b.Ranks(s) {
 		actions, reversals := b.churn(s, r.Policy)
-		fmt.Fprintf(out, "| %s | %s | %s | %.1f | %.1f |\n", r.Policy, mean(r.At[0]), mean(r.At[1]), actions, reversals)
+		fmt.Fprintf(out, "| %s | %s | %s | %s | %.1f | %.1f |\n", r.Policy, mean(r.At[0]), mean(r.At[1]), r.Beside, actions, reversals)
 	}
 	out.WriteString("\n")
 }
@@ -57,6 +60,14 @@ func mean(m score.Mean) string {
 		return fmt.Sprintf("%.2f, never on %d", m.OverReached, m.Never)
 	}
 	return fmt.Sprintf("%.2f", m.OverReached)
+}
+
+// String tells the ratio and on how many traces.
+func (x Beside) String() string {
+	if x.Traces == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f (%d)", x.Times, x.Traces)
 }
 
 // churn is the mean over the traces of the actions an hour and the reversals within 15
@@ -108,4 +119,41 @@ func (b Board) byTrace(out *strings.Builder, s trial.Start) {
 		fmt.Fprintf(out, "| %s | %s |\n", t, strings.Join(cells, " | "))
 	}
 	out.WriteString("\n")
+}
+
+// single tells the chosen points request by request: the violations and the cost, median
+// and range over the seeds, beside what the fluid gave.
+func (b Board) single(out *strings.Builder, s trial.Start) {
+	head := false
+	for _, e := range b.Entries {
+		if e.Start != s || e.Requests == nil {
+			continue
+		}
+		if !head {
+			head = true
+			fmt.Fprintf(out, "#### %s: the chosen points, request by request, median (range) over %d seeds\n\n", s, b.Seeds)
+			out.WriteString("| trace | policy | knob | as a fluid, % | violations, % | p95, s | cost over the oracle's |\n|---|---|---|---|---|---|---|\n")
+		}
+		fluid := 0.0
+		for _, p := range e.Curve {
+			if p.Knob == e.Requests.Knob {
+				fluid = p.Violation
+			}
+		}
+		fmt.Fprintf(out, "| %s | %s | %g | %.2f | %s | %s | %s |\n", e.Trace, e.Policy, e.Requests.Knob, fluid,
+			e.Requests.words("violationPercent"), e.Requests.words("p95Seconds"), e.Requests.words("dollarsPerOracle"))
+	}
+	if head {
+		out.WriteString("\n")
+	}
+}
+
+// words tells one mark.
+func (r Requests) words(mark string) string {
+	for _, m := range r.Marks {
+		if m.Name == mark {
+			return fmt.Sprintf("%.2f (%.2f - %.2f)", m.Median, m.Low, m.High)
+		}
+	}
+	return "-"
 }

@@ -178,6 +178,7 @@ func (b Board) rankTable(s trial.Start) report.Table {
 			{Name: "never at 1 %", Better: report.Less},
 			{Name: "at 0.1 %", Unit: "x", Better: report.Less},
 			{Name: "never at 0.1 %", Better: report.Less},
+			{Name: "at 1 % beside " + b.policies()[0] + ", where both meet it"},
 			{Name: "actions", Unit: "1/h", Better: report.Less},
 			{Name: "reversals", Unit: "1/day", Better: report.Less},
 		},
@@ -187,12 +188,15 @@ func (b Board) rankTable(s trial.Start) report.Table {
 		row := report.Row{Name: r.Policy}
 		for _, m := range r.At {
 			cost := report.Number(m.OverReached, 2)
-			if m.Reached == 0 {
+			switch {
+			case m.Reached == 0:
 				cost = report.Words("never")
+			case m.Never > 0: // over other traces than the rest: not to be called the best
+				cost = report.Words(cost.Text)
 			}
 			row.Cells = append(row.Cells, cost, report.Number(float64(m.Never), 0))
 		}
-		row.Cells = append(row.Cells, report.Number(actions, 1), report.Number(reversals, 1))
+		row.Cells = append(row.Cells, report.Words(r.Beside.String()), report.Number(actions, 1), report.Number(reversals, 1))
 		t.Rows = append(t.Rows, row)
 	}
 	return t

@@ -18,6 +18,15 @@ type Rank struct {
 	Policy string      `json:"policy"`
 	// At are the geometric means of the cost over the oracle's at each of Objectives.
 	At []score.Mean `json:"at"`
+	// Beside is its cost over the first contestant's at the first objective, the geometric
+	// mean over the traces on which both meet it; on no two traces would At compare the same.
+	Beside Beside `json:"besideFirst"`
+}
+
+// Beside is a ratio of costs over the traces on which both policies meet an objective.
+type Beside struct {
+	Times  float64 `json:"times,omitempty"`
+	Traces int     `json:"traces"`
 }
 
 // Ranks gives the contestants of a start in the order of the headline: of the cost at
@@ -35,12 +44,28 @@ func (b Board) Ranks(start trial.Start) []Rank {
 			}
 			r.At = append(r.At, score.GeometricMean(costs))
 		}
+		r.Beside = b.beside(start, name)
 		out = append(out, r)
 	}
 	slices.SortStableFunc(out, func(a, b Rank) int {
 		return cmp.Or(cmp.Compare(a.At[0].Never, b.At[0].Never), cmp.Compare(a.At[0].OverReached, b.At[0].OverReached))
 	})
 	return out
+}
+
+// beside compares a policy's cost at the first objective with the first contestant's.
+func (b Board) beside(start trial.Start, policy string) Beside {
+	var ratios []float64
+	for _, t := range b.Traces() {
+		first, okF := b.Find(start, t, b.policies()[0])
+		e, ok := b.Find(start, t, policy)
+		if ok && okF {
+			ratios = append(ratios, e.At(Objectives()[0])/first.At(Objectives()[0]))
+		}
+	}
+	ratios = slices.DeleteFunc(ratios, func(x float64) bool { return x == 0 || math.IsInf(x, 0) || math.IsNaN(x) })
+	m := score.GeometricMean(ratios)
+	return Beside{Times: m.OverReached, Traces: m.Reached}
 }
 
 // At is the cost over the oracle's at which the objective is violated in at most so many

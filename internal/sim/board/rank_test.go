@@ -38,8 +38,8 @@ func TestRanks(t *testing.T) {
 	got := small().Ranks(trial.Fargate)
 	// On calm ours costs 1.5 at 1 %: half way from 10 % to 0.1 % in the logarithm.
 	want := []board.Rank{
-		{Start: trial.Fargate, Policy: "ours", At: []score.Mean{{OverReached: math.Sqrt(1.5 * 3.2), Reached: 2}, {OverReached: 1.8, Reached: 1, Never: 1}}},
-		{Start: trial.Fargate, Policy: "theirs", At: []score.Mean{{OverReached: 2, Reached: 1, Never: 1}, {Never: 2}}},
+		{Start: trial.Fargate, Policy: "ours", At: []score.Mean{{OverReached: math.Sqrt(1.5 * 3.2), Reached: 2}, {OverReached: 1.8, Reached: 1, Never: 1}}, Beside: board.Beside{Times: 0.75, Traces: 1}},
+		{Start: trial.Fargate, Policy: "theirs", At: []score.Mean{{OverReached: 2, Reached: 1, Never: 1}, {Never: 2}}, Beside: board.Beside{Times: 1, Traces: 1}},
 	}
 	near := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-9 })
 	if diff := cmp.Diff(want, got, near); diff != "" {

@@ -95,7 +95,7 @@ func knobWords(knob string, v float64) string {
 // Marks gives the table of the shown runs.
 func Marks(start trial.Start, shows []Show) report.Table {
 	t := report.Table{
-		Caption: "Scores", Note: "What each policy cost and failed to carry after the warm-up. Of the oracle's cost, 1 is the least that anyone who knew the future could pay.",
+		Caption: "Scores", Note: "What each policy cost and failed to carry after the warm-up. The longest violation counts pauses of less than a minute. Of the oracle's cost, 1 is the least that anyone who knew the future could pay.",
 		Columns: []report.Column{
 			{Name: "violations", Unit: "% of requests", Better: report.Less},
 			{Name: "in violation", Better: report.Less},

@@ -63,6 +63,19 @@ func (r *requests) step(s *service, second int, demand float64, x effect) float6
 	return out.Work
 }
 
+// BeginEpisodes lets the longest episode in violation of a service be counted anew from
+// now on: one that lasts begins now.
+func (p *Plant) BeginEpisodes(n fleet.ServiceName) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s, err := p.service(n)
+	if err != nil || s.requests == nil {
+		return
+	}
+	p.sync()
+	s.tally.LongestSlow, s.requests.until = 0, s.seen-respite
+}
+
 // traffic is that of the last second.
 func (r *requests) traffic(x effect) traffic {
 	failed := r.last.Rejected + (r.last.Arrived-r.last.Rejected)*x.errors

@@ -193,6 +193,29 @@ func TestEpisodesJoin(t *testing.T) {
 	}
 }
 
+// After BeginEpisodes the longest episode is of what follows: one that lasts begins there.
+func TestBeginEpisodes(t *testing.T) {
+	t.Parallel()
+	load := func(second int) float64 {
+		if second >= 60 && second < 120 {
+			return 100
+		}
+		return 1
+	}
+	b := newBed(t, plant.Options{}, plant.Service{Desired: 1, Load: load, Requests: &queueing.Model{Patience: time.Nanosecond}})
+	b.to(100 * time.Second)
+	b.BeginEpisodes("web")
+	b.BeginEpisodes("nobody")
+	before := b.Tally("web")
+	if before.LongestSlow != 0 || before.BusySlow < 40 {
+		t.Errorf("the longest episode of what follows has %d s already, of %d", before.LongestSlow, before.BusySlow)
+	}
+	b.to(5 * time.Minute)
+	if got := b.Tally("web"); got.LongestSlow != got.BusySlow-before.BusySlow || got.LongestSlow < 20 {
+		t.Errorf("the longest episode lasts %d s, %d s of %d came after", got.LongestSlow, got.BusySlow-before.BusySlow, got.BusySlow)
+	}
+}
+
 // What a stall lets fail is one violation, slow or not.
 func TestWhatFailsIsNotSlowToo(t *testing.T) {
 	t.Parallel()

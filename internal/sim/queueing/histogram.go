@@ -63,6 +63,17 @@ func (h *Histogram) Merge(other *Histogram) {
 	h.sum += other.sum
 }
 
+// Without gives what was counted since other, an earlier copy of this one.
+func (h *Histogram) Without(other *Histogram) *Histogram {
+	out := *h
+	for i, n := range other.buckets {
+		out.buckets[i] -= n
+	}
+	out.count -= other.count
+	out.sum -= other.sum
+	return &out
+}
+
 // Count gives how many response times were added.
 func (h *Histogram) Count() float64 { return h.count }
 

@@ -68,3 +68,16 @@ func TestHistogramAtItsEdges(t *testing.T) {
 		t.Errorf("the longest of nothing and for ever is %g", got)
 	}
 }
+
+// What was counted since a copy was taken is all but what the copy holds.
+func TestWithout(t *testing.T) {
+	t.Parallel()
+	var h queueing.Histogram
+	h.Add(0.1, 100)
+	before := h
+	h.Add(3, 4)
+	since := h.Without(&before)
+	if since.Count() != 4 || math.Abs(since.Mean()-3) > 1e-9 || math.Abs(since.Quantile(0.01)-3) > 0.03 || h.Count() != 104 {
+		t.Errorf("%g times with a mean of %g, from %g on", since.Count(), since.Mean(), since.Quantile(0.01))
+	}
+}

@@ -13,7 +13,7 @@ const fargateMemory = 4096
 func (s *stage) run(t watch) score.Run {
 	p, c, start := s.world.Plant, s.course, s.setup.Start
 	line, after, ran := p.Timeline(web), p.Tally(web), s.world.Count()
-	answers := p.Latency(web)
+	answers := p.Latency(web).Without(t.answers)
 	list := score.ListPrices()
 	r := score.Run{
 		From: c.From, To: len(c.Load), Demand: c.Demand, Ready: steps(line.Running), Billed: steps(line.Billed), Desired: s.desired(),

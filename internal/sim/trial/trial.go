@@ -14,6 +14,7 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/reconcile"
 	"github.com/trimtab-ecs/trimtab/internal/sim"
 	"github.com/trimtab-ecs/trimtab/internal/sim/plant"
+	"github.com/trimtab-ecs/trimtab/internal/sim/queueing"
 	"github.com/trimtab-ecs/trimtab/internal/sim/score"
 	"github.com/trimtab-ecs/trimtab/internal/sim/world"
 )
@@ -86,6 +87,7 @@ type watch struct {
 	samples   []Sample
 	instances []plant.Count
 	before    plant.Tally // at the end of the warm-up
+	answers   *queueing.Histogram
 	calls     int
 	ran       world.Count
 }
@@ -96,7 +98,10 @@ func (s *stage) play(ctx context.Context, k Contestant) (Result, error) {
 	p, clock, end := s.world.Plant, s.world.Clock, s.course.Start.Add(s.course.Length())
 	clock.At(s.course.Start.Add(time.Duration(s.course.From)*time.Second), sim.Probes, func() {
 		p.Finish()
+		p.BeginEpisodes(web)
 		t.before, t.calls, t.ran = p.Tally(web), s.calls(), s.world.Count()
+		before := *p.Latency(web)
+		t.answers = &before
 	})
 	if s.setup.Step > 0 {
 		clock.Every(s.course.Start, s.setup.Step, sim.Probes, func() {

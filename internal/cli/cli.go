@@ -143,6 +143,9 @@ func Run(ctx context.Context, args []string, env Env) int {
 	if err != nil {
 		return answer(env, &coded{ExitRefused, fmt.Errorf("%w; see trimtab --help", misread(args, err))})
 	}
+	if err := writable(output{"--json", r.JSON.file}); err != nil {
+		return answer(env, err)
+	}
 	s := &session{Env: env, json: r.JSON.on, colour: colour(env, r.NoColor)}
 	var result bytes.Buffer
 	if r.JSON.file != "" {

@@ -43,6 +43,9 @@ const (
 
 // Run plays the scoreboard.
 func (c benchElasticityCmd) Run(ctx context.Context, s *session) error {
+	if err := writable(output{"--html", c.HTML}, output{"--csv", c.CSV}, output{"--markdown", c.Markdown}); err != nil {
+		return err
+	}
 	o, loads, err := c.options(ctx, s)
 	if err != nil {
 		return err
@@ -52,16 +55,16 @@ func (c benchElasticityCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := c.files(ctx, s, o, b, loads); err != nil {
-		return err
-	}
 	if s.json {
-		return s.printJSON(b.Result())
+		if err := s.printJSON(b.Result()); err != nil {
+			return err
+		}
+	} else {
+		for _, start := range o.Starts {
+			s.headline(b, start)
+		}
 	}
-	for _, start := range o.Starts {
-		s.headline(b, start)
-	}
-	return nil
+	return c.files(ctx, s, o, b, loads)
 }
 
 // options reads the flags.

@@ -106,6 +106,9 @@ func (c planCmd) Run(ctx context.Context, s *session) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	if err := writable(output{"--html", c.HTML}, output{"--save-history", c.SaveHistory}); err != nil {
+		return err
+	}
 	p, err := c.gather(ctx, s)
 	if err != nil {
 		return err
@@ -135,6 +138,13 @@ func (c planCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	if s.json {
+		if err := s.printJSON(c.shown(p, r)); err != nil {
+			return err
+		}
+	} else {
+		s.replayed(p, r)
+	}
 	if c.HTML != "" {
 		page := r.Page("Trimtab plan of "+strings.TrimPrefix(p.key.String(), "/"), c.facts(s, p))
 		if err := report.Save(c.HTML, func(w io.Writer) error { return report.HTML(w, page) }); err != nil {
@@ -142,10 +152,6 @@ func (c planCmd) Run(ctx context.Context, s *session) error {
 		}
 		s.say("the report is in %s", c.HTML)
 	}
-	if s.json {
-		return s.printJSON(c.shown(p, r))
-	}
-	s.replayed(p, r)
 	return nil
 }
 

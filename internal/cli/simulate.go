@@ -40,6 +40,9 @@ func (c simulateCmd) Run(ctx context.Context, s *session) error {
 	if c.Trace == "list" {
 		return s.listLoads()
 	}
+	if err := writable(output{"--html", c.HTML}, output{"--csv", c.CSV}); err != nil {
+		return err
+	}
 	start, ks, hash, err := c.contestants(ctx, s)
 	if err != nil {
 		return err
@@ -67,9 +70,14 @@ func (c simulateCmd) Run(ctx context.Context, s *session) error {
 			return err
 		}
 	}
-	if err := c.files(s, b, run, start, shows, l, hash); err != nil {
+	if err := c.print(s, b, run, start, shows, l); err != nil {
 		return err
 	}
+	return c.files(s, b, run, start, shows, l, hash)
+}
+
+// print prints the scores.
+func (c simulateCmd) print(s *session, b board.Board, run *trial.Course, start trial.Start, shows []board.Show, l traceFile) error {
 	if s.json {
 		return s.printJSON(simulated(run, start, c.Seed, shows, b))
 	}

@@ -6,14 +6,17 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/policyfile"
 	"github.com/trimtab-ecs/trimtab/internal/sim/board"
+	"github.com/trimtab-ecs/trimtab/internal/sim/replay"
 	"github.com/trimtab-ecs/trimtab/internal/sim/report"
 	"github.com/trimtab-ecs/trimtab/internal/sim/score"
 	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
@@ -24,6 +27,7 @@ type simulateCmd struct {
 	Trace      string `required:"" help:"Load to replay: a CSV file of seconds,rate, or the name of an embedded one (--trace=list names them)." placeholder:"FILE|NAME"`
 	Policy     string `help:"Policy document; its only service, or the one that --service names, is simulated as if its mode were act and its bounds wide. Without: target tracking at 60 % CPU and defaults." placeholder:"FILE"`
 	Service    string `help:"Service of the policy document." placeholder:"NAME"`
+	Group      string `help:"Auto Scaling group of the policy document, with --start ec2-cold." placeholder:"NAME"`
 	Against    string `default:"aas,static" help:"Policies to compare with, separated by commas; none for none (default ${default})." placeholder:"NAMES"`
 	Start      string `default:"fargate" help:"How tasks start: fargate, ec2-warm or ec2-cold (default ${default})." placeholder:"START"`
 	TasksAtP99 int    `default:"20" help:"Tasks that the load's 99th percentile keeps fully busy (default ${default})." name:"tasks-at-p99" placeholder:"N"`
@@ -54,6 +58,9 @@ func (c simulateCmd) Run(ctx context.Context, s *session) error {
 	run, err := course(l, c.TasksAtP99, c.Days)
 	if err != nil {
 		return err
+	}
+	if days := time.Duration(c.Days) * 24 * time.Hour; days > l.Length() {
+		s.say("note: --days %d is more than the %s that the trace lasts: all of it is played", c.Days, span(l.Length()))
 	}
 	defer spareGC()()
 	p := s.progress()
@@ -102,9 +109,12 @@ func (c simulateCmd) contestants(ctx context.Context, s *session) (trial.Start, 
 	if c.TasksAtP99 < 1 || c.Days < 0 {
 		return "", nil, "", refused("--tasks-at-p99 is %d and --days %d: give at least 1, and 0 or more", c.TasksAtP99, c.Days)
 	}
+	if c.Policy == "" && (c.Service != "" || c.Group != "") {
+		return "", nil, "", refused("--service and --group choose from a policy document: give it with --policy")
+	}
 	ks, hash := []trial.Contestant{trial.Trimtab(false)}, ""
 	if c.Policy != "" {
-		policy, digest, err := s.simulatedPolicy(ctx, c.Policy, c.Service)
+		policy, digest, err := c.simulatedPolicy(ctx, s, start)
 		if err != nil {
 			return "", nil, "", err
 		}
@@ -123,48 +133,79 @@ func (c simulateCmd) contestants(ctx context.Context, s *session) (trial.Start, 
 	return start, ks, hash, nil
 }
 
-// simulatedPolicy reads the policy of a service and of its group, and the hash of the file.
-func (s *session) simulatedPolicy(ctx context.Context, file, service string) (trial.Policy, string, error) {
-	src, err := s.read(ctx, file, 2*policyfile.MaxBytes)
+// simulatedPolicy reads the policy of a service and, where the start has one, of its
+// group, and the hash of the file. What of it is not simulated is told on standard error.
+func (c simulateCmd) simulatedPolicy(ctx context.Context, s *session, start trial.Start) (trial.Policy, string, error) {
+	src, err := s.read(ctx, c.Policy, 2*policyfile.MaxBytes)
 	if err != nil {
 		return trial.Policy{}, "", err
 	}
-	doc, faults := policyfile.Parse(src, called(file))
+	doc, faults := policyfile.Parse(src, called(c.Policy))
 	if len(faults) > 0 {
-		return trial.Policy{}, "", refused("%s has %s, the first: %s", called(file), count(len(faults), "fault"), faults[0])
+		return trial.Policy{}, "", refused("%s has %s, the first: %s", called(c.Policy), count(len(faults), "fault"), faults[0])
 	}
 	services, groups := doc.Rows()
-	name := fleet.ServiceName(service)
-	if name == "" && len(services) == 1 {
-		for n := range services {
-			name = n
-		}
+	name, err := choose(called(c.Policy), "service", fleet.ServiceName(c.Service), services)
+	if err != nil {
+		return trial.Policy{}, "", err
 	}
-	svc, ok := services[name]
-	if !ok {
-		var names []string
-		for n := range services {
-			names = append(names, string(n))
+	policy := trial.Policy{}
+	if start == trial.EC2Cold && (len(groups) > 0 || c.Group != "") {
+		group, err := choose(called(c.Policy), "group", fleet.GroupName(c.Group), groups)
+		if err != nil {
+			return trial.Policy{}, "", err
 		}
-		slices.Sort(names)
-		return trial.Policy{}, "", refused("%s has no service %q: choose one with --service: %s", called(file), name, strings.Join(names, ", "))
+		policy.Group = groups[group]
 	}
-	for _, p := range svc.Policies {
-		if p.TargetTracking == nil || p.TargetTracking.PredefinedMetric != spec.CPUUtilization && p.TargetTracking.PredefinedMetric != spec.CPUUtilizationHighRes {
-			return trial.Policy{}, "", refused("policy %q of service %s reads what the simulated service does not publish: only target tracking of the predefined CPU metrics can be simulated", p.Label(), name)
-		}
+	var lost []string
+	if policy.Service, lost, err = played(name, services[name]); err != nil {
+		return trial.Policy{}, "", err
 	}
-	// What only observes is simulated to see what it would do.
-	policy := trial.Policy{Service: svc}
-	policy.Service.Mode = spec.Act
-	if len(groups) == 1 {
-		for _, g := range groups {
-			policy.Group = g
-		}
-	}
-	policy.Group.Mode = spec.Act
+	s.say("note: of the policy of service %s this is not simulated: %s", name, strings.Join(lost, ", "))
+	policy.Group.Mode = spec.Act // what only observes is simulated to see what it would do
 	sum := sha256.Sum256(src)
 	return policy, "sha256:" + hex.EncodeToString(sum[:8]), nil
+}
+
+// choose gives the row of a document that a flag names, or its only one.
+func choose[K ~string, V any](file, kind string, name K, rows map[K]V) (K, error) {
+	names := slices.Sorted(maps.Keys(rows))
+	if _, ok := rows[name]; ok {
+		return name, nil
+	}
+	switch {
+	case len(names) == 0:
+		return "", refused("%s has no %s", file, kind)
+	case name == "" && len(names) == 1:
+		return names[0], nil
+	}
+	words := make([]string, 0, len(names))
+	for _, n := range names {
+		words = append(words, string(n))
+	}
+	list := strings.Join(words, ", ")
+	if name == "" {
+		return "", refused("%s holds %s: choose one with --%s: %s", file, count(len(names), kind), kind, list)
+	}
+	return "", refused("%s has no %s %q: choose one with --%s: %s", file, kind, name, kind, list)
+}
+
+// played gives what of a service's policy is simulated, as trimtab plan has it, and what
+// is not. The simulated service publishes its CPU utilisation and nothing else.
+func played(name fleet.ServiceName, v spec.Service) (spec.Service, []string, error) {
+	_, lost, err := replay.Trimtab("", v)
+	if err != nil {
+		return v, nil, refused("no policy of service %s reads what the simulated service publishes: give one with targetTracking or stepScaling on %s", name, spec.CPUUtilization)
+	}
+	kept := make([]spec.Policy, 0, len(v.Policies))
+	for _, p := range v.Policies {
+		if _, _, err := replay.Trimtab("", spec.Service{Policies: []spec.Policy{p}}); err == nil {
+			kept = append(kept, p)
+		}
+	}
+	lost = append(lost, fmt.Sprintf("minCapacity %d and maxCapacity %d", v.MinCapacity, v.MaxCapacity))
+	v.Mode, v.Policies, v.Vetoes, v.FallbackFor, v.Activation, v.Alarms = spec.Act, kept, nil, nil, nil, nil
+	return v, lost, nil
 }
 
 // files writes what was asked for.

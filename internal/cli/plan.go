@@ -70,6 +70,8 @@ func (c planCmd) check() error {
 		return refused("standard input is given for two of --history, --policy and --present: give one of them as a file")
 	case c.History != "" && (c.Table != "" || c.EndpointURL != "" || c.Local):
 		return refused("--history replays the file and asks neither AWS nor a ledger: leave the flags of the ledger out")
+	case c.Min > 0 && c.Max == 0:
+		return refused("--min %d without --max: give --max too", c.Min)
 	case c.Min < 0 || c.Max < 0 || c.Max > maxTasksOf || c.Min > c.Max:
 		return refused("--min %d and --max %d are no bounds: give 0 <= min <= max, at most %d", c.Min, c.Max, maxTasksOf)
 	case !(c.Limit >= 1 && c.Limit <= 100):

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -55,7 +56,7 @@ func (c simulateCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	run, err := course(l, c.TasksAtP99, c.Days)
+	run, err := s.course(l, c.TasksAtP99, c.Days)
 	if err != nil {
 		return err
 	}
@@ -88,7 +89,8 @@ func (c simulateCmd) print(s *session, b board.Board, run *trial.Course, start t
 	if s.json {
 		return s.printJSON(simulated(run, start, c.Seed, shows, b))
 	}
-	s.printf("%s: %s\n\n", run.Name, l.title)
+	s.printf("%s: %s\n", run.Name, l.title)
+	s.printf("start %s, seed %d, %s fully busy at the 99th percentile, the first %s warm up\n\n", start, c.Seed, count(c.TasksAtP99, "task"), span(warmUp(run)))
 	s.scores(board.Marks(start, shows))
 	if c.Sweep {
 		s.printf("\n")
@@ -106,8 +108,8 @@ func (c simulateCmd) contestants(ctx context.Context, s *session) (trial.Start, 
 	if err != nil {
 		return "", nil, "", &coded{ExitRefused, err}
 	}
-	if c.TasksAtP99 < 1 || c.Days < 0 {
-		return "", nil, "", refused("--tasks-at-p99 is %d and --days %d: give at least 1, and 0 or more", c.TasksAtP99, c.Days)
+	if err := cmp.Or(within("--tasks-at-p99", c.TasksAtP99, 1, maxTasksAtP99), within("--days", c.Days, 0, maxDays)); err != nil {
+		return "", nil, "", err
 	}
 	if c.Policy == "" && (c.Service != "" || c.Group != "") {
 		return "", nil, "", refused("--service and --group choose from a policy document: give it with --policy")
@@ -231,7 +233,11 @@ func (c simulateCmd) files(s *session, b board.Board, run *trial.Course, start t
 	for _, x := range shows {
 		t.Rows = append(t.Rows, score.Row{Names: []string{run.Name, string(start), x.Contestant.Name, fmt.Sprint(x.Knob)}, Score: x.Result.Score})
 	}
-	return report.Save(c.CSV, t.CSV)
+	if err := report.Save(c.CSV, t.CSV); err != nil {
+		return err
+	}
+	s.say("scores: %s", c.CSV)
+	return nil
 }
 
 // simulation is the JSON result.
@@ -253,7 +259,7 @@ func (s *session) scores(t report.Table) {
 	w := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
 	head := []string{"POLICY"}
 	for _, c := range t.Columns {
-		head = append(head, strings.ToUpper(strings.TrimSpace(c.Name+" "+c.Unit)))
+		head = append(head, heading(c))
 	}
 	_, _ = fmt.Fprintln(w, strings.Join(head, "\t"))
 	for _, r := range t.Rows {
@@ -266,10 +272,22 @@ func (s *session) scores(t report.Table) {
 	_ = w.Flush()
 }
 
+// heading is the head of a column: a unit that its name or the title tells is left out.
+func heading(c report.Column) string {
+	per, rate := strings.CutPrefix(c.Unit, "1/")
+	switch {
+	case rate:
+		return strings.ToUpper(c.Name + "/" + per)
+	case c.Unit == "$" || c.Unit == "x":
+		return strings.ToUpper(c.Name)
+	}
+	return strings.ToUpper(strings.TrimSpace(c.Name + " " + c.Unit))
+}
+
 // costs prints what the objectives cost on one load.
 func (s *session) costs(b board.Board) {
 	w := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "POLICY\tCOST AT 1 % OF VIOLATIONS\tAT 0.1 %")
+	_, _ = fmt.Fprintln(w, "POLICY\tCOST AT 1 % OF VIOLATIONS, x ORACLE\tAT 0.1 %")
 	for _, e := range b.Entries {
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", e.Policy, overOracle(e.At(1)), overOracle(e.At(0.1)))
 	}

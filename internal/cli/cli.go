@@ -128,7 +128,9 @@ func Run(ctx context.Context, args []string, env Env) int {
 		kong.Writers(env.Stdout, env.Stderr),
 		kong.Exit(func(int) { done = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"version": "trimtab " + env.Version},
+		kong.Vars{
+			"version": "trimtab " + env.Version, "quickTraces": strings.ReplaceAll(quickTraces, ",", ", "), "quickPolicies": strings.ReplaceAll(quickPolicies, ",", ", "),
+		},
 	)
 	if err != nil {
 		return answer(env, fmt.Errorf("build command line: %w", err))

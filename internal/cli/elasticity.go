@@ -28,7 +28,7 @@ type benchElasticityCmd struct {
 	Days       *int     `help:"Play only the busiest so many days of each trace; 0 is all (default 0, with --quick 2)." placeholder:"N"`
 	Seed       uint64   `default:"1" help:"Seed; the same seed gives the same scoreboard (default ${default})." placeholder:"N"`
 	Seeds      int      `default:"0" help:"Play the chosen points of trimtab, aas and hpa request by request too, with so many seeds." placeholder:"N"`
-	Quick      bool     `help:"Play two days of wc98-groupstage, aws-elb-requests, aws-ec2-cpu-steady and azure-faas-app under trimtab, trimtab-20s, aas, aas-20s, hpa and static, in about a minute; --days, --traces, --only and --policies go before it."`
+	Quick      bool     `help:"Play, in about a minute, two days of ${quickTraces} under ${quickPolicies}; --days, --traces, --only and --policies go before it."`
 	Workers    int      `default:"0" help:"Runs at once; 0 is one for each core." placeholder:"N"`
 	HTML       string   `help:"File of the offline report." name:"html" placeholder:"FILE"`
 	CSV        string   `help:"File of all scores as CSV." name:"csv" placeholder:"FILE"`
@@ -68,18 +68,24 @@ func (c benchElasticityCmd) Run(ctx context.Context, s *session) error {
 	return c.files(ctx, s, o, b, loads)
 }
 
+// quick gives the command with what --quick plays where nothing else is asked for.
+func (c benchElasticityCmd) quick() benchElasticityCmd {
+	if c.Days == nil {
+		c.Days = new(quickDays)
+	}
+	if c.Policies == "" {
+		c.Policies = quickPolicies
+	}
+	if c.Traces == "" && len(c.Only) == 0 {
+		c.Only = strings.Split(quickTraces, ",")
+	}
+	return c
+}
+
 // options reads the flags.
 func (c benchElasticityCmd) options(ctx context.Context, s *session) (board.Options, []traceFile, error) {
 	if c.Quick {
-		if c.Days == nil {
-			c.Days = new(quickDays)
-		}
-		if c.Policies == "" {
-			c.Policies = quickPolicies
-		}
-		if c.Traces == "" && len(c.Only) == 0 {
-			c.Only = strings.Split(quickTraces, ",")
-		}
+		c = c.quick()
 	}
 	days := 0
 	if c.Days != nil {
@@ -90,20 +96,10 @@ func (c benchElasticityCmd) options(ctx context.Context, s *session) (board.Opti
 	if err != nil {
 		return board.Options{}, nil, err
 	}
-	if len(c.Starts) == 0 {
-		return board.Options{}, nil, refused("--starts is empty: give some of %s, %s and %s", trial.Fargate, trial.EC2Warm, trial.EC2Cold)
-	}
 	p := s.progress()
 	o := board.Options{Contestants: trial.All(), Seed: c.Seed, Seeds: c.Seeds, Discrete: []string{"trimtab", "aas", "hpa"}, Workers: c.Workers, Progress: p.tell}
-	for _, name := range c.Starts {
-		start, err := trial.ParseStart(name)
-		if err != nil {
-			return board.Options{}, nil, &coded{ExitRefused, err}
-		}
-		if slices.Contains(o.Starts, start) {
-			return board.Options{}, nil, refused("--starts names %s twice", start)
-		}
-		o.Starts = append(o.Starts, start)
+	if o.Starts, err = startsOf(c.Starts); err != nil {
+		return board.Options{}, nil, err
 	}
 	if c.Policies != "" {
 		ks, err := trial.Named(c.Policies)
@@ -124,6 +120,25 @@ func (c benchElasticityCmd) options(ctx context.Context, s *session) (board.Opti
 		o.Courses = append(o.Courses, run)
 	}
 	return o, loads, nil
+}
+
+// startsOf reads --starts.
+func startsOf(names []string) ([]trial.Start, error) {
+	if len(names) == 0 {
+		return nil, refused("--starts is empty: give some of %s, %s and %s", trial.Fargate, trial.EC2Warm, trial.EC2Cold)
+	}
+	var out []trial.Start
+	for _, name := range names {
+		start, err := trial.ParseStart(name)
+		if err != nil {
+			return nil, &coded{ExitRefused, err}
+		}
+		if slices.Contains(out, start) {
+			return nil, refused("--starts names %s twice", start)
+		}
+		out = append(out, start)
+	}
+	return out, nil
 }
 
 // benchDefaultsCmd judges other defaults than the present ones.

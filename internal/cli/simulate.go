@@ -164,6 +164,9 @@ func (c simulateCmd) simulatedPolicy(ctx context.Context, s *session, start tria
 		return trial.Policy{}, "", err
 	}
 	s.say("note: of the policy of service %s this is not simulated: %s", name, strings.Join(lost, ", "))
+	if len(policy.Service.Scheduled) > 0 {
+		s.say("note: the scheduled windows of the policy open by the clock of the trace, which begins on 5 January 2026 where no date is known")
+	}
 	policy.Group.Mode = spec.Act // what only observes is simulated to see what it would do
 	sum := sha256.Sum256(src)
 	return policy, "sha256:" + hex.EncodeToString(sum[:8]), nil

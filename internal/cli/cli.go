@@ -128,7 +128,9 @@ func Run(ctx context.Context, args []string, env Env) int {
 		kong.Writers(env.Stdout, env.Stderr),
 		kong.Exit(func(int) { done = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"version": "trimtab " + env.Version},
+		kong.Vars{
+			"version": "trimtab " + env.Version, "quickTraces": strings.ReplaceAll(quickTraces, ",", ", "), "quickPolicies": strings.ReplaceAll(quickPolicies, ",", ", "),
+		},
 	)
 	if err != nil {
 		return answer(env, fmt.Errorf("build command line: %w", err))
@@ -137,11 +139,17 @@ func Run(ctx context.Context, args []string, env Env) int {
 		args = []string{"--help"}
 	}
 	parsed, err := parser.Parse(args)
+	if err != nil && strings.Contains(err.Error(), "(short flag)") { // a value below zero, of which the command knows more
+		parsed, err = parser.Parse(joined(args))
+	}
 	if done {
 		return ExitOK
 	}
 	if err != nil {
-		return answer(env, &coded{ExitRefused, fmt.Errorf("%w; see trimtab --help", misread(args, err))})
+		return answer(env, &coded{ExitRefused, fmt.Errorf("%w; see %s --help", misread(args, err), commandOf(err))})
+	}
+	if err := writable(output{"--json", r.JSON.file}); err != nil {
+		return answer(env, err)
 	}
 	s := &session{Env: env, json: r.JSON.on, colour: colour(env, r.NoColor)}
 	var result bytes.Buffer
@@ -151,9 +159,41 @@ func Run(ctx context.Context, args []string, env Env) int {
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	err = parsed.Run(s)
 	if r.JSON.file != "" && result.Len() > 0 {
-		err = errors.Join(err, report.Save(r.JSON.file, func(w io.Writer) error { _, err := result.WriteTo(w); return err }))
+		saved := report.Save(r.JSON.file, func(w io.Writer) error { _, err := result.WriteTo(w); return err })
+		if saved == nil {
+			s.say("result: %s", r.JSON.file)
+		}
+		err = errors.Join(err, saved)
 	}
 	return answer(env, err)
+}
+
+// joined writes --flag -1 as --flag=-1.
+func joined(args []string) []string {
+	var out []string
+	for _, a := range args {
+		if n := len(out); n > 0 && negative.MatchString(a) && strings.HasPrefix(out[n-1], "--") && !strings.Contains(out[n-1], "=") {
+			out[n-1] += "=" + a
+			continue
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// commandOf is the command that an error of the command line is about.
+func commandOf(err error) string {
+	p, ok := errors.AsType[*kong.ParseError](err)
+	if !ok || p.Context == nil {
+		return "trimtab"
+	}
+	words := []string{"trimtab"}
+	for _, e := range p.Context.Path {
+		if e.Command != nil {
+			words = append(words, e.Command.Name)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // misread gives an error of the command line, or better words for it. A count below

@@ -56,6 +56,9 @@ func (s *session) load(ctx context.Context, name string) (traceFile, error) {
 // narrows them.
 func (s *session) loads(ctx context.Context, dir string, only []string) ([]traceFile, error) {
 	names := trace.Traces()
+	if len(only) > 0 {
+		names = trace.Names()
+	}
 	if dir != "" {
 		files, err := filepath.Glob(filepath.Join(dir, "*.csv"))
 		if err != nil || len(files) == 0 {
@@ -69,7 +72,11 @@ func (s *session) loads(ctx context.Context, dir string, only []string) ([]trace
 	base := func(file string) string { return strings.TrimSuffix(filepath.Base(file), ".csv") }
 	for _, o := range only {
 		if !slices.ContainsFunc(names, func(n string) bool { return base(n) == o }) {
-			return nil, refused("no trace is called %s", o)
+			var valid []string
+			for _, n := range names {
+				valid = append(valid, base(n))
+			}
+			return nil, refused("no trace is called %s: use some of %s", o, strings.Join(valid, ", "))
 		}
 	}
 	var out []traceFile
@@ -86,8 +93,30 @@ func (s *session) loads(ctx context.Context, dir string, only []string) ([]trace
 	return out, nil
 }
 
+// The ends of the flags of simulate and bench.
+const (
+	maxTasksAtP99 = 2000
+	maxDays       = 3660
+	maxWorkers    = 1024
+)
+
+// within refuses a value of a flag outside of its range.
+func within(flag string, v, least, most int) error {
+	if v < least || v > most {
+		return refused("%s %d: give %d to %d", flag, v, least, most)
+	}
+	return nil
+}
+
+// What a trace has after its warm-up for its figures to say something, and to be played
+// at all.
+const (
+	tellingTime = time.Hour
+	leastScored = 10 * time.Minute
+)
+
 // course makes a trace ready; days above 0 keep the busiest so many of a longer one.
-func course(l traceFile, tasks, days int) (*trial.Course, error) {
+func (s *session) course(l traceFile, tasks, days int) (*trial.Course, error) {
 	t, start := l.Trace, l.start
 	if keep := time.Duration(days) * 24 * time.Hour; days > 0 && t.Length() > keep {
 		begin := t.Busiest(keep)
@@ -101,11 +130,21 @@ func course(l traceFile, tasks, days int) (*trial.Course, error) {
 	if err != nil {
 		return nil, &coded{ExitRefused, err}
 	}
+	scored := c.Length() - warmUp(c)
+	switch {
+	case scored < leastScored:
+		return nil, refused("trace %s has %s after its warm-up of %s: at least %s are needed", t.Name(), span(scored), span(warmUp(c)), span(leastScored))
+	case scored < tellingTime:
+		s.say("note: trace %s has %s after its warm-up of %s: less than an hour, so its figures say little", t.Name(), span(scored), span(warmUp(c)))
+	}
 	if !l.start.IsZero() {
 		c.Start = start
 	}
 	return c, nil
 }
+
+// warmUp is what is not scored of a course.
+func warmUp(c *trial.Course) time.Duration { return time.Duration(c.From) * time.Second }
 
 // spareGC lets the heap grow to five times what is in use, instead of twice, until the
 // function that it gives is called: a simulated day holds little and allocates much, and

@@ -63,5 +63,8 @@ func (c demoCmd) Run(ctx context.Context, s *session) error {
 	if c.NoHTML {
 		o.HTML = ""
 	}
+	if err := writable(output{"--html", o.HTML}, output{"--picture", o.Picture}); err != nil {
+		return err
+	}
 	return s.Demo(ctx, o)
 }

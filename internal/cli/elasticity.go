@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -20,14 +21,14 @@ import (
 // benchElasticityCmd plays every policy on every trace.
 type benchElasticityCmd struct {
 	Traces     string   `help:"Folder of traces, each a CSV file of seconds,rate; without it the embedded ones." placeholder:"DIR"`
-	Only       []string `help:"Play only these traces." placeholder:"NAME,..."`
+	Only       []string `help:"Play only these traces; of the embedded ones also the days, as worldcup." placeholder:"NAME,..."`
 	Policies   string   `help:"Play only these policies." placeholder:"NAME,..."`
 	Starts     []string `default:"fargate,ec2-cold" help:"How tasks start: some of fargate, ec2-warm and ec2-cold (default ${default})." placeholder:"START,..."`
 	TasksAtP99 int      `default:"20" help:"Tasks that each load's 99th percentile keeps fully busy (default ${default})." name:"tasks-at-p99" placeholder:"N"`
-	Days       int      `default:"0" help:"Play only the busiest so many days of each trace; 0 is all." placeholder:"N"`
+	Days       *int     `help:"Play only the busiest so many days of each trace; 0 is all (default 0, with --quick 2)." placeholder:"N"`
 	Seed       uint64   `default:"1" help:"Seed; the same seed gives the same scoreboard (default ${default})." placeholder:"N"`
 	Seeds      int      `default:"0" help:"Play the chosen points of trimtab, aas and hpa request by request too, with so many seeds." placeholder:"N"`
-	Quick      bool     `help:"Two days of a few traces, a few policies: under a minute."`
+	Quick      bool     `help:"Play, in about a minute, two days of ${quickTraces} under ${quickPolicies}; --days, --traces, --only and --policies go before it."`
 	Workers    int      `default:"0" help:"Runs at once; 0 is one for each core." placeholder:"N"`
 	HTML       string   `help:"File of the offline report." name:"html" placeholder:"FILE"`
 	CSV        string   `help:"File of all scores as CSV." name:"csv" placeholder:"FILE"`
@@ -43,6 +44,9 @@ const (
 
 // Run plays the scoreboard.
 func (c benchElasticityCmd) Run(ctx context.Context, s *session) error {
+	if err := writable(output{"--html", c.HTML}, output{"--csv", c.CSV}, output{"--markdown", c.Markdown}); err != nil {
+		return err
+	}
 	o, loads, err := c.options(ctx, s)
 	if err != nil {
 		return err
@@ -52,44 +56,50 @@ func (c benchElasticityCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := c.files(ctx, s, o, b, loads); err != nil {
-		return err
-	}
 	if s.json {
-		return s.printJSON(b.Result())
+		if err := s.printJSON(b.Result()); err != nil {
+			return err
+		}
+	} else {
+		for _, start := range o.Starts {
+			s.headline(b, start)
+		}
 	}
-	for _, start := range o.Starts {
-		s.headline(b, start)
+	return c.files(ctx, s, o, b, loads)
+}
+
+// quick gives the command with what --quick plays where nothing else is asked for.
+func (c benchElasticityCmd) quick() benchElasticityCmd {
+	if c.Days == nil {
+		c.Days = new(quickDays)
 	}
-	return nil
+	if c.Policies == "" {
+		c.Policies = quickPolicies
+	}
+	if c.Traces == "" && len(c.Only) == 0 {
+		c.Only = strings.Split(quickTraces, ",")
+	}
+	return c
 }
 
 // options reads the flags.
 func (c benchElasticityCmd) options(ctx context.Context, s *session) (board.Options, []traceFile, error) {
 	if c.Quick {
-		c.Days = quickDays
-		if c.Policies == "" {
-			c.Policies = quickPolicies
-		}
-		if c.Traces == "" && len(c.Only) == 0 {
-			c.Only = strings.Split(quickTraces, ",")
-		}
+		c = c.quick()
 	}
-	if c.TasksAtP99 < 1 || c.Days < 0 || c.Seeds < 0 || c.Workers < 0 {
-		return board.Options{}, nil, refused("--tasks-at-p99 is %d, --days %d, --seeds %d, --workers %d: give at least 1, and 0 or more",
-			c.TasksAtP99, c.Days, c.Seeds, c.Workers)
+	days := 0
+	if c.Days != nil {
+		days = *c.Days
+	}
+	err := cmp.Or(within("--tasks-at-p99", c.TasksAtP99, 1, maxTasksAtP99), within("--days", days, 0, maxDays),
+		within("--seeds", c.Seeds, 0, maxSeeds), within("--workers", c.Workers, 0, maxWorkers))
+	if err != nil {
+		return board.Options{}, nil, err
 	}
 	p := s.progress()
 	o := board.Options{Contestants: trial.All(), Seed: c.Seed, Seeds: c.Seeds, Discrete: []string{"trimtab", "aas", "hpa"}, Workers: c.Workers, Progress: p.tell}
-	for _, name := range c.Starts {
-		start, err := trial.ParseStart(name)
-		if err != nil {
-			return board.Options{}, nil, &coded{ExitRefused, err}
-		}
-		if slices.Contains(o.Starts, start) {
-			return board.Options{}, nil, refused("--starts names %s twice", start)
-		}
-		o.Starts = append(o.Starts, start)
+	if o.Starts, err = startsOf(c.Starts); err != nil {
+		return board.Options{}, nil, err
 	}
 	if c.Policies != "" {
 		ks, err := trial.Named(c.Policies)
@@ -103,7 +113,7 @@ func (c benchElasticityCmd) options(ctx context.Context, s *session) (board.Opti
 		return board.Options{}, nil, err
 	}
 	for _, l := range loads {
-		run, err := course(l, c.TasksAtP99, c.Days)
+		run, err := s.course(l, c.TasksAtP99, days)
 		if err != nil {
 			return board.Options{}, nil, err
 		}
@@ -112,29 +122,56 @@ func (c benchElasticityCmd) options(ctx context.Context, s *session) (board.Opti
 	return o, loads, nil
 }
 
+// startsOf reads --starts.
+func startsOf(names []string) ([]trial.Start, error) {
+	if len(names) == 0 {
+		return nil, refused("--starts is empty: give some of %s, %s and %s", trial.Fargate, trial.EC2Warm, trial.EC2Cold)
+	}
+	var out []trial.Start
+	for _, name := range names {
+		start, err := trial.ParseStart(name)
+		if err != nil {
+			return nil, &coded{ExitRefused, err}
+		}
+		if slices.Contains(out, start) {
+			return nil, refused("--starts names %s twice", start)
+		}
+		out = append(out, start)
+	}
+	return out, nil
+}
+
 // benchDefaultsCmd judges other defaults than the present ones.
 type benchDefaultsCmd struct {
 	Traces     string   `help:"Folder of traces, each a CSV file of seconds,rate; without it the embedded ones." placeholder:"DIR"`
-	Only       []string `help:"Play only these traces." placeholder:"NAME,..."`
-	Start      string   `default:"fargate" help:"How tasks start: fargate, ec2-warm or ec2-cold." placeholder:"START"`
-	TasksAtP99 int      `default:"20" help:"Tasks that each load's 99th percentile keeps fully busy." name:"tasks-at-p99" placeholder:"N"`
-	Days       int      `default:"4" help:"Play only the busiest so many days of each trace; 0 is all." placeholder:"N"`
-	Seed       uint64   `default:"1" help:"Seed; the same seed gives the same result." placeholder:"N"`
+	Only       []string `help:"Play only these traces; of the embedded ones also the days, as worldcup." placeholder:"NAME,..."`
+	Start      string   `default:"fargate" help:"How tasks start: fargate, ec2-warm or ec2-cold (default ${default})." placeholder:"START"`
+	TasksAtP99 int      `default:"20" help:"Tasks that each load's 99th percentile keeps fully busy (default ${default})." name:"tasks-at-p99" placeholder:"N"`
+	Days       int      `default:"4" help:"Play only the busiest so many days of each trace; 0 is all (default ${default})." placeholder:"N"`
+	Seed       uint64   `default:"1" help:"Seed; the same seed gives the same result (default ${default})." placeholder:"N"`
 	Workers    int      `default:"0" help:"Runs at once; 0 is one for each core." placeholder:"N"`
 }
 
 // Run plays the candidates and prints what they would gain.
 func (c benchDefaultsCmd) Run(ctx context.Context, s *session) error {
 	play := benchElasticityCmd{
-		Traces: c.Traces, Only: c.Only, Starts: []string{c.Start}, TasksAtP99: c.TasksAtP99, Days: c.Days, Seed: c.Seed, Workers: c.Workers,
+		Traces: c.Traces, Only: c.Only, Starts: []string{c.Start}, TasksAtP99: c.TasksAtP99, Days: &c.Days, Seed: c.Seed, Workers: c.Workers,
 	}
 	o, _, err := play.options(ctx, s)
 	if err != nil {
 		return err
 	}
+	if len(o.Courses) < leastTraces {
+		return refused("%s: each trace is judged by what is best on the others, so give at least %d", count(len(o.Courses), "trace"), leastTraces)
+	}
+	defer spareGC()()
 	t, err := board.Tune(ctx, o, board.Candidates())
 	if err != nil {
 		return err
+	}
+	if len(t.Folds) < leastTraces {
+		return refused("%d of %s tell policies apart, where target tracking violates the objective noticeably: at least %d are needed; play more days or other traces",
+			len(t.Folds), count(len(o.Courses), "trace"), leastTraces)
 	}
 	if s.json {
 		return s.printJSON(t)
@@ -154,17 +191,22 @@ func (c benchDefaultsCmd) Run(ctx context.Context, s *session) error {
 	return nil
 }
 
+// leastTraces is how many traces cross-validation needs.
+const leastTraces = 2
+
 // files writes what was asked for.
 func (c benchElasticityCmd) files(ctx context.Context, s *session, o board.Options, b board.Board, loads []traceFile) error {
 	if c.CSV != "" {
 		if err := report.Save(c.CSV, b.Table().CSV); err != nil {
 			return err
 		}
+		s.say("scores: %s", c.CSV)
 	}
 	if c.Markdown != "" {
 		if err := report.Save(c.Markdown, b.Markdown); err != nil {
 			return err
 		}
+		s.say("tables: %s", c.Markdown)
 	}
 	if c.HTML == "" {
 		return nil

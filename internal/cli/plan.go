@@ -70,6 +70,8 @@ func (c planCmd) check() error {
 		return refused("standard input is given for two of --history, --policy and --present: give one of them as a file")
 	case c.History != "" && (c.Table != "" || c.EndpointURL != "" || c.Local):
 		return refused("--history replays the file and asks neither AWS nor a ledger: leave the flags of the ledger out")
+	case c.Min > 0 && c.Max == 0:
+		return refused("--min %d without --max: give --max too", c.Min)
 	case c.Min < 0 || c.Max < 0 || c.Max > maxTasksOf || c.Min > c.Max:
 		return refused("--min %d and --max %d are no bounds: give 0 <= min <= max, at most %d", c.Min, c.Max, maxTasksOf)
 	case !(c.Limit >= 1 && c.Limit <= 100):
@@ -106,6 +108,9 @@ func (c planCmd) Run(ctx context.Context, s *session) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	if err := writable(output{"--html", c.HTML}, output{"--save-history", c.SaveHistory}); err != nil {
+		return err
+	}
 	p, err := c.gather(ctx, s)
 	if err != nil {
 		return err
@@ -135,6 +140,13 @@ func (c planCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	if s.json {
+		if err := s.printJSON(c.shown(p, r)); err != nil {
+			return err
+		}
+	} else {
+		s.replayed(p, r)
+	}
 	if c.HTML != "" {
 		page := r.Page("Trimtab plan of "+strings.TrimPrefix(p.key.String(), "/"), c.facts(s, p))
 		if err := report.Save(c.HTML, func(w io.Writer) error { return report.HTML(w, page) }); err != nil {
@@ -142,10 +154,6 @@ func (c planCmd) Run(ctx context.Context, s *session) error {
 		}
 		s.say("the report is in %s", c.HTML)
 	}
-	if s.json {
-		return s.printJSON(c.shown(p, r))
-	}
-	s.replayed(p, r)
 	return nil
 }
 

@@ -1,19 +1,23 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/policyfile"
 	"github.com/trimtab-ecs/trimtab/internal/sim/board"
+	"github.com/trimtab-ecs/trimtab/internal/sim/replay"
 	"github.com/trimtab-ecs/trimtab/internal/sim/report"
 	"github.com/trimtab-ecs/trimtab/internal/sim/score"
 	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
@@ -24,6 +28,7 @@ type simulateCmd struct {
 	Trace      string `required:"" help:"Load to replay: a CSV file of seconds,rate, or the name of an embedded one (--trace=list names them)." placeholder:"FILE|NAME"`
 	Policy     string `help:"Policy document; its only service, or the one that --service names, is simulated as if its mode were act and its bounds wide. Without: target tracking at 60 % CPU and defaults." placeholder:"FILE"`
 	Service    string `help:"Service of the policy document." placeholder:"NAME"`
+	Group      string `help:"Auto Scaling group of the policy document, with --start ec2-cold." placeholder:"NAME"`
 	Against    string `default:"aas,static" help:"Policies to compare with, separated by commas; none for none (default ${default})." placeholder:"NAMES"`
 	Start      string `default:"fargate" help:"How tasks start: fargate, ec2-warm or ec2-cold (default ${default})." placeholder:"START"`
 	TasksAtP99 int    `default:"20" help:"Tasks that the load's 99th percentile keeps fully busy (default ${default})." name:"tasks-at-p99" placeholder:"N"`
@@ -40,6 +45,9 @@ func (c simulateCmd) Run(ctx context.Context, s *session) error {
 	if c.Trace == "list" {
 		return s.listLoads()
 	}
+	if err := writable(output{"--html", c.HTML}, output{"--csv", c.CSV}); err != nil {
+		return err
+	}
 	start, ks, hash, err := c.contestants(ctx, s)
 	if err != nil {
 		return err
@@ -48,9 +56,12 @@ func (c simulateCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	run, err := course(l, c.TasksAtP99, c.Days)
+	run, err := s.course(l, c.TasksAtP99, c.Days)
 	if err != nil {
 		return err
+	}
+	if days := time.Duration(c.Days) * 24 * time.Hour; days > l.Length() {
+		s.say("note: --days %d is more than the %s that the trace lasts: all of it is played", c.Days, span(l.Length()))
 	}
 	defer spareGC()()
 	p := s.progress()
@@ -67,13 +78,19 @@ func (c simulateCmd) Run(ctx context.Context, s *session) error {
 			return err
 		}
 	}
-	if err := c.files(s, b, run, start, shows, l, hash); err != nil {
+	if err := c.print(s, b, run, start, shows, l); err != nil {
 		return err
 	}
+	return c.files(s, b, run, start, shows, l, hash)
+}
+
+// print prints the scores.
+func (c simulateCmd) print(s *session, b board.Board, run *trial.Course, start trial.Start, shows []board.Show, l traceFile) error {
 	if s.json {
 		return s.printJSON(simulated(run, start, c.Seed, shows, b))
 	}
-	s.printf("%s: %s\n\n", run.Name, l.title)
+	s.printf("%s: %s\n", run.Name, l.title)
+	s.printf("start %s, seed %d, %s fully busy at the 99th percentile, the first %s warm up\n\n", start, c.Seed, count(c.TasksAtP99, "task"), span(warmUp(run)))
 	s.scores(board.Marks(start, shows))
 	if c.Sweep {
 		s.printf("\n")
@@ -91,12 +108,15 @@ func (c simulateCmd) contestants(ctx context.Context, s *session) (trial.Start, 
 	if err != nil {
 		return "", nil, "", &coded{ExitRefused, err}
 	}
-	if c.TasksAtP99 < 1 || c.Days < 0 {
-		return "", nil, "", refused("--tasks-at-p99 is %d and --days %d: give at least 1, and 0 or more", c.TasksAtP99, c.Days)
+	if err := cmp.Or(within("--tasks-at-p99", c.TasksAtP99, 1, maxTasksAtP99), within("--days", c.Days, 0, maxDays)); err != nil {
+		return "", nil, "", err
+	}
+	if c.Policy == "" && (c.Service != "" || c.Group != "") {
+		return "", nil, "", refused("--service and --group choose from a policy document: give it with --policy")
 	}
 	ks, hash := []trial.Contestant{trial.Trimtab(false)}, ""
 	if c.Policy != "" {
-		policy, digest, err := s.simulatedPolicy(ctx, c.Policy, c.Service)
+		policy, digest, err := c.simulatedPolicy(ctx, s, start)
 		if err != nil {
 			return "", nil, "", err
 		}
@@ -115,48 +135,82 @@ func (c simulateCmd) contestants(ctx context.Context, s *session) (trial.Start, 
 	return start, ks, hash, nil
 }
 
-// simulatedPolicy reads the policy of a service and of its group, and the hash of the file.
-func (s *session) simulatedPolicy(ctx context.Context, file, service string) (trial.Policy, string, error) {
-	src, err := s.read(ctx, file, 2*policyfile.MaxBytes)
+// simulatedPolicy reads the policy of a service and, where the start has one, of its
+// group, and the hash of the file. What of it is not simulated is told on standard error.
+func (c simulateCmd) simulatedPolicy(ctx context.Context, s *session, start trial.Start) (trial.Policy, string, error) {
+	src, err := s.read(ctx, c.Policy, 2*policyfile.MaxBytes)
 	if err != nil {
 		return trial.Policy{}, "", err
 	}
-	doc, faults := policyfile.Parse(src, called(file))
+	doc, faults := policyfile.Parse(src, called(c.Policy))
 	if len(faults) > 0 {
-		return trial.Policy{}, "", refused("%s has %s, the first: %s", called(file), count(len(faults), "fault"), faults[0])
+		return trial.Policy{}, "", refused("%s has %s, the first: %s", called(c.Policy), count(len(faults), "fault"), faults[0])
 	}
 	services, groups := doc.Rows()
-	name := fleet.ServiceName(service)
-	if name == "" && len(services) == 1 {
-		for n := range services {
-			name = n
-		}
+	name, err := choose(called(c.Policy), "service", fleet.ServiceName(c.Service), services)
+	if err != nil {
+		return trial.Policy{}, "", err
 	}
-	svc, ok := services[name]
-	if !ok {
-		var names []string
-		for n := range services {
-			names = append(names, string(n))
+	policy := trial.Policy{}
+	if start == trial.EC2Cold && (len(groups) > 0 || c.Group != "") {
+		group, err := choose(called(c.Policy), "group", fleet.GroupName(c.Group), groups)
+		if err != nil {
+			return trial.Policy{}, "", err
 		}
-		slices.Sort(names)
-		return trial.Policy{}, "", refused("%s has no service %q: choose one with --service: %s", called(file), name, strings.Join(names, ", "))
+		policy.Group = groups[group]
 	}
-	for _, p := range svc.Policies {
-		if p.TargetTracking == nil || p.TargetTracking.PredefinedMetric != spec.CPUUtilization && p.TargetTracking.PredefinedMetric != spec.CPUUtilizationHighRes {
-			return trial.Policy{}, "", refused("policy %q of service %s reads what the simulated service does not publish: only target tracking of the predefined CPU metrics can be simulated", p.Label(), name)
-		}
+	var lost []string
+	if policy.Service, lost, err = played(name, services[name]); err != nil {
+		return trial.Policy{}, "", err
 	}
-	// What only observes is simulated to see what it would do.
-	policy := trial.Policy{Service: svc}
-	policy.Service.Mode = spec.Act
-	if len(groups) == 1 {
-		for _, g := range groups {
-			policy.Group = g
-		}
+	s.say("note: of the policy of service %s this is not simulated: %s", name, strings.Join(lost, ", "))
+	if len(policy.Service.Scheduled) > 0 {
+		s.say("note: the scheduled windows of the policy open by the clock of the trace, which begins on 5 January 2026 where no date is known")
 	}
-	policy.Group.Mode = spec.Act
+	policy.Group.Mode = spec.Act // what only observes is simulated to see what it would do
 	sum := sha256.Sum256(src)
 	return policy, "sha256:" + hex.EncodeToString(sum[:8]), nil
+}
+
+// choose gives the row of a document that a flag names, or its only one.
+func choose[K ~string, V any](file, kind string, name K, rows map[K]V) (K, error) {
+	names := slices.Sorted(maps.Keys(rows))
+	if _, ok := rows[name]; ok {
+		return name, nil
+	}
+	switch {
+	case len(names) == 0:
+		return "", refused("%s has no %s", file, kind)
+	case name == "" && len(names) == 1:
+		return names[0], nil
+	}
+	words := make([]string, 0, len(names))
+	for _, n := range names {
+		words = append(words, string(n))
+	}
+	list := strings.Join(words, ", ")
+	if name == "" {
+		return "", refused("%s holds %s: choose one with --%s: %s", file, count(len(names), kind), kind, list)
+	}
+	return "", refused("%s has no %s %q: choose one with --%s: %s", file, kind, name, kind, list)
+}
+
+// played gives what of a service's policy is simulated, as trimtab plan has it, and what
+// is not. The simulated service publishes its CPU utilisation and nothing else.
+func played(name fleet.ServiceName, v spec.Service) (spec.Service, []string, error) {
+	_, lost, err := replay.Trimtab("", v)
+	if err != nil {
+		return v, nil, refused("no policy of service %s reads what the simulated service publishes: give one with targetTracking or stepScaling on %s", name, spec.CPUUtilization)
+	}
+	kept := make([]spec.Policy, 0, len(v.Policies))
+	for _, p := range v.Policies {
+		if _, _, err := replay.Trimtab("", spec.Service{Policies: []spec.Policy{p}}); err == nil {
+			kept = append(kept, p)
+		}
+	}
+	lost = append(lost, fmt.Sprintf("minCapacity %d and maxCapacity %d", v.MinCapacity, v.MaxCapacity))
+	v.Mode, v.Policies, v.Vetoes, v.FallbackFor, v.Activation, v.Alarms = spec.Act, kept, nil, nil, nil, nil
+	return v, lost, nil
 }
 
 // files writes what was asked for.
@@ -182,7 +236,11 @@ func (c simulateCmd) files(s *session, b board.Board, run *trial.Course, start t
 	for _, x := range shows {
 		t.Rows = append(t.Rows, score.Row{Names: []string{run.Name, string(start), x.Contestant.Name, fmt.Sprint(x.Knob)}, Score: x.Result.Score})
 	}
-	return report.Save(c.CSV, t.CSV)
+	if err := report.Save(c.CSV, t.CSV); err != nil {
+		return err
+	}
+	s.say("scores: %s", c.CSV)
+	return nil
 }
 
 // simulation is the JSON result.
@@ -204,7 +262,7 @@ func (s *session) scores(t report.Table) {
 	w := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
 	head := []string{"POLICY"}
 	for _, c := range t.Columns {
-		head = append(head, strings.ToUpper(strings.TrimSpace(c.Name+" "+c.Unit)))
+		head = append(head, heading(c))
 	}
 	_, _ = fmt.Fprintln(w, strings.Join(head, "\t"))
 	for _, r := range t.Rows {
@@ -217,10 +275,22 @@ func (s *session) scores(t report.Table) {
 	_ = w.Flush()
 }
 
+// heading is the head of a column: a unit that its name or the title tells is left out.
+func heading(c report.Column) string {
+	per, rate := strings.CutPrefix(c.Unit, "1/")
+	switch {
+	case rate:
+		return strings.ToUpper(c.Name + "/" + per)
+	case c.Unit == "$" || c.Unit == "x":
+		return strings.ToUpper(c.Name)
+	}
+	return strings.ToUpper(strings.TrimSpace(c.Name + " " + c.Unit))
+}
+
 // costs prints what the objectives cost on one load.
 func (s *session) costs(b board.Board) {
 	w := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "POLICY\tCOST AT 1 % OF VIOLATIONS\tAT 0.1 %")
+	_, _ = fmt.Fprintln(w, "POLICY\tCOST AT 1 % OF VIOLATIONS, x ORACLE\tAT 0.1 %")
 	for _, e := range b.Entries {
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", e.Policy, overOracle(e.At(1)), overOracle(e.At(0.1)))
 	}

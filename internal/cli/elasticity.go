@@ -97,7 +97,7 @@ func (c benchElasticityCmd) options(ctx context.Context, s *session) (board.Opti
 		return board.Options{}, nil, err
 	}
 	p := s.progress()
-	o := board.Options{Contestants: trial.All(), Seed: c.Seed, Seeds: c.Seeds, Discrete: []string{"trimtab", "aas", "hpa"}, Workers: c.Workers, Progress: p.tell}
+	o := board.Options{Version: s.Version, Contestants: trial.All(), Seed: c.Seed, Seeds: c.Seeds, Discrete: []string{"trimtab", "aas", "hpa"}, Workers: c.Workers, Progress: p.tell}
 	if o.Starts, err = startsOf(c.Starts); err != nil {
 		return board.Options{}, nil, err
 	}

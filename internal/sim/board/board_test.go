@@ -197,7 +197,7 @@ func TestPages(t *testing.T) {
 	if p := whole.Traces[1].Policies[0]; p.Name != "trimtab" || len(p.Samples) != 71 || len(p.Decisions) == 0 {
 		t.Errorf("%s is shown with %d samples and %d decisions", p.Name, len(p.Samples), len(p.Decisions))
 	}
-	for _, want := range []string{"On fargate trimtab pays", "target tracking", ". On ec2-cold trimtab pays"} {
+	for _, want := range []string{"On fargate trimtab keeps slow requests to 1 % on 2 of 2 loads, aas on 2", "at equal cost it has", ". On ec2-cold trimtab keeps"} {
 		if !strings.Contains(whole.Verdict, want) {
 			t.Errorf("the verdict is %q, want %q in it", whole.Verdict, want)
 		}

@@ -70,29 +70,48 @@ func (b Board) Whole(courses []*trial.Course, traces []report.Trace, f Facts) re
 	return p
 }
 
-// verdict tells the headline of a start in a sentence: who is best, and where Trimtab is.
+// verdict compares Trimtab with target tracking on each start in a sentence: on how many
+// loads each meets the first objective, the violations at equal cost, the cost where both
+// meet it. What is worse is said in the same words.
 func (b Board) verdict() string {
 	var parts []string
 	for _, s := range b.starts() {
-		ranks := b.Ranks(s)
-		i := slices.IndexFunc(ranks, func(r Rank) bool { return strings.HasPrefix(r.Policy, "trimtab") })
-		if i < 0 {
-			continue
+		for _, r := range Rivals() {
+			bars := map[string]Bar{}
+			for _, x := range b.Bars(s) {
+				if x.Rival == r {
+					bars[x.Trace] = x
+				}
+			}
+			if len(bars) == 0 {
+				continue
+			}
+			words := fmt.Sprintf("On %s %s keeps slow requests to %g %% on %d of %d loads, %s on %d",
+				s, r.Ours, Objectives()[0], b.meets(s, r.Ours), len(bars), r.Theirs, b.meets(s, r.Theirs))
+			if times, n := meanTimes(bars); n > 0 {
+				words += fmt.Sprintf("; at equal cost it has %.2f times the violations", times)
+			}
+			if x := b.beside(s, r.Theirs, r.Ours); x.Traces > 0 {
+				words += fmt.Sprintf("; where both keep to it %s costs %.2f times as much", r.Theirs, x.Times)
+			}
+			parts = append(parts, words)
 		}
-		ours := ranks[i]
-		words := fmt.Sprintf("On %s %s pays %s times the oracle's cost for 1 %% of slow requests", s, ours.Policy, mean(ours.At[0]))
-		if k := slices.IndexFunc(ranks, func(r Rank) bool { return r.Policy == "aas" }); k >= 0 {
-			words += fmt.Sprintf(", target tracking %s", mean(ranks[k].At[0]))
-		}
-		if i > 0 {
-			words += fmt.Sprintf("; %s is ahead", ranks[0].Policy)
-		}
-		parts = append(parts, words)
 	}
 	if len(parts) == 0 {
-		return "Trimtab was not among the policies."
+		return "Trimtab did not play beside target tracking with the same sensor: the tables tell of the others."
 	}
 	return strings.Join(parts, ". ") + "."
+}
+
+// meets counts the loads on which a policy meets the first objective.
+func (b Board) meets(s trial.Start, policy string) int {
+	n := 0
+	for _, e := range b.Entries {
+		if e.Start == s && e.Policy == policy && !math.IsInf(e.At(Objectives()[0]), 1) {
+			n++
+		}
+	}
+	return n
 }
 
 func (b Board) facts(f Facts) []report.Fact {

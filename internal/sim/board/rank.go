@@ -44,7 +44,7 @@ func (b Board) Ranks(start trial.Start) []Rank {
 			}
 			r.At = append(r.At, score.GeometricMean(costs))
 		}
-		r.Beside = b.beside(start, name)
+		r.Beside = b.beside(start, name, b.policies()[0])
 		out = append(out, r)
 	}
 	slices.SortStableFunc(out, func(a, b Rank) int {
@@ -53,11 +53,11 @@ func (b Board) Ranks(start trial.Start) []Rank {
 	return out
 }
 
-// beside compares a policy's cost at the first objective with the first contestant's.
-func (b Board) beside(start trial.Start, policy string) Beside {
+// beside compares a policy's cost at the first objective with another's.
+func (b Board) beside(start trial.Start, policy, other string) Beside {
 	var ratios []float64
 	for _, t := range b.Traces() {
-		first, okF := b.Find(start, t, b.policies()[0])
+		first, okF := b.Find(start, t, other)
 		e, ok := b.Find(start, t, policy)
 		if ok && okF {
 			ratios = append(ratios, e.At(Objectives()[0])/first.At(Objectives()[0]))

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/trimtab-ecs/trimtab/internal/sim/report"
 	"github.com/trimtab-ecs/trimtab/internal/sim/score"
 	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
 )
@@ -106,6 +107,29 @@ func (b Board) barTable(out *strings.Builder, s trial.Start) {
 		}
 	}
 	out.WriteString("\n")
+}
+
+// rivalTable is barTable for the report, without the churn; ok is false where no rivals
+// played.
+func (b Board) rivalTable(s trial.Start) (t report.Table, ok bool) {
+	t = report.Table{
+		Caption: fmt.Sprintf("Violations at equal cost on %s, over target tracking's with the same sensor", s), Names: "trace",
+		Note: "Below 1 fewer requests violate the objective under Trimtab than under target tracking that costs as much.",
+	}
+	rows := map[string]report.Row{}
+	for _, x := range b.Bars(s) {
+		name := x.Ours + " / " + x.Theirs
+		if !slices.ContainsFunc(t.Columns, func(c report.Column) bool { return c.Name == name }) {
+			t.Columns = append(t.Columns, report.Column{Name: name, Unit: "x"})
+		}
+		row := rows[x.Trace]
+		row.Name, row.Cells = x.Trace, append(row.Cells, report.Words(x.times()))
+		rows[x.Trace] = row
+	}
+	for _, name := range b.Traces() {
+		t.Rows = append(t.Rows, rows[name])
+	}
+	return t, len(t.Columns) > 0
 }
 
 // times tells the ratio.

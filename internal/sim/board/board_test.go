@@ -191,7 +191,7 @@ func TestPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(whole.Curves) != 2 || len(whole.Tables) != 4 || len(whole.Traces) != 2 || len(whole.Traces[0].Policies) != 2 {
+	if len(whole.Curves) != 2 || len(whole.Tables) != 6 || len(whole.Traces) != 2 || len(whole.Traces[0].Policies) != 2 {
 		t.Errorf("%d curves, %d tables, %d traces", len(whole.Curves), len(whole.Tables), len(whole.Traces))
 	}
 	if p := whole.Traces[1].Policies[0]; p.Name != "trimtab" || len(p.Samples) != 71 || len(p.Decisions) == 0 {

@@ -65,7 +65,11 @@ func (b Board) Whole(courses []*trial.Course, traces []report.Trace, f Facts) re
 	}
 	for _, s := range b.starts() {
 		p.Curves = append(p.Curves, b.meanCurve(s))
-		p.Tables = append(p.Tables, b.rankTable(s), b.traceTable(s))
+		p.Tables = append(p.Tables, b.rankTable(s))
+		if t, ok := b.rivalTable(s); ok {
+			p.Tables = append(p.Tables, t)
+		}
+		p.Tables = append(p.Tables, b.traceTable(s))
 	}
 	return p
 }

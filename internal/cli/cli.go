@@ -129,7 +129,7 @@ func Run(ctx context.Context, args []string, env Env) int {
 		kong.Exit(func(int) { done = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Vars{
-			"version": "trimtab " + env.Version, "quickTraces": strings.ReplaceAll(quickTraces, ",", ", "), "quickPolicies": strings.ReplaceAll(quickPolicies, ",", ", "),
+			"version": "trimtab " + env.Version, "quickDays": strconv.Itoa(quickDays), "quickTraces": strings.ReplaceAll(quickTraces, ",", ", "), "quickPolicies": strings.ReplaceAll(quickPolicies, ",", ", "),
 		},
 	)
 	if err != nil {

@@ -25,10 +25,10 @@ type benchElasticityCmd struct {
 	Policies   string   `help:"Play only these policies." placeholder:"NAME,..."`
 	Starts     []string `default:"fargate,ec2-cold" help:"How tasks start: some of fargate, ec2-warm and ec2-cold (default ${default})." placeholder:"START,..."`
 	TasksAtP99 int      `default:"20" help:"Tasks that each load's 99th percentile keeps fully busy (default ${default})." name:"tasks-at-p99" placeholder:"N"`
-	Days       *int     `help:"Play only the busiest so many days of each trace; 0 is all (default 0, with --quick 2)." placeholder:"N"`
+	Days       *int     `help:"Play only the busiest so many days of each trace; 0 is all (default 0, with --quick ${quickDays})." placeholder:"N"`
 	Seed       uint64   `default:"1" help:"Seed; the same seed gives the same scoreboard (default ${default})." placeholder:"N"`
 	Seeds      int      `default:"0" help:"Play the chosen points of trimtab, aas and hpa request by request too, with so many seeds." placeholder:"N"`
-	Quick      bool     `help:"Play, in about a minute, two days of ${quickTraces} under ${quickPolicies}; --days, --traces, --only and --policies go before it."`
+	Quick      bool     `help:"Play, in less than a minute, one day of ${quickTraces} under ${quickPolicies}; --days, --traces, --only and --policies go before it."`
 	Workers    int      `default:"0" help:"Runs at once; 0 is one for each core." placeholder:"N"`
 	HTML       string   `help:"File of the offline report." name:"html" placeholder:"FILE"`
 	CSV        string   `help:"File of all scores as CSV." name:"csv" placeholder:"FILE"`
@@ -37,7 +37,7 @@ type benchElasticityCmd struct {
 
 // What --quick plays.
 const (
-	quickDays     = 2
+	quickDays     = 1
 	quickTraces   = "wc98-groupstage,aws-elb-requests,aws-ec2-cpu-steady,azure-faas-app"
 	quickPolicies = "trimtab,trimtab-20s,aas,aas-20s,hpa,static"
 )

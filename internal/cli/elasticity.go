@@ -113,7 +113,7 @@ func (c benchElasticityCmd) options(ctx context.Context, s *session) (board.Opti
 		return board.Options{}, nil, err
 	}
 	for _, l := range loads {
-		run, err := s.course(l, c.TasksAtP99, days)
+		run, err := s.course(l, c.TasksAtP99, days, trial.Requests())
 		if err != nil {
 			return board.Options{}, nil, err
 		}

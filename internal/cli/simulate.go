@@ -35,6 +35,7 @@ type simulateCmd struct {
 	Days       int    `default:"0" help:"Replay only the busiest so many days; 0 is all." placeholder:"N"`
 	Seed       uint64 `default:"1" help:"Seed; the same seed gives the same run (default ${default})." placeholder:"N"`
 	Requests   bool   `help:"Play every request instead of a fluid."`
+	Central    bool   `help:"One queue for all tasks instead of one at each behind a round-robin balancer."`
 	Sweep      bool   `help:"Play every value of each policy's knob too: the curve of cost against violations."`
 	HTML       string `help:"File of the offline report." name:"html" placeholder:"FILE"`
 	CSV        string `help:"File of the scores as CSV." name:"csv" placeholder:"FILE"`
@@ -56,7 +57,9 @@ func (c simulateCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	run, err := s.course(l, c.TasksAtP99, c.Days)
+	m := trial.Requests()
+	m.Central = c.Central
+	run, err := s.course(l, c.TasksAtP99, c.Days, m)
 	if err != nil {
 		return err
 	}

@@ -145,9 +145,13 @@ func lasting(d time.Duration) string {
 
 // assumptions tell what the simulated world takes for granted.
 func assumptions(c *trial.Course, starts []trial.Start) []string {
+	queues := "Each task has its own queue behind a round-robin balancer."
+	if c.Model.Central {
+		queues = "All tasks take from one queue."
+	}
 	out := []string{
-		fmt.Sprintf("A request takes %s on an idle task on average, lognormal; it violates the objective when its answer takes more than %s or never comes. Each task has its own queue behind a round-robin balancer.",
-			c.Model.Mean, c.Model.Limit),
+		fmt.Sprintf("A request takes %s on an idle task on average, lognormal; it violates the objective when its answer takes more than %s or never comes. %s",
+			c.Model.Mean, c.Model.Limit, queues),
 		fmt.Sprintf("One task is fully busy at the load's 99th percentile over %d.", c.Tasks),
 		"Utilisation is published each minute (for policies named -20s every 20 s) 90 to 150 s (10 to 22 s) after its end and ends at 100 %.",
 		"The oracle knows the future and is never short; it pays for each task from its order too.",

@@ -182,7 +182,9 @@ func (c benchDefaultsCmd) Run(ctx context.Context, s *session) error {
 	for _, m := range t.Means {
 		_, _ = fmt.Fprintf(w, "%s\t%.3f\t%.2f\t%d of %s\n", m.Name, m.Loss, m.Times, m.Missed, count(m.Traces, "trace"))
 	}
-	_, _ = fmt.Fprintln(w, "\t\t\t\nHELD OUT\tBEST ON THE OTHERS\tTIMES\tTHE DEFAULTS'")
+	_ = w.Flush()
+	s.printf("\n")
+	_, _ = fmt.Fprintln(w, "HELD OUT\tBEST ON THE OTHERS\tTIMES\tTHE DEFAULTS'")
 	for _, f := range t.Folds {
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%.2f\t%.2f\n", f.Trace, f.Chosen, f.Times, f.Defaults)
 	}

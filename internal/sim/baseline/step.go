@@ -44,11 +44,8 @@ type StepScaling struct {
 
 // Stepper is a policy for each direction with the cooldowns that they share.
 type Stepper struct {
-	out, in  StepScaling
-	outUntil time.Time
-	base     int // running tasks when the additions of the cooldown began
-	lastOut  int
-	inUntil  time.Time
+	out, in StepScaling
+	past    cooldowns
 }
 
 // NewStepper gives a stepper that has done nothing yet. A cooldown of zero is
@@ -64,32 +61,23 @@ func (k *Stepper) High(s Sight) int {
 	if s.blind() {
 		return s.Desired
 	}
-	cooling := s.Now.Before(k.outUntil)
-	base := s.Running
-	if cooling {
-		base = k.base
-	}
-	want, ok := k.out.size(base, s.Utilization)
-	if !ok || cooling && want <= k.lastOut || want <= s.Desired {
+	want, ok := k.out.size(k.past.base(s), s.Utilization)
+	if !ok {
 		return s.Desired
 	}
-	k.base, k.lastOut = base, want
-	k.outUntil = s.Now.Add(k.out.Cooldown)
-	k.inUntil = time.Time{} // a scale-out ends the scale-in cooldown at once
-	return want
+	return k.past.out(s, s.Desired, want, k.out.Cooldown)
 }
 
 // Low is the action of the alarm that scales in.
 func (k *Stepper) Low(s Sight) int {
-	if s.blind() || s.Deploying || s.Now.Before(k.inUntil) {
+	if s.blind() || k.past.rests(s) {
 		return s.Desired
 	}
 	want, ok := k.in.size(s.Running, s.Utilization)
-	if !ok || want >= s.Desired {
+	if !ok {
 		return s.Desired
 	}
-	k.inUntil = s.Now.Add(k.in.Cooldown)
-	return want
+	return k.past.in(s, want, k.in.Cooldown)
 }
 
 // size gives the count that the step for a metric makes of a base.

@@ -53,11 +53,8 @@ type TargetTracking struct {
 
 // Tracker is target tracking with its memory of cooldowns.
 type Tracker struct {
-	cfg      TargetTracking
-	outUntil time.Time
-	base     int // running tasks when the additions of the cooldown began
-	lastOut  int // desired count ordered last by a scale-out
-	inUntil  time.Time
+	cfg  TargetTracking
+	past cooldowns
 }
 
 // NewTracker gives a tracker that has done nothing yet.
@@ -72,48 +69,24 @@ func NewTracker(c TargetTracking) *Tracker {
 }
 
 // High is the action of the high alarm: it gives the desired count to order.
-//
-// During the scale-out cooldown the base is the count before the additions of
-// that cooldown, and only a larger count than the last one passes: what was
-// added already is part of what is wanted (user guide, cooldown periods).
-// Taking the running count instead would multiply a stale metric, measured
-// before the new tasks ran, with those new tasks.
 func (k *Tracker) High(s Sight) int {
 	if s.blind() {
 		return s.Desired
 	}
-	desired := max(s.Desired, k.cfg.Min)
-	cooling := s.Now.Before(k.outUntil)
-	base := s.Running
-	if cooling {
-		base = k.base
-	}
-	want := min(scaled(base, s.Utilization, k.cfg.Target), k.cfg.Max)
-	if cooling && want <= k.lastOut || want <= desired {
-		return desired
-	}
-	k.base, k.lastOut = base, want
-	k.outUntil = s.Now.Add(k.cfg.OutCooldown)
-	k.inUntil = time.Time{} // a scale-out ends the scale-in cooldown at once
-	return want
+	want := min(scaled(k.past.base(s), s.Utilization, k.cfg.Target), k.cfg.Max)
+	return k.past.out(s, max(s.Desired, k.cfg.Min), want, k.cfg.OutCooldown)
 }
 
-// Low is the action of the low alarm. Scale-in rests during its cooldown and
-// while a deployment is in progress.
+// Low is the action of the low alarm.
 func (k *Tracker) Low(s Sight) int {
-	if s.blind() || s.Deploying || s.Now.Before(k.inUntil) {
+	if s.blind() || k.past.rests(s) {
 		return s.Desired
 	}
 	want := scaled(s.Running, s.Utilization, k.cfg.Target)
 	if k.cfg.GentleIn {
 		want = max(want, s.Running-max(1, s.Running/10))
 	}
-	want = min(max(want, k.cfg.Min), k.cfg.Max)
-	if want >= s.Desired {
-		return s.Desired
-	}
-	k.inUntil = s.Now.Add(k.cfg.InCooldown)
-	return want
+	return k.past.in(s, min(max(want, k.cfg.Min), k.cfg.Max), k.cfg.InCooldown)
 }
 
 // scaled rounds up both ways: conservative, as the EC2 guide's examples (need

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/sim/report"
+	"github.com/trimtab-ecs/trimtab/internal/sim/score"
 	"github.com/trimtab-ecs/trimtab/internal/sim/trace"
 	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
 )
@@ -182,7 +183,7 @@ func (b Board) meanCurve(s trial.Start) report.Curve {
 			n++
 			for i, p := range e.Curve {
 				sum.Curve[i].Cost += math.Log(p.Cost)
-				sum.Curve[i].Violation += math.Log(max(p.Violation, least))
+				sum.Curve[i].Violation += math.Log(max(p.Violation, score.LeastPercent))
 			}
 		}
 		for i := range sum.Curve {
@@ -193,9 +194,6 @@ func (b Board) meanCurve(s trial.Start) report.Curve {
 	return curve(fmt.Sprintf("Cost against violations on %s", s),
 		"Geometric means over the traces, a point for each value of the policy's knob. Down and to the left is better.", all)
 }
-
-// least is the violation in percent that is told from none.
-const least = 0.001
 
 func (b Board) rankTable(s trial.Start) report.Table {
 	t := report.Table{

@@ -24,7 +24,7 @@ type Curve []Point
 func (c Curve) Envelope() Curve {
 	var all Curve
 	for _, p := range c {
-		if p.Violation = max(p.Violation, leastPercent); isFinite(p.Violation) && isFinite(p.Cost) {
+		if p.Violation = max(p.Violation, LeastPercent); isFinite(p.Violation) && isFinite(p.Cost) {
 			all = append(all, p)
 		}
 	}
@@ -47,7 +47,7 @@ func isFinite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 // two points. Nothing is extrapolated: ok is false, "never", where no point is as low,
 // and where all are lower the cheapest counts, though a looser knob might cost less.
 func (c Curve) CostAt(violationPercent float64) (cost float64, ok bool) {
-	v := max(violationPercent, leastPercent)
+	v := max(violationPercent, LeastPercent)
 	e := c.Envelope()
 	i := slices.IndexFunc(e, func(p Point) bool { return p.Violation > v })
 	switch {

@@ -112,15 +112,15 @@ func sign(x int) int {
 	return 0
 }
 
-// leastPercent stands for 0 where a percentage is divided by or its logarithm taken: one
+// LeastPercent stands for 0 where a percentage is divided by or its logarithm taken: one
 // in 100,000 is less than the traces can show.
-const leastPercent = 0.001
+const LeastPercent = 0.001
 
 // speedup gives epsilon, how many times better e is than none, the same load without
 // scaling: the geometric mean of the ratios of theta and tau, both ways. A metric below
 // 0.001 % counts as that, so that it is finite.
 func (e *elasticity) speedup(none *elasticity) float64 {
-	ratio := func(n, a float64) float64 { return max(n, leastPercent) / max(a, leastPercent) }
+	ratio := func(n, a float64) float64 { return max(n, LeastPercent) / max(a, LeastPercent) }
 	return math.Pow(ratio(none.thetaU, e.thetaU)*ratio(none.thetaO, e.thetaO)*
 		ratio(none.tauU, e.tauU)*ratio(none.tauO, e.tauO), 0.25)
 }

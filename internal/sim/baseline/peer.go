@@ -53,7 +53,7 @@ var errNoLoad = errors.New("the load of the whole run is needed")
 const (
 	minute   = time.Minute
 	fast     = 20 * time.Second // CloudWatch's high resolution for ECS
-	headroom = 1.25             // takes a task for full at 80 % CPU, plant.HotShare
+	headroom = 1.25             // takes a task for full at 80 % CPU
 )
 
 // UtilizationKnob is the knob of whatever holds the average CPU utilisation at a target:

@@ -93,7 +93,7 @@ func TestTasksStartLateAndStopAtOnce(t *testing.T) {
 	got := b.Tally("web")
 	want := plant.Tally{
 		Seconds: 60, TaskSeconds: 10*2 + 35*4 + 15*1, Demand: 60 * 2.5,
-		Unserved: 45*0.5 + 15*1.5 - 0, Short: 45 + 15, Hot: 60, Started: 4, Stopped: 3,
+		Unserved: 45*0.5 + 15*1.5 - 0, Short: 45 + 15, Started: 4, Stopped: 3,
 	}
 	// From second 45 to 45 four tasks ran for no time at all.
 	if d := cmp.Diff(want, got); d != "" {

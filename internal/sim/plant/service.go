@@ -80,10 +80,6 @@ type Service struct {
 	Min, Max int
 }
 
-// HotShare is the utilisation above which requests begin to wait noticeably:
-// at 80 % a queue is about four times as long as at 50 %.
-const HotShare = 0.8
-
 // Tally is what a service has cost and failed to carry so far. What a queue
 // could not hand out in its second counts as failed, though it only waits; so does
 // what is beyond the running tasks of a service with Requests.
@@ -93,7 +89,6 @@ type Tally struct {
 	Demand      float64 // task-seconds
 	Unserved    float64 // task-seconds of demand beyond the running tasks
 	Short       int     // seconds in which demand was above the running tasks
-	Hot         int     // seconds in which it was above HotShare of them
 	Started     int     // tasks
 	Stopped     int     // tasks
 	// Killed are running tasks that were lost with an instance that somebody ended,
@@ -234,9 +229,6 @@ func (s *service) integrate(to int) {
 	for sec := s.seen; sec < to; sec++ {
 		d := s.demand(sec)
 		s.tally.Demand += d
-		if d > HotShare*n {
-			s.tally.Hot++
-		}
 		if d > n {
 			s.tally.Short++
 			s.tally.Unserved += d - n

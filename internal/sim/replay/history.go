@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/sim/trace"
 )
 
 // Limits of a history. CloudWatch keeps minutes for 15 days and 5 minutes for 63.
@@ -43,29 +44,17 @@ type Point struct {
 	Tasks float64   // that ran, on average over the period
 }
 
-// Error is a fault in a history file.
-type Error struct {
-	Name string
-	Line int // 0 where the whole file is at fault
-	Why  string
-}
-
-// Error names the file, the line and the reason.
-func (e *Error) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("read history %s: %s", e.Name, e.Why)
-	}
-	return fmt.Sprintf("read history %s: line %d: %s", e.Name, e.Line, e.Why)
-}
-
 // Read reads a history in CSV: the header "time,cpuPercent,tasks", then a row for each
 // datapoint, oldest first: its start as 2026-11-23T10:00:00Z, the average CPU utilisation
 // in percent and the tasks that ran. Rows may be missing. The shortest distance between two
-// is the period, and every other one a multiple of it. An *Error tells line and reason.
+// is the period, and every other one a multiple of it. A *trace.Error tells line and reason.
 func Read(r io.Reader, name string) (History, error) {
 	in := csv.NewReader(r)
 	in.FieldsPerRecord = -1 // counted below, with a clearer message
 	in.ReuseRecord = true
+	fault := func(line int, why string) (History, error) {
+		return History{}, &trace.Error{What: "history", Name: name, Line: line, Why: why}
+	}
 	h := History{Name: name}
 	var lines []int // of the points
 	for first := true; ; first = false {
@@ -79,19 +68,19 @@ func Read(r io.Reader, name string) (History, error) {
 		}
 		switch bad, isCSV := errors.AsType[*csv.ParseError](err); {
 		case first && (err != nil || strings.TrimPrefix(joined(rec), "\ufeff") != header):
-			return History{}, &Error{Name: name, Line: line, Why: fmt.Sprintf("the header must be %q", header)}
+			return fault(line, fmt.Sprintf("the header must be %q", header))
 		case first:
 			continue
 		case isCSV:
-			return History{}, &Error{Name: name, Line: bad.Line, Why: "not CSV: " + bad.Err.Error()}
+			return fault(bad.Line, "not CSV: "+bad.Err.Error())
 		case err != nil:
-			return History{}, &Error{Name: name, Why: err.Error()}
+			return fault(0, err.Error())
 		case len(h.Points) == maxPoints:
-			return History{}, &Error{Name: name, Line: line, Why: fmt.Sprintf("more than %d rows", maxPoints)}
+			return fault(line, fmt.Sprintf("more than %d rows", maxPoints))
 		}
 		p, why := row(rec, h.Points)
 		if why != "" {
-			return History{}, &Error{Name: name, Line: line, Why: why}
+			return fault(line, why)
 		}
 		h.Points, lines = append(h.Points, p), append(lines, line)
 	}
@@ -101,7 +90,7 @@ func Read(r io.Reader, name string) (History, error) {
 		if i >= 0 {
 			line = lines[i]
 		}
-		return History{}, &Error{Name: name, Line: line, Why: err.Error()}
+		return fault(line, err.Error())
 	}
 	return h, nil
 }

@@ -3,6 +3,7 @@
 package trace
 
 import (
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -31,8 +32,9 @@ type Trace struct {
 	end    int       // seconds
 }
 
-// Error is a fault in a trace file.
+// Error is a fault in a file of recorded numbers.
 type Error struct {
+	What string // the file holds: "trace" if empty
 	Name string
 	Line int // 0 where the whole file is at fault
 	Why  string
@@ -40,10 +42,11 @@ type Error struct {
 
 // Error names the file, the line and the reason.
 func (e *Error) Error() string {
+	what := cmp.Or(e.What, "trace")
 	if e.Line == 0 {
-		return fmt.Sprintf("read trace %s: %s", e.Name, e.Why)
+		return fmt.Sprintf("read %s %s: %s", what, e.Name, e.Why)
 	}
-	return fmt.Sprintf("read trace %s: line %d: %s", e.Name, e.Line, e.Why)
+	return fmt.Sprintf("read %s %s: line %d: %s", what, e.Name, e.Line, e.Why)
 }
 
 // Read reads a trace in CSV: the header "seconds,rate", then one row a bucket

@@ -320,7 +320,11 @@ func (p *Plant) Tally(n fleet.ServiceName) Tally {
 	if err != nil {
 		return Tally{}
 	}
-	return s.tally
+	t := s.tally
+	if s.queue != nil && s.queue.waits != nil {
+		t.Arrived, t.Slow = float64(s.queue.sent), float64(s.queue.slow+s.queue.overdue())
+	}
+	return t
 }
 
 // Killed counts the running tasks, of services and standalone ones, that were

@@ -2,11 +2,13 @@ package plant
 
 import (
 	"fmt"
-	"math"
+	"math/rand/v2"
 	"slices"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
+	"github.com/trimtab-ecs/trimtab/internal/sim"
+	"github.com/trimtab-ecs/trimtab/internal/sim/queueing"
 )
 
 // Queue configures one simulated SQS queue. A service added with its name works
@@ -26,6 +28,13 @@ type Queue struct {
 	// waiting worker does not keep the metrics alive: that is the harder case. Woken,
 	// the queue has none for QueueWake.
 	Quiet time.Duration
+	// Limit is how long a message may wait until the receipt after which it is deleted: the
+	// Tally of the service that works the queue off tells which waited longer, and Latency
+	// how long they all did. None if zero.
+	Limit time.Duration
+	// Random sends whole messages at random, as a Poisson stream of the rate of each second,
+	// instead of as regularly as whole ones can be.
+	Random bool
 }
 
 // QueueWake is how long after its first message a queue that had fallen silent
@@ -51,6 +60,11 @@ type queue struct {
 	sent, deleted                       int
 	used                                int // last second with a message in it
 	wakes                               int // second before which there are no metrics
+
+	rng     *rand.Rand          // of a Random one
+	waits   *queueing.Histogram // of the deleted messages, where there is a Limit
+	slow    int                 // of them
+	longest int                 // seconds that a message has waited without being received
 }
 
 // AddQueue makes a queue exist.
@@ -73,6 +87,12 @@ func (p *Plant) AddQueue(c Queue) error {
 		}
 	}
 	q := &queue{cfg: c, seen: p.second(), used: p.second()}
+	if c.Limit > 0 {
+		q.waits = new(queueing.Histogram)
+	}
+	if c.Random {
+		q.rng = sim.NewRand(p.opt.Seed, "messages of "+c.Name)
+	}
 	p.queues = append(p.queues, q)
 	for _, v := range []struct {
 		name string
@@ -181,11 +201,7 @@ func (q *queue) integrate(to int) {
 // work on.
 func (q *queue) step(sec, running int, rate float64) float64 {
 	q.seen = sec + 1
-	if a := q.cfg.Arrivals(sec); a > 0 && !math.IsInf(a, 0) {
-		q.carry += a
-	}
-	if n := int(q.carry + 1e-9); n > 0 {
-		q.carry -= float64(n)
+	if n := q.arrivals(sec); n > 0 {
 		q.sent += n
 		q.delayed = append(q.delayed, batch{sent: sec, due: sec + seconds(q.cfg.Delay), n: n})
 	}
@@ -197,14 +213,14 @@ func (q *queue) step(sec, running int, rate float64) float64 {
 		q.wakes = sec + seconds(QueueWake)
 	}
 	q.used = sec
-	var n int
-	q.flying, n = ripe(q.flying, sec, nil)
+	n := q.finish(sec)
 	q.deleted += n
 	q.delayed, _ = ripe(q.delayed, sec, &q.visible)
 	if q.abandoned, n = ripe(q.abandoned, sec, &q.visible); n > 0 {
 		slices.SortStableFunc(q.visible, func(a, b batch) int { return a.sent - b.sent })
 	}
 	q.receive(sec, float64(running)*rate)
+	q.longest = max(q.longest, q.waiting())
 	return float64(count(q.flying)) / q.cfg.Processing.Seconds()
 }
 
@@ -285,6 +301,7 @@ type QueueView struct {
 	Visible, InFlight, Delayed int
 	Sent, Deleted              int           // since the start
 	Age                        time.Duration // of the oldest message
+	Longest                    time.Duration // that a message has waited for its receipt
 }
 
 // QueueView looks at a queue; an unknown one is all zero.
@@ -299,6 +316,7 @@ func (p *Plant) QueueView(name string) QueueView {
 	return QueueView{
 		Visible: count(q.visible), InFlight: count(q.flying) + count(q.abandoned), Delayed: count(q.delayed),
 		Sent: q.sent, Deleted: q.deleted, Age: time.Duration(q.age()) * time.Second,
+		Longest: time.Duration(q.longest) * time.Second,
 	}
 }
 

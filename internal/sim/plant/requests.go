@@ -15,18 +15,13 @@ type requests struct {
 
 	ahead   float64 // load of the second after the last one, so that each is asked for once
 	aheadOf int     // that second
-
-	from, until int // of the newest episode in violation, the second after its last
 }
 
-// The rules by which seconds in violation become episodes.
-const (
-	violation = queueing.MaxSlow // share of a second's requests above which it is in violation
-	respite   = 60               // seconds without violation that end an episode
-)
+// violation is the share of a second's requests above which it is in violation.
+const violation = queueing.MaxSlow
 
 func newRequests(c Service, rng *rand.Rand) *requests {
-	r := &requests{aheadOf: -1, until: -respite}
+	r := &requests{aheadOf: -1}
 	if r.line = queueing.NewFluid(*c.Requests); c.Discrete {
 		r.line = queueing.NewRequests(*c.Requests, rng)
 	}
@@ -53,27 +48,9 @@ func (r *requests) step(s *service, second int, demand float64, x effect) float6
 	t.Slow += slow
 	t.Rejected += failed
 	if slow+failed > violation*out.Arrived {
-		if second-r.until >= respite {
-			r.from = second
-		}
-		r.until = second + 1
-		t.BusySlow++
-		t.LongestSlow = max(t.LongestSlow, r.until-r.from)
+		s.episode.add(t, second)
 	}
 	return out.Work
-}
-
-// BeginEpisodes lets the longest episode in violation of a service be counted anew from
-// now on: one that lasts begins now.
-func (p *Plant) BeginEpisodes(n fleet.ServiceName) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s, err := p.service(n)
-	if err != nil || s.requests == nil {
-		return
-	}
-	p.sync()
-	s.tally.LongestSlow, s.requests.until = 0, s.seen-respite
 }
 
 // traffic is that of the last second.
@@ -94,13 +71,19 @@ func (r *requests) check(n fleet.ServiceName) error {
 }
 
 // Latency gives the response times of a service's requests so far, up to the last
-// integrated second; nil of a service without Requests.
+// integrated second, or how long the messages waited that it has worked off; nil where it
+// has no Requests, and no queue with a Limit.
 func (p *Plant) Latency(n fleet.ServiceName) *queueing.Histogram {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s, err := p.service(n)
-	if err != nil || s.requests == nil {
+	switch {
+	case err != nil:
 		return nil
+	case s.requests != nil:
+		return s.requests.line.Latency()
+	case s.queue != nil:
+		return s.queue.waits
 	}
-	return s.requests.line.Latency()
+	return nil
 }

@@ -97,8 +97,10 @@ type Tally struct {
 	Interrupted int
 	// Of a service with Requests: those that arrived, were answered later than the limit,
 	// and were rejected or failed. A second is in violation where more than 5 % of its
-	// requests are one of the two. BusySlow counts such seconds, and LongestSlow is how
-	// many the longest episode of them lasted; one goes on over a gap of less than 60 s.
+	// requests are one of the two. Of a service whose queue has a Limit: the messages that
+	// were sent, and those that waited longer, or have already; a second is in violation in
+	// which one such waits. BusySlow counts such seconds, and LongestSlow is how many the
+	// longest episode of them lasted; one goes on over a gap of less than 60 s.
 	Arrived, Slow, Rejected float64
 	BusySlow, LongestSlow   int
 }
@@ -136,6 +138,7 @@ type service struct {
 	cpu, mem   *meter
 	queue      *queue
 	requests   *requests
+	episode    episode
 	partner    *service // behind the same load balancer
 	measures   []*measure
 	stalls     []stall
@@ -167,7 +170,7 @@ func (p *Plant) newService(c Service) *service {
 	s := &service{
 		cfg: c, desired: c.Desired, seen: p.second(), deployed: p.clock.Now(),
 		rng: sim.NewRand(p.opt.Seed, "tasks of "+string(c.Name)), dice: sim.NewRand(p.opt.Seed, "placement of "+string(c.Name)),
-		stops: sim.NewRand(p.opt.Seed, "stops of "+string(c.Name)),
+		stops: sim.NewRand(p.opt.Seed, "stops of "+string(c.Name)), episode: episode{until: -respite},
 	}
 	key := fleet.ServiceKey{Cluster: p.opt.Cluster, Service: c.Name}
 	s.cpu = p.newMeter(serviceMetric(key, "CPUUtilization"), resolution(c.CPUSeconds), s.closeCPU)
@@ -235,6 +238,9 @@ func (s *service) integrate(to int) {
 		}
 		if s.queue != nil {
 			d = s.queue.step(sec, s.serving(), s.cfg.Capacity) / s.cfg.Capacity
+			if s.queue.late() {
+				s.episode.add(&s.tally, sec)
+			}
 		}
 		x := s.stalled(sec)
 		used := min(d/n, ceiling)

@@ -231,6 +231,7 @@ func queueing(b spec.Backlog, waiting, arrivals, finished, age []float64) taskco
 func typeExamples() map[string][]float64 {
 	minute, quarter := spec.Duration(time.Minute), new(spec.Duration(250*time.Millisecond))
 	jobs := spec.Backlog{Queue: "jobs", AcceptableLatency: minute, ProcessingTime: quarter}
+	patient := spec.Backlog{Queue: "jobs", AcceptableLatency: 5 * minute, ProcessingTime: quarter}
 	copilot := spec.Backlog{Queue: "jobs", AcceptableLatency: 10 * minute, ProcessingTime: quarter}
 	learning := spec.Backlog{Queue: "jobs", AcceptableLatency: minute}
 	full := func(n int, v float64) []float64 { return slices.Repeat([]float64{v}, n) }
@@ -259,6 +260,7 @@ func typeExamples() map[string][]float64 {
 		"steps":       {inSteps(10, 60), inSteps(11, 70), inSteps(14, 40), inSteps(13, 30)},
 		"backlog":     {backlog.Target, backlog.Need},
 		"copilot":     {asked(queueing(copilot, full(1, 24_000), full(1, 0), full(1, 0), full(1, 1))).Need},
+		"burst":       {asked(queueing(patient, full(30, 0), append(full(29, 0), 2400), full(30, 0), full(30, 0))).Need},
 		"learnt":      {learnt(full(8, 1200)), learnt(append(full(8, 1200), 2400))},
 		"age":         {float64(asked(queueing(jobs, full(1, 720), full(1, 720), full(1, 0), full(1, 132))).Count)},
 		"concurrency": {asked(flight(10, 0.7, full(6, 84)...)).Need},

@@ -113,7 +113,8 @@ type StepAdjustment struct {
 }
 
 // Backlog sizes the service so that a queue is worked off in time:
-// need = ceil((arrivals + backlog/acceptableLatency) / rate), all a second.
+// need = ceil((arrivals + backlog/acceptableLatency) / rate), all a second; the arrivals
+// are the mean over the acceptable latency, of at most 15 minutes.
 // Exactly one of Queue and Metrics is set.
 type Backlog struct {
 	// Queue is the name or URL of an SQS queue of this account and region.

@@ -29,6 +29,10 @@ const (
 	metricsWakeUp = 15 * time.Minute
 )
 
+// maxSpread bounds the time over which arrivals are spread, and so how far back they are
+// read.
+const maxSpread = 15 * time.Minute
+
 // worker is one backlog policy with what was read of its queue.
 type worker struct {
 	*eyes
@@ -46,7 +50,9 @@ type worker struct {
 
 // backlog gives what a queue asks for: the tasks that keep up with the arrivals
 // and work off what waits within the acceptable latency,
-// need = (arrivals + backlog / latency) / rate, in messages a second.
+// need = (arrivals + backlog / latency) / rate, in messages a second. The arrivals are the
+// mean over the acceptable latency, since nothing of a burst must be done sooner: of 10
+// minutes' worth of work that comes in one, half the tasks are enough in 5.
 func (e *eyes) backlog(p spec.Policy, b spec.Backlog) view {
 	w := worker{eyes: e, b: b, sources: b.CloudWatch(), queue: e.queue(b.Queue)}
 	w.backlog, w.period = e.read(w.sources.Backlog), w.sources.Backlog.Period
@@ -113,7 +119,7 @@ func (w worker) see(v *view) {
 		reading = signal.Reading{Freshness: signal.Missing, Because: "the arrivals: " + a.Because}
 	}
 	if reading.Freshness != signal.Missing {
-		r.Datapoint, r.Demand, r.Waiting = reading.Point.Start, reading.Point.Samples, float64(reading.Point.Value)
+		r.Datapoint, r.Demand, r.Waiting = reading.Point.Start, signal.Value(w.pace(reading.Point)), float64(reading.Point.Value)
 	}
 	if reading.Freshness != signal.Fresh {
 		r.Because = reading.Because + w.queueWords(true)
@@ -130,6 +136,11 @@ func (w worker) see(v *view) {
 	r.Idle = w.queue.Idle() || w.b.Queue == "" && reading.Point.Value == 0 && reading.Point.Samples == 0
 	r.verdict(w.in.Base)
 	r.Because = w.words(reading.Point, *r, known) + w.queueWords(false)
+	if w.b.Queue != "" && !w.queue.Known() && r.Verdict == WantIn && w.in.Base > 1 {
+		// It may hold what the metrics do not tell of yet. The last task stays for its own reasons.
+		r.Count, r.Verdict = w.in.Base, Steady
+		r.Because = w.words(reading.Point, *r, known) + w.queueWords(true) + ": no scale-in"
+	}
 }
 
 // both gives the datapoints of which the backlog and the arrivals are known:
@@ -149,14 +160,14 @@ func (w worker) both() []signal.Point {
 }
 
 func (w worker) words(p signal.Point, r Recommendation, ageKnown bool) string {
-	seen := fmt.Sprintf("%s and %s a second", messageWords(r.Waiting, "waits", "wait"), plainly(float64(r.Demand), "arrives", "arrive"))
+	seen := fmt.Sprintf("%s and %s", messageWords(r.Waiting, "waits", "wait"), w.paceWords(float64(r.Demand)))
 	if !ageKnown {
 		seen += ", the age of the oldest is not known: no scale-in"
 	}
 	sum := w.sum(p)
 	if w.rate.PerTask > 0 {
 		seen += fmt.Sprintf("; to wait at most %s they need %s tasks at %s each", w.b.AcceptableLatency, needed(sum), amount(w.rate.PerTask, r.Unit))
-		if ageKnown && r.OldestSeconds <= w.maxAge().Seconds() && r.Verdict == Steady {
+		if ageKnown && r.OldestSeconds <= w.maxAge().Seconds() && r.Verdict == Steady && w.tolerated(sum) == w.in.Base {
 			seen += fmt.Sprintf(", within tolerance of %d", w.in.Base)
 		}
 	} else if p.Value > 0 || p.Samples > 0 {
@@ -205,14 +216,44 @@ func (w worker) age(p signal.Point) (seconds float64, known bool) {
 	return 0, false
 }
 
-// sum is the tasks that keep up with the arrivals and work off what waits within
+// sum is the tasks that a datapoint asks for, 0 while the rate is not known.
+func (w worker) sum(p signal.Point) float64 { return w.keepUp(float64(p.Value), w.pace(p)) }
+
+// keepUp is the tasks that keep up with arrivals a second and work off what waits within
 // the acceptable latency, 0 while the rate is not known.
-func (w worker) sum(p signal.Point) float64 {
+func (w worker) keepUp(waiting, arrivals float64) float64 {
 	if w.rate.PerTask <= 0 {
 		return 0
 	}
-	waiting, arrivals := max(0, float64(p.Value)), max(0, float64(p.Samples))
-	return capped((arrivals + waiting/time.Duration(w.b.AcceptableLatency).Seconds()) / w.rate.PerTask)
+	return capped((max(0, arrivals) + max(0, waiting)/time.Duration(w.b.AcceptableLatency).Seconds()) / w.rate.PerTask)
+}
+
+// spread is the time over which arrivals are spread.
+func (w worker) spread() time.Duration {
+	return max(w.period, min(time.Duration(w.b.AcceptableLatency), maxSpread))
+}
+
+// pace is the arrivals a second to keep up with at a datapoint: the mean of those that are
+// known of the acceptable latency that ends with it.
+func (w worker) pace(p signal.Point) float64 {
+	sum, n := 0.0, 0
+	for i := len(w.arrived) - 1; i >= 0 && w.arrived[i].Start.After(p.Start.Add(-w.spread())); i-- {
+		if !w.arrived[i].Start.After(p.Start) {
+			sum, n = sum+float64(w.arrived[i].Value), n+1
+		}
+	}
+	if n == 0 {
+		return float64(p.Samples)
+	}
+	return sum / float64(n) / w.period.Seconds()
+}
+
+// paceWords tell the arrivals a second, and over which time they are a mean.
+func (w worker) paceWords(arrivals float64) string {
+	if over := w.spread(); over > w.period {
+		return fmt.Sprintf("%s a second over the last %s", plainly(arrivals, "arrived", "arrived"), spec.Duration(over))
+	}
+	return plainly(arrivals, "arrives", "arrive") + " a second"
 }
 
 // ask is what one closed datapoint asks for. While the rate is not known the
@@ -259,9 +300,11 @@ func (w worker) late(a ask, p signal.Point, waiting, ratio float64) float64 {
 	return need
 }
 
-// spot lets the queue's own state speak where the metrics are silent: they stop
-// after idle hours, and come late. It may start tasks, and it proves idleness; a
-// queue that holds something never lowers a count.
+// spot lets the queue's own state speak ahead of the metrics: they stop after idle
+// hours, and come minutes late. It may ask for more tasks, and it proves idleness; a
+// queue that holds something never lowers a count. A state is a datapoint of its own
+// minute: where a burst that began at 01:40 had grounded one order on the state, the
+// next ones waited for the metrics of 01:41, which came at 01:44.
 func (w worker) spot(v *view) {
 	if w.b.Queue == "" || !w.queue.Known() {
 		return
@@ -274,15 +317,16 @@ func (w worker) spot(v *view) {
 		r.Count, r.Datapoint, r.Idle = 0, q.At.Truncate(time.Minute), true
 		r.verdict(w.in.Base)
 		r.Because = "the queue is empty (visible, in flight and delayed are 0), and its metrics have stopped, as they do after idle hours"
-	case q.Visible > 0 && (!usable || w.in.Base == 0):
-		need := 1.0
-		if w.rate.PerTask > 0 {
-			need = max(need, capped(float64(q.Visible)/time.Duration(w.b.AcceptableLatency).Seconds()/w.rate.PerTask))
+	case q.Visible > 0:
+		need, words := w.ahead(*r)
+		n := 0
+		if need > 0 {
+			n = w.tolerated(need)
 		}
-		if n := ceil(need); n > max(w.in.Base, r.Count) {
+		if n > max(w.in.Base, r.Count) {
 			r.Count, r.Need, r.Waiting, r.Verdict = n, need, float64(q.Visible), WantOut
 			r.Datapoint = q.At.Truncate(time.Minute)
-			r.Because = fmt.Sprintf("the queue holds %s at %s, ahead of its metrics", plural(q.Visible, "message", "messages"), clock(q.At))
+			r.Because = fmt.Sprintf("the queue holds %s at %s, ahead of its metrics%s", plural(q.Visible, "message", "messages"), clock(q.At), words)
 		}
 	case w.in.Base == 0 && q.Visible == 0 && !q.Idle() && !usable:
 		// What is in flight or delayed cannot be taken: the state of the queue is known,
@@ -290,6 +334,32 @@ func (w worker) spot(v *view) {
 		r.Verdict, r.Datapoint = Steady, q.At.Truncate(time.Minute)
 		r.Because += ": none can be taken yet"
 	}
+}
+
+// ahead gives the tasks that the queue's own state asks for, and in words why so many: they
+// keep up with the arrivals, as far as those are known, and work off what is visible now
+// within the acceptable latency. Without a rate one task is asked for where there is none.
+func (w worker) ahead(r Recommendation) (need float64, words string) {
+	known := r.Verdict != Unusable
+	switch {
+	case w.rate.PerTask <= 0 && (w.in.Base == 0 || !known):
+		return 1, ""
+	case w.rate.PerTask <= 0:
+		return 0, ""
+	}
+	arrivals := 0.0
+	if known {
+		arrivals = float64(r.Demand)
+	}
+	need = w.keepUp(float64(w.queue.Visible), arrivals)
+	if need < 1 && (w.in.Base == 0 || !known) {
+		return 1, ""
+	}
+	words = ";"
+	if arrivals > 0 {
+		words = fmt.Sprintf("; %s;", w.paceWords(arrivals))
+	}
+	return need, words + fmt.Sprintf(" to wait at most %s they need %s tasks at %s each", w.b.AcceptableLatency, needed(need), amount(w.rate.PerTask, r.Unit))
 }
 
 // stopped tells whether the metrics have stopped: there are none in the whole

@@ -392,8 +392,15 @@ func TestQueueState(t *testing.T) {
 		{"stale metrics have not stopped", 3, same(row{waiting: 600, age: 1}, 20)[:14], queueState(0, 0, 0), history.History{}, 3, false},
 		{"from zero ahead of the metrics", 0, fresh, queueState(2400, 0, 0), history.History{}, 10, false},
 		{"from zero one task for one message", 0, fresh, queueState(1, 0, 0), history.History{}, 1, false},
-		{"above zero the metrics speak", 3, fresh, queueState(2400, 0, 0), history.History{}, 0, false},
+		{"above zero ahead of the metrics too", 3, fresh, queueState(2400, 0, 0), history.History{}, 10, false},
+		{"beside the arrivals of the metrics", 2, same(row{arrivals: 240}, 20), queueState(480, 0, 0), history.History{}, 3, false},
+		{"more than the arrivals need", 3, same(row{arrivals: 720}, 20), queueState(480, 0, 0), history.History{}, 5, false},
+		{"too few to need a task, the metrics speak", 3, fresh, queueState(0, 3, 0), history.History{}, 0, false},
+		{"less than there are do, the metrics speak", 9, fresh, queueState(1200, 0, 0), history.History{}, 0, false},
 		{"metrics of zeros and the queue agree", 3, fresh, queueState(0, 0, 0), history.History{}, 0, true},
+		{"metrics of zeros and the queue was not read", 3, fresh, signal.Queue{}, history.History{}, 3, false},
+		{"metrics of zeros, the last task, and the queue was not read", 1, fresh, signal.Queue{}, history.History{}, 0, false},
+		{"metrics that ask for more, and the queue was not read", 3, same(row{arrivals: 2400}, 20), signal.Queue{}, history.History{}, 10, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -403,7 +410,7 @@ func TestQueueState(t *testing.T) {
 				lag = 6 * time.Minute
 			}
 			in := given(tt.base, jobs(), queueSeries(jobs(), lag, tt.rows)...)
-			in.Policy.MinCapacity, in.History = 0, tt.h
+			in.Policy.MinCapacity, in.History, in.Queues = 0, tt.h, nil
 			if tt.queue.Name != "" {
 				in.Queues = []signal.Queue{tt.queue}
 			}
@@ -411,6 +418,38 @@ func TestQueueState(t *testing.T) {
 				t.Errorf("got %d, idle %t (%s), want %d, %t", r.Count, r.Idle, r.Because, tt.want, tt.idle)
 			}
 		})
+	}
+}
+
+// A burst is worked off at the pace of the acceptable latency: what came in the newest of
+// five minutes counts a fifth. As time goes the state of the queue asks for more, once a
+// minute, whether the metrics have come or not.
+func TestArrivalsAreSpreadOverTheLatency(t *testing.T) {
+	t.Parallel()
+	slow := jobs()
+	slow.Backlog.AcceptableLatency = spec.Duration(5 * time.Minute)
+	for _, tt := range []struct {
+		name string
+		rows rows
+		want float64 // 4 messages a second and task
+	}{
+		{"always the same", same(row{arrivals: 2400}, 30), 10},
+		{"a burst of a minute", append(same(row{}, 29), row{arrivals: 2400}), 2},
+		{"and what waits of it", append(same(row{}, 29), row{arrivals: 2400, waiting: 2400}), 4},
+		{"a burst of two, a minute ago", append(same(row{}, 27), row{arrivals: 2400}, row{arrivals: 2400}, row{}), 4},
+		{"a burst of more than five minutes ago", append(append(same(row{}, 20), row{arrivals: 2400}), same(row{}, 5)...), 0},
+		{"fewer datapoints than the latency", same(row{arrivals: 2400}, 3), 10},
+	} {
+		in := given(1, slow, queueSeries(slow, settledLag, tt.rows)...)
+		if r := decide(noon, in).Policies[0]; math.Abs(r.Need-tt.want) > 1e-9 {
+			t.Errorf("%s: %v tasks are needed (%s), want %v", tt.name, r.Need, r.Because, tt.want)
+		}
+	}
+	long := jobs()
+	long.Backlog.AcceptableLatency = spec.Duration(24 * time.Hour)
+	in := given(1, long, queueSeries(long, settledLag, append(same(row{}, 29), row{arrivals: 3600}))...)
+	if r := decide(noon, in).Policies[0]; math.Abs(r.Need-1) > 1e-9 || !strings.Contains(r.Because, "over the last 15m") {
+		t.Errorf("%v tasks are needed (%s), want the arrivals of a minute spread over 15", r.Need, r.Because)
 	}
 }
 

@@ -77,7 +77,8 @@ func (q *queries) policy(k fleet.ServiceKey, p spec.Policy) {
 		src := p.Backlog.CloudWatch()
 		main, back = src.Backlog, q.window(src.Backlog)
 		q.add(signal.Query{Metric: main, Window: back})
-		q.add(signal.Query{Metric: src.Arrivals, Window: back})
+		// Those of the oldest datapoint that counts are spread over the time before it.
+		q.add(signal.Query{Metric: src.Arrivals, Window: back + min(time.Duration(p.Backlog.AcceptableLatency), maxSpread)})
 		if src.OldestAge != nil {
 			q.add(signal.Query{Metric: *src.OldestAge, Window: back})
 		}

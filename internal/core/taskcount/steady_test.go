@@ -75,6 +75,9 @@ func (p *plant) run(minutes int, need func() float64) []history.Order {
 		running = p.desired
 		in := on(fleet.EC2, input(p.desired, p.published(now)))
 		in.Policy, in.History, in.Acting = p.policy, p.h, true
+		if in.Queues = working(p.kind.policy); in.Queues != nil {
+			in.Queues[0].At = now
+		}
 		got, m := taskcount.Decide(now, in)
 		if m.Worth {
 			p.h = m.History

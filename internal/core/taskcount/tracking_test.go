@@ -49,7 +49,17 @@ func alone(p spec.Policy) spec.Service {
 func given(desired int, p spec.Policy, set ...signal.Series) taskcount.Input {
 	in := input(desired, set)
 	in.Policy = alone(p)
+	in.Queues = working(p)
 	return in
+}
+
+// working is the state of a policy's queue of which one message is worked on: nothing
+// waits, and it is not idle.
+func working(p spec.Policy) []signal.Queue {
+	if p.Backlog == nil || p.Backlog.Queue == "" {
+		return nil
+	}
+	return []signal.Queue{queueState(0, 1, 0)}
 }
 
 func ownMetric(name string, period time.Duration) *spec.Metric {

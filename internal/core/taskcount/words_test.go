@@ -62,7 +62,7 @@ func TestUnreadableArrivalsHold(t *testing.T) {
 	t.Parallel()
 	in := given(10, jobs(), queueSeries(jobs(), settledLag, rows{{waiting: 10, arrivals: 60, age: 1}, {waiting: 10, arrivals: math.NaN(), age: 1}})...)
 	told(t, "the newest arrivals are null", in, 10, history.MissingData,
-		"no usable data, hold: queue jobs: the arrivals: the newest datapoint, of 11:56:00Z, is not a number; the queue's state was not read")
+		"no usable data, hold: queue jobs: the arrivals: the newest datapoint, of 11:56:00Z, is not a number; the queue has 0 visible, 1 in flight and 0 delayed at 11:59:59Z")
 }
 
 // What is known of a queue whose metrics are silent is told, and what could not be

@@ -258,3 +258,23 @@ func TestH6BlindPolicyIsRefused(t *testing.T) {
 		t.Errorf("and then %+v", v)
 	}
 }
+
+// A burst that reaches a service at zero is met by its queue's own state at each look: it
+// does not wait for the metrics of the minute after the first order, which come minutes
+// late. 64 tasks' worth of messages for five minutes, each to be begun within five.
+func TestBurstFromZeroIsMetBeforeItsMetrics(t *testing.T) {
+	t.Parallel()
+	p := sleeper()
+	p.MaxCapacity, p.Policies[0].Backlog.AcceptableLatency = 200, spec.Duration(5*time.Minute)
+	o := plant.Options{}
+	s := worker(t, o, plant.Queue{Arrivals: pulse(30, 35, 128), Limit: 5 * time.Minute}, p)
+	s.to(t, 33*time.Minute)
+	if as := s.acts(30*time.Minute, 33*time.Minute); len(as) < 2 {
+		t.Errorf("three minutes after the burst began there were the orders %+v, want several", as)
+	}
+	s.to(t, 90*time.Minute)
+	if x := s.Plant.Tally("web"); x.Arrived != 64*2*5*60 || x.Slow > 0 {
+		t.Errorf("%v of %v messages waited longer than 5 minutes, want none", x.Slow, x.Arrived)
+	}
+	s.sound(t)
+}

@@ -23,6 +23,7 @@ import (
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
 	"github.com/trimtab-ecs/trimtab/internal/ledger"
 	"github.com/trimtab-ecs/trimtab/internal/sim/report"
+	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
 )
 
 // The exit codes of every command.
@@ -129,7 +130,7 @@ func Run(ctx context.Context, args []string, env Env) int {
 		kong.Exit(func(int) { done = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Vars{
-			"version": "trimtab " + env.Version, "quickDays": strconv.Itoa(quickDays), "quickTraces": strings.ReplaceAll(quickTraces, ",", ", "), "quickPolicies": strings.ReplaceAll(quickPolicies, ",", ", "),
+			"version": "trimtab " + env.Version, "processing": trial.Jobs().Processing.String(), "acceptable": trial.Jobs().Acceptable.String(), "quickDays": strconv.Itoa(quickDays), "quickTraces": strings.ReplaceAll(quickTraces, ",", ", "), "quickPolicies": strings.ReplaceAll(quickPolicies, ",", ", "),
 		},
 	)
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/sim/board"
-	requests "github.com/trimtab-ecs/trimtab/internal/sim/queueing"
 	"github.com/trimtab-ecs/trimtab/internal/sim/report"
 	"github.com/trimtab-ecs/trimtab/internal/sim/trace"
 	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
@@ -117,7 +116,7 @@ const (
 )
 
 // course makes a trace ready; days above 0 keep the busiest so many of a longer one.
-func (s *session) course(l traceFile, tasks, days int, m requests.Model) (*trial.Course, error) {
+func (s *session) course(l traceFile, tasks, days int, make making) (*trial.Course, error) {
 	t, start := l.Trace, l.start
 	if keep := time.Duration(days) * 24 * time.Hour; days > 0 && t.Length() > keep {
 		begin := t.Busiest(keep)
@@ -127,7 +126,7 @@ func (s *session) course(l traceFile, tasks, days int, m requests.Model) (*trial
 		}
 		t, start = part, start.Add(begin.Truncate(time.Minute))
 	}
-	c, err := trial.NewCourse(t, tasks, m)
+	c, err := make(t, tasks)
 	if err != nil {
 		return nil, &coded{ExitRefused, err}
 	}

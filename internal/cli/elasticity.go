@@ -28,11 +28,12 @@ type benchElasticityCmd struct {
 	Days       *int     `help:"Play only the busiest so many days of each trace; 0 is all (default 0, with --quick ${quickDays})." placeholder:"N"`
 	Seed       uint64   `default:"1" help:"Seed; the same seed gives the same scoreboard (default ${default})." placeholder:"N"`
 	Seeds      int      `default:"0" help:"Play the chosen points of trimtab, aas and hpa request by request too, with so many seeds." placeholder:"N"`
-	Quick      bool     `help:"Play, in less than a minute, one day of ${quickTraces} under ${quickPolicies}; --days, --traces, --only and --policies go before it."`
-	Workers    int      `default:"0" help:"Runs at once; 0 is one for each core." placeholder:"N"`
-	HTML       string   `help:"File of the offline report." name:"html" placeholder:"FILE"`
-	CSV        string   `help:"File of all scores as CSV." name:"csv" placeholder:"FILE"`
-	Markdown   string   `help:"File of the tables as Markdown, as docs/benchmarks.md has them." placeholder:"FILE"`
+	queueFlags
+	Quick    bool   `help:"Play, in less than a minute, one day of ${quickTraces} under ${quickPolicies}; --days, --traces, --only and --policies go before it."`
+	Workers  int    `default:"0" help:"Runs at once; 0 is one for each core." placeholder:"N"`
+	HTML     string `help:"File of the offline report." name:"html" placeholder:"FILE"`
+	CSV      string `help:"File of all scores as CSV." name:"csv" placeholder:"FILE"`
+	Markdown string `help:"File of the tables as Markdown, as docs/benchmarks.md has them." placeholder:"FILE"`
 }
 
 // What --quick plays.
@@ -44,7 +45,7 @@ const (
 
 // Run plays the scoreboard.
 func (c benchElasticityCmd) Run(ctx context.Context, s *session) error {
-	if err := writable(output{"--html", c.HTML}, output{"--csv", c.CSV}, output{"--markdown", c.Markdown}); err != nil {
+	if err := cmp.Or(c.check(), writable(output{"--html", c.HTML}, output{"--csv", c.CSV}, output{"--markdown", c.Markdown})); err != nil {
 		return err
 	}
 	o, loads, err := c.options(ctx, s)
@@ -73,7 +74,7 @@ func (c benchElasticityCmd) quick() benchElasticityCmd {
 	if c.Days == nil {
 		c.Days = new(quickDays)
 	}
-	if c.Policies == "" {
+	if c.Policies == "" && !c.Queue {
 		c.Policies = quickPolicies
 	}
 	if c.Traces == "" && len(c.Only) == 0 {
@@ -97,12 +98,12 @@ func (c benchElasticityCmd) options(ctx context.Context, s *session) (board.Opti
 		return board.Options{}, nil, err
 	}
 	p := s.progress()
-	o := board.Options{Version: s.Version, Contestants: trial.All(), Seed: c.Seed, Seeds: c.Seeds, Discrete: []string{"trimtab", "aas", "hpa"}, Workers: c.Workers, Progress: p.tell}
+	o := board.Options{Version: s.Version, Contestants: c.all(), Seed: c.Seed, Seeds: c.Seeds, Discrete: c.single(), Workers: c.Workers, Progress: p.tell}
 	if o.Starts, err = startsOf(c.Starts); err != nil {
 		return board.Options{}, nil, err
 	}
 	if c.Policies != "" {
-		ks, err := trial.Named(c.Policies)
+		ks, err := c.named(c.Policies)
 		if err != nil {
 			return board.Options{}, nil, &coded{ExitRefused, err}
 		}
@@ -113,7 +114,7 @@ func (c benchElasticityCmd) options(ctx context.Context, s *session) (board.Opti
 		return board.Options{}, nil, err
 	}
 	for _, l := range loads {
-		run, err := s.course(l, c.TasksAtP99, days, trial.Requests())
+		run, err := s.course(l, c.TasksAtP99, days, c.work(false))
 		if err != nil {
 			return board.Options{}, nil, err
 		}

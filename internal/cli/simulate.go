@@ -36,9 +36,10 @@ type simulateCmd struct {
 	Seed       uint64 `default:"1" help:"Seed; the same seed gives the same run (default ${default})." placeholder:"N"`
 	Requests   bool   `help:"Play every request instead of a fluid."`
 	Central    bool   `help:"One queue for all tasks instead of one at each behind a round-robin balancer."`
-	Sweep      bool   `help:"Play every value of each policy's knob too: the curve of cost against violations."`
-	HTML       string `help:"File of the offline report." name:"html" placeholder:"FILE"`
-	CSV        string `help:"File of the scores as CSV." name:"csv" placeholder:"FILE"`
+	queueFlags
+	Sweep bool   `help:"Play every value of each policy's knob too: the curve of cost against violations."`
+	HTML  string `help:"File of the offline report." name:"html" placeholder:"FILE"`
+	CSV   string `help:"File of the scores as CSV." name:"csv" placeholder:"FILE"`
 }
 
 // Run replays the load and prints the scores.
@@ -46,7 +47,10 @@ func (c simulateCmd) Run(ctx context.Context, s *session) error {
 	if c.Trace == "list" {
 		return s.listLoads()
 	}
-	if err := writable(output{"--html", c.HTML}, output{"--csv", c.CSV}); err != nil {
+	if c.Central && c.Queue {
+		return refused("--central is of requests: a queue is one for all tasks already; leave it out")
+	}
+	if err := cmp.Or(c.check(), writable(output{"--html", c.HTML}, output{"--csv", c.CSV})); err != nil {
 		return err
 	}
 	start, ks, hash, err := c.contestants(ctx, s)
@@ -57,9 +61,7 @@ func (c simulateCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	m := trial.Requests()
-	m.Central = c.Central
-	run, err := s.course(l, c.TasksAtP99, c.Days, m)
+	run, err := s.course(l, c.TasksAtP99, c.Days, c.work(c.Central))
 	if err != nil {
 		return err
 	}
@@ -72,7 +74,7 @@ func (c simulateCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	b := board.Board{Seed: c.Seed, Tasks: c.TasksAtP99}
+	b := board.Board{Seed: c.Seed, Tasks: c.TasksAtP99, Queue: board.QueueOf(run)}
 	if c.Sweep {
 		b, err = board.Run(ctx, board.Options{
 			Courses: []*trial.Course{run}, Contestants: ks, Starts: []trial.Start{start}, Seed: c.Seed, Progress: s.progress().tell,
@@ -94,7 +96,7 @@ func (c simulateCmd) print(s *session, b board.Board, run *trial.Course, start t
 	}
 	s.printf("%s: %s\n", run.Name, l.title)
 	s.printf("start %s, seed %d, %s fully busy at the 99th percentile, the first %s warm up\n\n", start, c.Seed, count(c.TasksAtP99, "task"), span(warmUp(run)))
-	s.scores(board.Marks(start, shows))
+	s.scores(b.Marks(start, shows))
 	if c.Sweep {
 		s.printf("\n")
 		s.costs(b)
@@ -117,7 +119,7 @@ func (c simulateCmd) contestants(ctx context.Context, s *session) (trial.Start, 
 	if c.Policy == "" && (c.Service != "" || c.Group != "") {
 		return "", nil, "", refused("--service and --group choose from a policy document: give it with --policy")
 	}
-	ks, hash := []trial.Contestant{trial.Trimtab(false)}, ""
+	ks, hash := c.all()[:1], ""
 	if c.Policy != "" {
 		policy, digest, err := c.simulatedPolicy(ctx, s, start)
 		if err != nil {
@@ -126,7 +128,7 @@ func (c simulateCmd) contestants(ctx context.Context, s *session) (trial.Start, 
 		ks, hash = []trial.Contestant{trial.Custom(yours, policy)}, digest
 	}
 	if c.Against != "" && c.Against != "none" {
-		more, err := trial.Named(c.Against)
+		more, err := c.named(c.Against)
 		if err != nil {
 			return "", nil, "", &coded{ExitRefused, err}
 		}
@@ -163,7 +165,7 @@ func (c simulateCmd) simulatedPolicy(ctx context.Context, s *session, start tria
 		policy.Group = groups[group]
 	}
 	var lost []string
-	if policy.Service, lost, err = played(name, services[name]); err != nil {
+	if policy.Service, lost, err = c.played(name, services[name]); err != nil {
 		return trial.Policy{}, "", err
 	}
 	s.say("note: of the policy of service %s this is not simulated: %s", name, strings.Join(lost, ", "))
@@ -198,22 +200,21 @@ func choose[K ~string, V any](file, kind string, name K, rows map[K]V) (K, error
 	return "", refused("%s has no %s %q: choose one with --%s: %s", file, kind, name, kind, list)
 }
 
-// played gives what of a service's policy is simulated, as trimtab plan has it, and what
-// is not. The simulated service publishes its CPU utilisation and nothing else.
-func played(name fleet.ServiceName, v spec.Service) (spec.Service, []string, error) {
-	_, lost, err := replay.Trimtab("", v)
-	if err != nil {
-		return v, nil, refused("no policy of service %s reads what the simulated service publishes: give one with targetTracking or stepScaling on %s", name, spec.CPUUtilization)
+// played gives what of a service's policy is simulated, and what is not. The simulated
+// service publishes its CPU utilisation and nothing else, or works off one queue.
+func (c simulateCmd) played(name fleet.ServiceName, v spec.Service) (spec.Service, []string, error) {
+	reads := replay.OnCPU
+	if c.Queue {
+		reads = onQueue
 	}
-	kept := make([]spec.Policy, 0, len(v.Policies))
-	for _, p := range v.Policies {
-		if _, _, err := replay.Trimtab("", spec.Service{Policies: []spec.Policy{p}}); err == nil {
-			kept = append(kept, p)
-		}
+	kept, lost := replay.Only(v, reads)
+	switch {
+	case len(kept.Policies) > 0:
+		return kept, append(lost, fmt.Sprintf("minCapacity %d and maxCapacity %d", v.MinCapacity, v.MaxCapacity)), nil
+	case c.Queue:
+		return v, nil, refused("no policy of service %s is a backlog of an SQS queue: give one with backlog and queue, or leave --queue out", name)
 	}
-	lost = append(lost, fmt.Sprintf("minCapacity %d and maxCapacity %d", v.MinCapacity, v.MaxCapacity))
-	v.Mode, v.Policies, v.Vetoes, v.FallbackFor, v.Activation, v.Alarms = spec.Act, kept, nil, nil, nil, nil
-	return v, lost, nil
+	return v, nil, refused("no policy of service %s reads what the simulated service publishes: give one with targetTracking or stepScaling on %s, or --queue for one with backlog", name, spec.CPUUtilization)
 }
 
 // files writes what was asked for.

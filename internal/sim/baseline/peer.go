@@ -69,7 +69,8 @@ const (
 func utilizations() []float64 { return []float64{90, 75, 60, 45, 35, 25, 16, 10} }
 func headrooms() []float64    { return []float64{1.1, 1.3, 1.6, 2.2, 3, 4, 6, 10} }
 
-// Peers gives the peers by name, in the order in which a table shows them.
+// Peers gives the peers by name, in the order in which a table shows them. Those of
+// services that work off a queue are QueuePeers.
 func Peers() []Peer { return slices.Concat(amazons(), clusters(), academics(), yardsticks()) }
 
 // Tracked is Application Auto Scaling's target tracking as a peer, with cooldowns or a
@@ -81,7 +82,7 @@ func Tracked(c TargetTracking) Peer {
 		Knob: UtilizationKnob, Default: 75, Sweep: utilizations(), CPUSeconds: int(c.Period / time.Second),
 		attach: func(at Site, knob float64) error {
 			c := c
-			c.Target, c.Min, c.Max = knob, at.Min, at.Max
+			c.Target, c.Min, c.Max = knob, max(at.Min, 1), at.Max // of no task there is no metric
 			return Attach(at.Plant, at.Service, c, at.Clock.Now, at.Fail)
 		},
 	}
@@ -184,17 +185,22 @@ func yardsticks() []Peer {
 			Knob: headroomKnob + ", before its own margin", Default: headroom, Sweep: []float64{1, 1.1, 1.25, 1.4, 1.7, 2, 3, 5}, Foresees: true, CPUSeconds: 60,
 			attach: attachHeadroom,
 		},
-		{
-			Name: "static", Source: "no autoscaling: a share of the peak that is known beforehand",
-			Knob: "tasks for each task's worth of the peak second's load", Default: headroom,
-			Sweep: []float64{0.25, 0.4, 0.55, 0.7, 0.85, 1, 1.15, 1.4}, Foresees: true, CPUSeconds: 60,
-			attach: func(at Site, knob float64) error {
-				if len(at.Load) == 0 {
-					return errNoLoad
-				}
-				want := Static(slices.Max(at.Load), 100/knob)
-				return at.Plant.SetDesired(at.Service, min(max(want, at.Min), at.Max))
-			},
+		static(),
+	}
+}
+
+// static is a fleet that nobody scales.
+func static() Peer {
+	return Peer{
+		Name: "static", Source: "no autoscaling: a share of the peak that is known beforehand",
+		Knob: "tasks for each task's worth of the peak second's load", Default: headroom,
+		Sweep: []float64{0.25, 0.4, 0.55, 0.7, 0.85, 1, 1.15, 1.4}, Foresees: true, CPUSeconds: 60,
+		attach: func(at Site, knob float64) error {
+			if len(at.Load) == 0 {
+				return errNoLoad
+			}
+			want := Static(slices.Max(at.Load), 100/knob)
+			return at.Plant.SetDesired(at.Service, min(max(want, at.Min), at.Max))
 		},
 	}
 }

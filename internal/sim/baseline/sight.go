@@ -39,7 +39,8 @@ type Site struct {
 	Plant    *plant.Plant
 	Clock    *sim.Clock
 	Service  fleet.ServiceName
-	Min, Max int // tasks, 1 <= Min <= Max
+	Queue    string // that the service works off, empty if it answers requests
+	Min, Max int    // tasks, 1 <= Min <= Max; of a queue's service Min may be 0
 	// Load is the true load in tasks' worth of work (Erlangs) in each second of the
 	// run. Only what knows the future reads it: static, and headroom when it is tuned.
 	Load  []float64
@@ -51,8 +52,12 @@ func (at Site) check() error {
 	if at.Plant == nil || at.Clock == nil || at.Fail == nil {
 		return errors.New("a plant, its clock and a taker of errors are needed")
 	}
-	if at.Min < 1 || at.Max < at.Min {
-		return fmt.Errorf("bounds of %d to %d tasks: 1 <= min <= max is needed", at.Min, at.Max)
+	least := 1
+	if at.Queue != "" {
+		least = 0
+	}
+	if at.Min < least || at.Max < max(at.Min, 1) {
+		return fmt.Errorf("bounds of %d to %d tasks: %d <= min <= max is needed", at.Min, at.Max, least)
 	}
 	return nil
 }
@@ -80,7 +85,11 @@ func (at Site) run(c Controller, every, period time.Duration) {
 // order asks for a decision and has it carried out.
 func order(p *plant.Plant, name fleet.ServiceName, period time.Duration, now time.Time, decide func(Sight) int, fail func(error)) {
 	s := look(p, name, period, now)
-	want := decide(s)
+	carry(p, name, s, decide(s), fail)
+}
+
+// carry has a decision carried out.
+func carry(p *plant.Plant, name fleet.ServiceName, s Sight, want int, fail func(error)) {
 	if want == s.Desired {
 		return
 	}
@@ -89,17 +98,22 @@ func order(p *plant.Plant, name fleet.ServiceName, period time.Duration, now tim
 	}
 }
 
-func look(p *plant.Plant, name fleet.ServiceName, period time.Duration, now time.Time) Sight {
+// counts is a sight with what ECS says, and of the metric that it is new and of every task.
+func counts(p *plant.Plant, name fleet.ServiceName, now time.Time) Sight {
 	v := p.View(name)
-	s := Sight{
-		Now: now, Desired: v.Desired, Running: v.Running, Pending: v.Pending, Deploying: v.Deploying,
-		Utilization: math.NaN(), Load: math.NaN(),
+	return Sight{
+		Now: now, Desired: v.Desired, Running: v.Running, Pending: v.Pending, Deploying: v.Deploying, Reporting: v.Running, DataAt: now,
 	}
+}
+
+func look(p *plant.Plant, name fleet.ServiceName, period time.Duration, now time.Time) Sight {
+	s := counts(p, name, now)
 	if period == exact {
-		s.Utilization, s.Load = 100*v.Demand/float64(max(v.Running, 1)), v.Demand
-		s.Reporting, s.DataAt = v.Running, now
+		s.Load = p.View(name).Demand
+		s.Utilization = 100 * s.Load / float64(max(s.Running, 1))
 		return s
 	}
+	s.Utilization, s.Load, s.Reporting, s.DataAt = math.NaN(), math.NaN(), 0, time.Time{}
 	if u, ok := p.Newest(name, period); ok {
 		s.Utilization, s.Load, s.Reporting, s.DataAt = u.Average, u.Load, u.Tasks, u.End
 		if now.Before(u.End) {

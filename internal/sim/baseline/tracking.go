@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
+	"github.com/trimtab-ecs/trimtab/internal/core/signal"
 	"github.com/trimtab-ecs/trimtab/internal/sim/plant"
 )
 
@@ -101,23 +102,30 @@ func scaled(count int, metric, target float64) int {
 // goes to fail.
 func Attach(p *plant.Plant, name fleet.ServiceName, c TargetTracking, now func() time.Time, fail func(error)) error {
 	c.Period = cmp.Or(c.Period, time.Minute)
-	c.LowPeriods = cmp.Or(c.LowPeriods, int(lowSpan/c.Period))
 	k := NewTracker(c)
 	act := func(decide func(Sight) int) func() {
 		return func() { order(p, name, c.Period, now(), decide, fail) }
 	}
-	high := plant.Alarm{
-		Name: "TargetTracking-" + string(name) + "-AlarmHigh", Service: name, Threshold: c.Target,
-		Period: c.Period, Periods: highPeriods, Breaching: highPeriods, Repeat: act(k.High),
-	}
-	low := plant.Alarm{
-		Name: "TargetTracking-" + string(name) + "-AlarmLow", Service: name, Below: true, Threshold: lowRatio * c.Target,
-		Period: c.Period, Periods: c.LowPeriods, Breaching: c.LowPeriods, Repeat: act(k.Low),
-	}
-	if err := errors.Join(p.AddAlarm(high), p.AddAlarm(low)); err != nil {
+	if err := addAlarms(p, name, signal.Metric{}, c, act(k.High), act(k.Low)); err != nil {
 		return fmt.Errorf("attach target tracking: %w", err)
 	}
 	return nil
+}
+
+// addAlarms creates the two alarms of target tracking, on a metric or without one on the
+// CPU utilisation.
+func addAlarms(p *plant.Plant, name fleet.ServiceName, m signal.Metric, c TargetTracking, high, low func()) error {
+	period := cmp.Or(c.Period, time.Minute)
+	periods := cmp.Or(c.LowPeriods, int(lowSpan/period))
+	return errors.Join(
+		p.AddAlarm(plant.Alarm{
+			Name: "TargetTracking-" + string(name) + "-AlarmHigh", Service: name, Metric: m, Threshold: c.Target,
+			Period: period, Periods: highPeriods, Breaching: highPeriods, Repeat: high,
+		}),
+		p.AddAlarm(plant.Alarm{
+			Name: "TargetTracking-" + string(name) + "-AlarmLow", Service: name, Metric: m, Below: true, Threshold: lowRatio * c.Target,
+			Period: period, Periods: periods, Breaching: periods, Repeat: low,
+		}))
 }
 
 // Static gives the tasks that a fleet without autoscaling needs to carry its

@@ -59,9 +59,9 @@ func (b Board) Bars(start trial.Start) []Bar {
 }
 
 // churn is the actions an hour and the reversals within 15 minutes a day at a target of
-// 60 %, else at the documented value.
+// 60 % where the knob is in percent, else at the documented value.
 func (e Entry) churn() (actions, reversals float64) {
-	i := slices.IndexFunc(e.Curve, func(p score.Point) bool { return p.Knob == common })
+	i := slices.IndexFunc(e.Curve, func(p score.Point) bool { return p.Knob == common && strings.Contains(e.Knob, "percent") })
 	if i < 0 {
 		i = e.middle()
 	}
@@ -88,9 +88,13 @@ func (b Board) barTable(out *strings.Builder, s trial.Start) {
 	if len(pairs) == 0 {
 		return
 	}
-	fmt.Fprintf(out, "#### %s: violations at equal cost, over target tracking's with the same sensor\n\n| trace |", s)
+	fmt.Fprintf(out, "#### %s: violations at equal cost, over %s\n\n| trace |", s, b.sensor())
+	at := " at 60 %"
+	if b.Queue != nil {
+		at = ""
+	}
 	for _, p := range pairs {
-		fmt.Fprintf(out, " %s / %s | actions/h at 60 %% | reversals/day |", p.Ours, p.Theirs)
+		fmt.Fprintf(out, " %s / %s | actions/h%s | reversals/day |", p.Ours, p.Theirs, at)
 	}
 	out.WriteString("\n|---|" + strings.Repeat("---|---|---|", len(pairs)) + "\n")
 	for _, t := range b.Traces() {
@@ -113,8 +117,8 @@ func (b Board) barTable(out *strings.Builder, s trial.Start) {
 // played.
 func (b Board) rivalTable(s trial.Start) (t report.Table, ok bool) {
 	t = report.Table{
-		Caption: fmt.Sprintf("Violations at equal cost on %s, over target tracking's with the same sensor", s), Names: "trace",
-		Note: "Below 1 fewer requests violate the objective under Trimtab than under target tracking that costs as much.",
+		Caption: fmt.Sprintf("Violations at equal cost on %s, over %s", s, b.sensor()), Names: "trace",
+		Note: fmt.Sprintf("Below 1 fewer %s violate the objective under Trimtab than under target tracking that costs as much.", b.noun()),
 	}
 	rows := map[string]report.Row{}
 	for _, x := range b.Bars(s) {

@@ -38,8 +38,23 @@ type Board struct {
 	Seed    uint64  `json:"seed"`
 	Seeds   int     `json:"seeds"`
 	Tasks   int     `json:"tasksAtP99"`
+	Queue   *Queue  `json:"queue,omitempty"` // none where the loads are requests
 	Loads   []Load  `json:"loads"`
 	Entries []Entry `json:"entries"` // by start, trace, and contestant in their order
+}
+
+// Queue is what the messages are where the loads are those of queues.
+type Queue struct {
+	ProcessingSeconds float64 `json:"processingSeconds"`
+	AcceptableSeconds float64 `json:"acceptableLatencySeconds"`
+}
+
+// QueueOf gives the messages of a course, nil of one of requests.
+func QueueOf(c *trial.Course) *Queue {
+	if c.Messages == nil {
+		return nil
+	}
+	return &Queue{c.Messages.Processing.Seconds(), c.Messages.Acceptable.Seconds()}
 }
 
 // Load is one course as it was played.
@@ -114,7 +129,7 @@ func Run(ctx context.Context, o Options) (Board, error) {
 	if err := o.requests(ctx, entries, o.teller(all, fluid)); err != nil {
 		return Board{}, err
 	}
-	b := Board{Version: o.Version, Seed: o.Seed, Seeds: o.Seeds, Tasks: o.Courses[0].Tasks, Entries: entries}
+	b := Board{Version: o.Version, Seed: o.Seed, Seeds: o.Seeds, Tasks: o.Courses[0].Tasks, Queue: QueueOf(o.Courses[0]), Entries: entries}
 	for _, c := range o.Courses {
 		b.Loads = append(b.Loads, Load{Name: c.Name, Seconds: len(c.Load), From: c.From})
 	}

@@ -39,7 +39,7 @@ func (b Board) Single(c *trial.Course, start trial.Start, shows []Show, f Facts)
 		return report.Page{}, err
 	}
 	p := report.Page{
-		Title: "Trimtab on " + c.Name, Verdict: b.Verdict(start, c.Name, shows), Traces: []report.Trace{t}, Tables: []report.Table{Marks(start, shows)},
+		Title: "Trimtab on " + c.Name, Verdict: b.Verdict(start, c.Name, shows), Traces: []report.Trace{t}, Tables: []report.Table{b.Marks(start, shows)},
 		Intro:       fmt.Sprintf("%s of recorded load on one simulated service, once under each policy. Trimtab runs the code that runs on AWS.", lasting(c.Length())),
 		Assumptions: assumptions(c, []trial.Start{start}), Facts: b.facts(f), Notices: f.Notices,
 	}
@@ -51,7 +51,7 @@ func (b Board) Single(c *trial.Course, start trial.Start, shows []Show, f Facts)
 		p.Facts = append(p.Facts, report.Fact{Name: "invocations, scored", Value: strconv.Itoa(x.Invocations)}, report.Fact{Name: "calls of AWS's APIs, scored", Value: strconv.Itoa(x.APICalls)})
 	}
 	if len(b.Entries) > 0 {
-		p.Curves = []report.Curve{curve("Cost against violations", "Each point is a run with one value of the policy's knob. Down and to the left is better.", b.Entries)}
+		p.Curves = []report.Curve{b.curve("Cost against violations", "Each point is a run with one value of the policy's knob. Down and to the left is better.", b.Entries)}
 	}
 	return p, nil
 }
@@ -91,8 +91,8 @@ func (b Board) verdict() string {
 			if len(bars) == 0 {
 				continue
 			}
-			words := fmt.Sprintf("On %s %s keeps slow requests to %g %% on %d of %d loads, %s on %d",
-				s, r.Ours, Objectives()[0], b.meets(s, r.Ours), len(bars), r.Theirs, b.meets(s, r.Theirs))
+			words := fmt.Sprintf("On %s %s keeps %s to %g %% on %d of %d loads, %s on %d",
+				s, r.Ours, b.violators(), Objectives()[0], b.meets(s, r.Ours), len(bars), r.Theirs, b.meets(s, r.Theirs))
 			if times, n := meanTimes(bars); n > 0 {
 				words += fmt.Sprintf("; at equal cost it has %.2f times the violations", times)
 			}
@@ -146,21 +146,32 @@ func lasting(d time.Duration) string {
 
 // assumptions tell what the simulated world takes for granted.
 func assumptions(c *trial.Course, starts []trial.Start) []string {
-	queues := "Each task has its own queue behind a round-robin balancer."
-	if c.Model.Central {
-		queues = "All tasks take from one queue."
-	}
 	out := []string{
-		fmt.Sprintf("A request takes %s on an idle task on average, lognormal; it violates the objective when its answer takes more than %s or never comes. %s",
-			c.Model.Mean, c.Model.Limit, queues),
-		fmt.Sprintf("One task is fully busy at the load's 99th percentile over %d.", c.Tasks),
+		arrivals(c), fmt.Sprintf("One task is fully busy at the load's 99th percentile over %d.", c.Tasks),
 		"Utilisation is published each minute (for policies named -20s every 20 s) 90 to 150 s (10 to 22 s) after its end and ends at 100 %.",
 		"The oracle knows the future and is never short; it pays for each task from its order too.",
+	}
+	if c.Messages != nil {
+		out[3] = "The oracle knows the future and spreads every burst over the time that a message may wait, with whole tasks; it pays for each task from its order too. It is no bound: who lets every message wait as long as it may can pay a little less."
 	}
 	for _, s := range starts {
 		out = append(out, fmt.Sprintf("%s: what is ordered serves after %s on average.", s, s.Delay().Round(1e9)))
 	}
 	return out
+}
+
+// arrivals tell what arrives and when it violates the objective.
+func arrivals(c *trial.Course) string {
+	if m := c.Messages; m != nil {
+		return fmt.Sprintf("A message takes a task %s, one at a time; it violates the objective when it waits more than %s for it. "+
+			"SQS publishes its metrics each minute 90 to 150 s after its end, and tells its state at once; what a stopped task worked on comes back.", m.Processing, m.Acceptable)
+	}
+	queues := "Each task has its own queue behind a round-robin balancer."
+	if c.Model.Central {
+		queues = "All tasks take from one queue."
+	}
+	return fmt.Sprintf("A request takes %s on an idle task on average, lognormal; it violates the objective when its answer takes more than %s or never comes. %s",
+		c.Model.Mean, c.Model.Limit, queues)
 }
 
 // meanCurve is each policy's curve over all traces: at each value of its knob the
@@ -191,7 +202,7 @@ func (b Board) meanCurve(s trial.Start) report.Curve {
 		}
 		all = append(all, sum)
 	}
-	return curve(fmt.Sprintf("Cost against violations on %s", s),
+	return b.curve(fmt.Sprintf("Cost against violations on %s", s),
 		"Geometric means over the traces, a point for each value of the policy's knob. Down and to the left is better.", all)
 }
 

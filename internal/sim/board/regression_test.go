@@ -36,7 +36,7 @@ func marks() []score.Field {
 	return out
 }
 
-// subset are the days of the regression: two flash crowds, a noisy day, a steady, a
+// subset are the days of requests in the regression: two flash crowds, a noisy day, a steady, a
 // spiky and an often idle one.
 func subset(t *testing.T) []*trial.Course {
 	t.Helper()
@@ -56,6 +56,31 @@ func subset(t *testing.T) []*trial.Course {
 			}
 		}
 		c, err := trial.NewCourse(tr, 20, trial.Requests())
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// messages are two days of batch jobs, and a day that is often idle, as messages of a queue.
+func messages(t *testing.T) []*trial.Course {
+	t.Helper()
+	var out []*trial.Course
+	for _, part := range []struct {
+		name     string
+		from, to int // days
+	}{{"nasa-ipsc-jobs", 7, 9}, {"azure-faas-app", 0, 1}} {
+		r, err := trace.Embedded(part.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr, err := r.Slice(part.name+" (messages)", time.Duration(part.from)*24*time.Hour, time.Duration(part.to)*24*time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := trial.NewQueueCourse(tr, 20, trial.Jobs())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,6 +115,12 @@ func TestScores(t *testing.T) {
 		Courses: courses[:1], Contestants: atDefaults(t, "trimtab,aas"), Starts: []trial.Start{trial.EC2Cold}, Seed: 1,
 	})
 	got.Entries = append(got.Entries, cold.Entries...)
+	workers := trial.Workers(trial.Jobs())[:5]
+	for i := range workers {
+		workers[i].Sweep = []float64{workers[i].Default}
+	}
+	jobs := played(t, board.Options{Courses: messages(t), Contestants: workers, Starts: []trial.Start{trial.Fargate}, Seed: 1})
+	got.Entries = append(got.Entries, jobs.Entries...)
 	rows := scoresOf(got)
 	const file = "testdata/scores.csv"
 	if *update {

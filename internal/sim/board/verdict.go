@@ -19,22 +19,22 @@ func (b Board) Verdict(start trial.Start, trace string, shows []Show) string {
 	ours, rest := shows[0], slices.Clone(shows[1:])
 	var words []string
 	if i := slices.IndexFunc(rest, func(s Show) bool { return !s.Contestant.Foresees }); i >= 0 {
-		words = append(words, versus(ours, rest[i]))
+		words = append(words, b.versus(ours, rest[i]))
 		words = append(words, b.atEqualViolations(start, trace, ours.Contestant.Name, rest[i].Contestant.Name)...)
 		rest = slices.Delete(rest, i, i+1)
 	} else {
-		words = append(words, alone(ours))
+		words = append(words, b.alone(ours))
 	}
 	for _, s := range rest {
 		if s.Contestant.Foresees { // a yardstick; of further rivals the table tells
-			words = append(words, alone(s))
+			words = append(words, b.alone(s))
 		}
 	}
 	return strings.Join(words, ". ") + "."
 }
 
 // versus tells how the runs differ.
-func versus(ours, theirs Show) string {
+func (b Board) versus(ours, theirs Show) string {
 	as := "with " + theirs.set()
 	if ours.set() == theirs.set() {
 		as = "both with " + ours.set()
@@ -42,10 +42,10 @@ func versus(ours, theirs Show) string {
 	a, o := ours.Result.Score, theirs.Result.Score
 	slow, cost := figures(a.ViolationPercent, o.ViolationPercent, 3), figures(a.DollarsPerOracle, o.DollarsPerOracle, 2)
 	turns := than(a.ReversalsWithin15Min, o.ReversalsWithin15Min, "less often", "as often", "more often")
-	return fmt.Sprintf("Against %s, %s, %s was too slow for %s (%s %% to %s %%), cost %s (%s times the oracle's cost to %s) and turned back within 15 minutes %s (%d times to %d)",
+	return fmt.Sprintf("Against %s, %s, %s %s (%s %% to %s %%), cost %s (%s times the oracle's cost to %s) and turned back within 15 minutes %s (%s to %d)",
 		called(theirs.Contestant.Name), as, called(ours.Contestant.Name),
-		slow.than("fewer requests", "as many requests", "more requests"), slow.ours, slow.theirs,
-		cost.than("less", "as much", "more"), cost.ours, cost.theirs, turns, a.ReversalsWithin15Min, o.ReversalsWithin15Min)
+		b.failed(slow.than("fewer ", "as many ", "more ")), slow.ours, slow.theirs,
+		cost.than("less", "as much", "more"), cost.ours, cost.theirs, turns, times(a.ReversalsWithin15Min), o.ReversalsWithin15Min)
 }
 
 // atEqualViolations reads the two curves at the objectives; none where they were not played.
@@ -80,10 +80,49 @@ func (b Board) atEqualViolations(start trial.Start, trace, ours, theirs string) 
 }
 
 // alone tells one run.
-func alone(s Show) string {
+func (b Board) alone(s Show) string {
 	x := s.Result.Score
-	return fmt.Sprintf("%s was too slow for %s %% of the requests at %s times the oracle's cost",
-		called(s.Contestant.Name), report.Number(x.ViolationPercent, 3).Text, report.Number(x.DollarsPerOracle, 2).Text)
+	return fmt.Sprintf("%s %s at %s times the oracle's cost",
+		called(s.Contestant.Name), b.failed(report.Number(x.ViolationPercent, 3).Text+" % of the "), report.Number(x.DollarsPerOracle, 2).Text)
+}
+
+// noun is what arrives.
+func (b Board) noun() string {
+	if b.Queue != nil {
+		return "messages"
+	}
+	return "requests"
+}
+
+// violators are those that violate the objective.
+func (b Board) violators() string {
+	if b.Queue != nil {
+		return "messages that wait too long"
+	}
+	return "slow requests"
+}
+
+// failed tells how many of them there were: so many, as "fewer " or "2 % of the ".
+func (b Board) failed(many string) string {
+	if b.Queue != nil {
+		return "let " + many + "messages wait too long"
+	}
+	return "was too slow for " + many + "requests"
+}
+
+// sensor tells what the rival's violations are.
+func (b Board) sensor() string {
+	if b.Queue != nil {
+		return "target tracking's of the backlog of a task"
+	}
+	return "target tracking's with the same sensor"
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // called gives the name of a policy as a sentence begins with it.

@@ -5,7 +5,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/trimtab-ecs/trimtab/internal/sim/board"
 	"github.com/trimtab-ecs/trimtab/internal/sim/trace"
 	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
 )
@@ -116,7 +115,7 @@ func (t *talk) end(d day, verdict, file string) {
 	} else {
 		t.printf("\n")
 	}
-	rows := board.Marks(start, d.shows)
+	rows := d.board.Marks(start, d.shows)
 	text := table(rows)
 	if widest(text) > t.width {
 		text = blocks(rows, t.width)

@@ -25,16 +25,34 @@ type Candidate struct {
 // the service and nothing else, so what reads another metric is left out, and lost tells
 // of it. An error says that nothing would be left.
 func Trimtab(name string, s spec.Service) (c Candidate, lost []string, err error) {
-	s.Mode = spec.Act
-	kept := make([]spec.Policy, 0, len(s.Policies))
+	s, lost = Only(s, OnCPU)
+	if len(s.Policies) == 0 {
+		return c, lost, errors.New("no policy of it scales by the CPU utilisation, and the history holds nothing else: give one with targetTracking or stepScaling on " +
+			spec.CPUUtilization)
+	}
+	c = Candidate{Name: name, Min: s.MinCapacity, Max: s.MaxCapacity}
+	c.Who = trial.Custom("trimtab", trial.Policy{Service: s})
+	c.Knob = c.Who.Default
+	labels := make([]string, 0, len(s.Policies))
 	for _, p := range s.Policies {
-		if onCPU(p) {
-			kept = append(kept, p)
+		labels = append(labels, told(p))
+	}
+	c.Note = fmt.Sprintf("Trimtab, %s, %d to %d tasks", strings.Join(labels, " and "), c.Min, c.Max)
+	return c, lost, nil
+}
+
+// Only gives what of a service's policy can be played where some of its policies read what
+// there is and nothing else does, in act mode, and tells what is lost.
+func Only(s spec.Service, reads func(spec.Policy) bool) (kept spec.Service, lost []string) {
+	all := s.Policies
+	s.Policies = make([]spec.Policy, 0, len(all))
+	for _, p := range all {
+		if reads(p) {
+			s.Policies = append(s.Policies, p)
 		} else {
 			lost = append(lost, "policy "+p.Label())
 		}
 	}
-	s.Policies = kept
 	for _, v := range s.Vetoes {
 		lost = append(lost, "veto "+v.Name)
 	}
@@ -44,23 +62,12 @@ func Trimtab(name string, s spec.Service) (c Candidate, lost []string, err error
 	if s.Activation != nil {
 		lost = append(lost, "activation")
 	}
-	if len(kept) == 0 {
-		return c, lost, errors.New("no policy of it scales by the CPU utilisation, and the history holds nothing else: give one with targetTracking or stepScaling on " +
-			spec.CPUUtilization)
-	}
-	c = Candidate{Name: name, Min: s.MinCapacity, Max: s.MaxCapacity}
-	s.Vetoes, s.FallbackFor, s.Activation, s.Alarms = nil, nil, nil, nil
-	c.Who = trial.Custom("trimtab", trial.Policy{Service: s})
-	c.Knob = c.Who.Default
-	labels := make([]string, 0, len(kept))
-	for _, p := range kept {
-		labels = append(labels, told(p))
-	}
-	c.Note = fmt.Sprintf("Trimtab, %s, %d to %d tasks", strings.Join(labels, " and "), c.Min, c.Max)
-	return c, lost, nil
+	s.Mode, s.Vetoes, s.FallbackFor, s.Activation, s.Alarms = spec.Act, nil, nil, nil, nil
+	return s, lost
 }
 
-func onCPU(p spec.Policy) bool {
+// OnCPU tells whether a policy scales by the CPU utilisation of the service alone.
+func OnCPU(p spec.Policy) bool {
 	metric := ""
 	switch {
 	case p.TargetTracking != nil:

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/sim/baseline"
@@ -56,9 +57,13 @@ func Trimtab(fast bool) Contestant {
 	return c
 }
 
+// latencyKnob is the knob of Trimtab on a queue.
+const latencyKnob = "acceptable latency, seconds"
+
 // Custom gives Trimtab with a policy under a name. The knob is the target value of all
-// its target tracking policies; a policy without any keeps what it says, and its curve
-// is one point.
+// its target tracking policies, or the acceptable latency of all its backlog policies,
+// whose queue is that of the course; a policy without either keeps what it says, and its
+// curve is one point.
 func Custom(name string, p Policy) Contestant {
 	c := Contestant{Name: name, Source: "the production code, internal/core/policy", Knob: baseline.UtilizationKnob, policy: &p}
 	for _, x := range p.Service.Policies {
@@ -67,6 +72,9 @@ func Custom(name string, p Policy) Contestant {
 			if t.PredefinedMetric == spec.CPUUtilizationHighRes {
 				c.resolution = 20
 			}
+		}
+		if b := x.Backlog; b != nil {
+			c.Default, c.Sweep, c.Knob = time.Duration(b.AcceptableLatency).Seconds(), latencies(b.AcceptableLatency), latencyKnob
 		}
 	}
 	if c.Sweep == nil {
@@ -103,8 +111,11 @@ func All() []Contestant { return append([]Contestant{Trimtab(false), Trimtab(tru
 
 // Named gives the contestants of a comma-separated list of names. One that is not known,
 // or named twice, is an error.
-func Named(list string) ([]Contestant, error) {
-	all := append(All(), Gentle())
+func Named(list string) ([]Contestant, error) { return Choose(append(All(), Gentle()), list) }
+
+// Choose gives those of the contestants that a comma-separated list names. One that is not
+// among them, or named twice, is an error.
+func Choose(all []Contestant, list string) ([]Contestant, error) {
 	var out []Contestant
 	for name := range strings.SplitSeq(list, ",") {
 		name = strings.TrimSpace(name)
@@ -137,8 +148,11 @@ func (k Contestant) Beside(first Contestant) float64 {
 func (k Contestant) ours() bool { return k.policy != nil }
 
 // initial is the tasks at the start: right for the first second at the target value,
-// with 60 % where the knob is no such value.
+// with 60 % where the knob is no such value, and on a queue where nothing waits.
 func (k Contestant) initial(c *Course, knob float64) int {
+	if c.Messages != nil {
+		return max(1, int(math.Ceil(c.Load[0]-1e-9)))
+	}
 	target := defaultTarget / 100.0
 	if k.ours() || strings.Contains(k.Knob, "percent") {
 		target = min(max(knob/100, 0.1), 1)
@@ -159,6 +173,14 @@ func (k Contestant) enter(ctx context.Context, s *stage) error {
 			t := *x.TargetTracking
 			t.TargetValue = s.knob
 			p.Policies[i].TargetTracking = &t
+		}
+		if x.Backlog != nil {
+			b := *x.Backlog
+			b.Queue = jobs
+			if s.knob != k.Default {
+				b.AcceptableLatency = spec.Duration(time.Duration(s.knob) * time.Second)
+			}
+			p.Policies[i].Backlog = &b
 		}
 	}
 	g := k.policy.Group

@@ -19,9 +19,12 @@ type Course struct {
 	Start time.Time
 	Tasks int // that the 99th percentile of the load keeps fully busy
 	Model queueing.Model
+	// Messages, where set, are what arrives instead of requests of the Model.
+	Messages *Messages
 	// Load is the task-seconds of work that arrive in each second, in Erlangs.
 	Load []float64
-	// Demand is the fewest tasks that meet the objective at the load of each second.
+	// Demand is the fewest tasks that meet the objective at the load of each second; of
+	// messages see NewQueueCourse.
 	Demand []int32
 	// From is the first second that is scored: what is before warms up.
 	From int
@@ -50,6 +53,11 @@ func Requests() queueing.Model {
 // 99th percentile over tasks (measure.md 1 (a)). A trace shorter than two minutes, or
 // without a load after the warm-up, is an error.
 func NewCourse(t trace.Trace, tasks int, m queueing.Model) (*Course, error) {
+	return newCourse(t, tasks, func(c *Course) { c.requests(m) })
+}
+
+// newCourse makes a trace ready; demand fills what is needed in each second.
+func newCourse(t trace.Trace, tasks int, demand func(*Course)) (*Course, error) {
 	if tasks < 1 {
 		return nil, fmt.Errorf("make a course of trace %s: %d tasks at its 99th percentile: give at least 1", t.Name(), tasks)
 	}
@@ -68,10 +76,10 @@ func NewCourse(t trace.Trace, tasks int, m queueing.Model) (*Course, error) {
 		return nil, fmt.Errorf("make a course of trace %s: its rates are all 0", t.Name())
 	}
 	c := &Course{
-		Name: t.Name(), Start: time.Date(2026, time.January, 5, 0, 0, 0, 0, time.UTC), Tasks: tasks, Model: m,
-		PerTask: peak / float64(tasks),
+		Name: t.Name(), Start: time.Date(2026, time.January, 5, 0, 0, 0, 0, time.UTC), Tasks: tasks, PerTask: peak / float64(tasks),
 	}
 	c.fill(t.Seconds())
+	demand(c)
 	c.From = day
 	if len(c.Load) < 2*day {
 		c.From = len(c.Load) / 10 / 60 * 60
@@ -95,8 +103,9 @@ func NewHistory(t trace.Trace, start time.Time, from time.Duration, m queueing.M
 	case t.Quantile(1) <= 0:
 		return nil, fmt.Errorf("make a course of history %s: there is no load in it", t.Name())
 	}
-	c := &Course{Name: t.Name(), Start: start, Tasks: max(1, int(math.Ceil(t.Quantile(0.99)))), Model: m, PerTask: 1, From: int(from / time.Second)}
+	c := &Course{Name: t.Name(), Start: start, Tasks: max(1, int(math.Ceil(t.Quantile(0.99)))), PerTask: 1, From: int(from / time.Second)}
 	c.fill(t.Seconds())
+	c.requests(m)
 	return c, nil
 }
 
@@ -105,10 +114,17 @@ func NewHistory(t trace.Trace, start time.Time, from time.Duration, m queueing.M
 func (c *Course) fill(rates []float64) {
 	c.Load = rates[:len(rates)/60*60]
 	c.Demand = make([]int32, len(c.Load))
-	demand := c.Model.Demands()
 	for i, rate := range c.Load {
 		c.Load[i] = rate / c.PerTask
-		c.Demand[i] = int32(min(demand(c.Load[i]), math.MaxInt32)) //nolint:gosec // bounded
+	}
+}
+
+// requests makes what arrives requests of a model.
+func (c *Course) requests(m queueing.Model) {
+	c.Model = m
+	demand := m.Demands()
+	for i, load := range c.Load {
+		c.Demand[i] = int32(min(demand(load), math.MaxInt32)) //nolint:gosec // bounded
 	}
 }
 

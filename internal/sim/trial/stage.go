@@ -94,6 +94,9 @@ type stage struct {
 // build makes the account. The tasks at the start are right for the first second.
 func build(c *Course, o Setup, options world.Options, managed bool, initial int) (*stage, error) {
 	s := &stage{course: c, setup: o, min: 1, max: 4 * c.Peak()}
+	if c.Messages != nil {
+		s.min = 0
+	}
 	if o.Max > 0 {
 		s.min, s.max = o.Min, o.Max
 	}
@@ -107,6 +110,12 @@ func build(c *Course, o Setup, options world.Options, managed bool, initial int)
 	svc := plant.Service{
 		Name: web, Desired: min(max(initial, s.min), s.max), Load: c.at, Capacity: 1, Start: o.Start.taskStart(), Min: s.min, Max: s.max, Recorded: true,
 		Requests: &c.Model, Discrete: o.Discrete, CPUSeconds: o.resolution,
+	}
+	if c.Messages != nil {
+		svc.Load, svc.Requests, svc.Queue, svc.Capacity = nil, nil, jobs, 1/c.Messages.Processing.Seconds()
+		if err := w.Plant.AddQueue(c.queue(o.Discrete)); err != nil {
+			return nil, fmt.Errorf("add queue: %w", err)
+		}
 	}
 	if o.Start == EC2Cold {
 		svc.Compute, svc.Group, svc.Size = fleet.EC2, hosts, fleet.Resources{CPU: taskVCPU, Memory: taskMemory}
@@ -152,13 +161,16 @@ func (s *stage) peer(p baseline.Peer) error {
 		Plant: s.world.Plant, Clock: s.world.Clock, Service: web, Min: max(1, s.min), Max: s.max, Load: s.course.Load,
 		Start: s.setup.Start.Delay(), Fail: s.fail,
 	}
+	if s.course.Messages != nil {
+		site.Queue, site.Min = jobs, s.min
+	}
 	if err := p.Attach(site, s.knob); err != nil {
 		return fmt.Errorf("attach %s: %w", p.Name, err)
 	}
 	return nil
 }
 
-// trimtab deploys Trimtab with a policy, and two alarms that wake it.
+// trimtab deploys Trimtab with a policy, and the alarms that wake it.
 func (s *stage) trimtab(ctx context.Context, policy spec.Service, group spec.Group, target float64) error {
 	d := spec.Document{Cluster: cluster, Mode: spec.Act, Services: map[fleet.ServiceName]spec.Service{web: policy}}
 	if s.setup.Start == EC2Cold {
@@ -167,10 +179,14 @@ func (s *stage) trimtab(ctx context.Context, policy spec.Service, group spec.Gro
 	if err := s.world.Apply(ctx, d, "trial"); err != nil {
 		return err
 	}
-	for _, a := range []plant.Alarm{
+	alarms := []plant.Alarm{
 		{Name: "web-cpu-high", Service: web, Threshold: highShare * target, Periods: 1, Breaching: 1},
 		{Name: "web-cpu-low", Service: web, Below: true, Threshold: lowShare * target, Periods: 5, Breaching: 5},
-	} {
+	}
+	if s.course.Messages != nil {
+		alarms = []plant.Alarm{s.course.wakeQueue()}
+	}
+	for _, a := range alarms {
 		if err := s.world.Wake(a); err != nil {
 			return fmt.Errorf("add alarm: %w", err)
 		}

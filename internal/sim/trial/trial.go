@@ -1,6 +1,7 @@
 // Package trial gives one policy's run over one recorded load on the simulated
 // plant: Trimtab through its own staircase, or a re-implemented peer, on the same
-// service, with the same sensor.
+// service, with the same sensor. The load is requests that the service answers, or
+// messages of a queue that it works off.
 package trial
 
 import (
@@ -23,12 +24,13 @@ import (
 type Setup struct {
 	Start Start
 	Seed  uint64
-	// Discrete plays every request instead of a fluid.
+	// Discrete plays every request instead of a fluid, and sends messages at random instead
+	// of evenly.
 	Discrete bool
 	// Step is the time between the samples that the result keeps; none if zero.
 	Step time.Duration
-	// Min and Max are the bounds of the service, in tasks: 1 and four times the peak of
-	// the demand where Max is 0. Initial is how many run at the start: where it is 0, as
+	// Min and Max are the bounds of the service, in tasks: 1, of a queue 0, and four times
+	// the peak of the demand where Max is 0. Initial is how many run at the start: where it is 0, as
 	// many as suit the first second.
 	Min, Max, Initial int
 	// Watch, where set, is shown each sample as it is taken, with the orders that Trimtab

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/signal"
 )
@@ -133,12 +134,30 @@ func read(doc map[string]json.RawMessage, fields ...member) error {
 	var first error
 	for _, m := range fields {
 		if raw, given := doc[m.name]; given {
+			if text, ok := m.into.(*string); ok && plain(raw) {
+				*text = string(raw[1 : len(raw)-1])
+				continue
+			}
 			if err := json.Unmarshal(raw, m.into); err != nil && first == nil {
 				first = explain(m.name, err)
 			}
 		}
 	}
 	return first
+}
+
+// plain tells whether a value of a document that has been read is a string in which every
+// byte stands for itself: the texts of an envelope are, and there are six in each.
+func plain(raw json.RawMessage) bool {
+	if len(raw) < 2 || raw[0] != '"' {
+		return false
+	}
+	for _, c := range raw[1 : len(raw)-1] {
+		if c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // object checks that raw is one JSON object within the limits and gives its
@@ -248,7 +267,9 @@ type stamp time.Time
 // UnmarshalJSON reads a string, and null as no time.
 func (s *stamp) UnmarshalJSON(raw []byte) error {
 	var text string
-	if err := json.Unmarshal(raw, &text); err != nil {
+	if plain(raw) {
+		text = string(raw[1 : len(raw)-1])
+	} else if err := json.Unmarshal(raw, &text); err != nil {
 		return err // as it is: explain needs the type error to name the field
 	}
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700"} {

@@ -1,6 +1,9 @@
 package queueing
 
-import "slices"
+import (
+	"slices"
+	"sync/atomic"
+)
 
 // mixture is requests by the distribution of their response times: a backlog, and
 // one of the three cases of how a wait is made up.
@@ -41,7 +44,7 @@ func (f *fluid) Latency() *Histogram {
 	for _, b := range keys {
 		all = append(all, f.behind[b])
 	}
-	h, s := &Histogram{}, newShapes(f.law)
+	h, s := &Histogram{}, shapesOf(f.law)
 	for _, m := range all {
 		sum := make([]float64, len(s.alone))
 		scaled(sum, s.alone, m.alone)
@@ -71,9 +74,23 @@ type shapes struct {
 	law
 	alone []float64 // service
 	rest  []float64 // service + rest, or service at a central queue
-	known [nodes][]float64
+	known [nodes]atomic.Pointer[[]float64]
 
 	width, middle []float64 // of the buckets, seconds
+}
+
+// newest are the shapes that were worked out last, 8 ms of work: the runs of a scoreboard
+// are all of one model.
+var newest atomic.Pointer[shapes]
+
+// shapesOf gives the shapes of a model, which runs share.
+func shapesOf(l law) *shapes {
+	if s := newest.Load(); s != nil && s.law == l {
+		return s
+	}
+	s := newShapes(l)
+	newest.Store(s)
+	return s
 }
 
 func newShapes(l law) *shapes {
@@ -117,14 +134,14 @@ func inBuckets(over func(float64) float64) []float64 {
 
 // wait is of requests with an exponential besides.
 func (s *shapes) wait(node int) []float64 {
-	if s.known[node] != nil {
-		return s.known[node]
+	if known := s.known[node].Load(); known != nil {
+		return *known
 	}
 	out, before := make([]float64, len(s.rest)), 1.0
 	s.tails(s.rest, s.atNode(node), func(i int) float64 { return s.width[i] }, func(i int, tail float64) {
 		out[i], before = before-tail, tail
 	})
 	out[len(out)-1] += before
-	s.known[node] = out
+	s.known[node].Store(&out) // whoever comes first: all find the same
 	return out
 }

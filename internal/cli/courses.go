@@ -40,7 +40,7 @@ func (s *session) load(ctx context.Context, name string) (traceFile, error) {
 	src, err := s.read(ctx, name, maxTrace)
 	if err != nil {
 		if pathOf(err) != "" {
-			return traceFile{}, refused("trace %s is neither a file nor one of %s: %w", name, strings.Join(trace.Names(), ", "), err)
+			return traceFile{}, refused("trace %s is neither a file nor an embedded one, which trimtab simulate --trace=list names: %w", name, err)
 		}
 		return traceFile{}, err
 	}
@@ -116,7 +116,7 @@ const (
 )
 
 // course makes a trace ready; days above 0 keep the busiest so many of a longer one.
-func (s *session) course(l traceFile, tasks, days int, make making) (*trial.Course, error) {
+func (s *session) course(l traceFile, tasks, days int, ready making) (*trial.Course, error) {
 	t, start := l.Trace, l.start
 	if keep := time.Duration(days) * 24 * time.Hour; days > 0 && t.Length() > keep {
 		begin := t.Busiest(keep)
@@ -126,7 +126,7 @@ func (s *session) course(l traceFile, tasks, days int, make making) (*trial.Cour
 		}
 		t, start = part, start.Add(begin.Truncate(time.Minute))
 	}
-	c, err := make(t, tasks)
+	c, err := ready(t, tasks)
 	if err != nil {
 		return nil, &coded{ExitRefused, err}
 	}

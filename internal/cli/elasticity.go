@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/sim/board"
@@ -178,18 +177,18 @@ func (c benchDefaultsCmd) Run(ctx context.Context, s *session) error {
 		return s.printJSON(t)
 	}
 	s.printf("Violations at equal cost over target tracking's with the same sensor; the loss is how far above 0.8 of them, in the logarithm:\n\n")
-	w := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "CANDIDATE\tMEAN LOSS\tTIMES\tABOVE 0.8 ON")
+	figure := func(digits int, v float64) string { return strconv.FormatFloat(v, 'f', digits, 64) }
+	lines := [][]string{{"CANDIDATE", "MEAN LOSS", "TIMES", "ABOVE 0.8 ON"}}
 	for _, m := range t.Means {
-		_, _ = fmt.Fprintf(w, "%s\t%.3f\t%.2f\t%d of %s\n", m.Name, m.Loss, m.Times, m.Missed, count(m.Traces, "trace"))
+		lines = append(lines, []string{m.Name, figure(3, m.Loss), figure(2, m.Times), fmt.Sprintf("%d of %s", m.Missed, count(m.Traces, "trace"))})
 	}
-	_ = w.Flush()
+	s.columns(lines)
 	s.printf("\n")
-	_, _ = fmt.Fprintln(w, "HELD OUT\tBEST ON THE OTHERS\tTIMES\tTHE DEFAULTS'")
+	lines = [][]string{{"HELD OUT", "BEST ON THE OTHERS", "TIMES", "THE DEFAULTS'"}}
 	for _, f := range t.Folds {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%.2f\t%.2f\n", f.Trace, f.Chosen, f.Times, f.Defaults)
+		lines = append(lines, []string{f.Trace, f.Chosen, figure(2, f.Times), figure(2, f.Defaults)})
 	}
-	_ = w.Flush()
+	s.columns(lines)
 	s.printf("\nOn traces that it has not seen, tuning has a mean loss of %.3f; the defaults have %.3f there.\n", t.HeldOut, t.Defaults)
 	return nil
 }
@@ -234,8 +233,7 @@ func (c benchElasticityCmd) files(ctx context.Context, s *session, o board.Optio
 // headline prints the ranks of a start.
 func (s *session) headline(b board.Board, start trial.Start) {
 	s.printf("%s: cost over the oracle's at equal violations, geometric mean over %s\n", start, count(len(b.Traces()), "trace"))
-	w := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "POLICY\tAT 1 %\tNEVER ON\tAT 0.1 %\tNEVER ON")
+	lines := [][]string{{"POLICY", "AT 1 %", "NEVER ON", "AT 0.1 %", "NEVER ON"}}
 	for _, r := range b.Ranks(start) {
 		line := []string{r.Policy}
 		for _, m := range r.At {
@@ -245,9 +243,9 @@ func (s *session) headline(b board.Board, start trial.Start) {
 			}
 			line = append(line, overOracle(cost), strconv.Itoa(m.Never))
 		}
-		_, _ = fmt.Fprintln(w, strings.Join(line, "\t"))
+		lines = append(lines, line)
 	}
-	_ = w.Flush()
+	s.columns(lines)
 	s.printf("\n")
 }
 
@@ -280,10 +278,10 @@ func (s *session) listLoads() error {
 	if s.json {
 		return s.printJSON(list)
 	}
-	w := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "NAME\tLASTS\tCHARACTER\tWHAT")
+	lines := [][]string{{"NAME", "LASTS", "CHARACTER", "WHAT"}}
 	for _, l := range list {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.Name, span(time.Duration(l.Seconds)*time.Second), l.Kind, l.Title)
+		lines = append(lines, []string{l.Name, span(time.Duration(l.Seconds) * time.Second), l.Kind, l.Title})
 	}
-	return w.Flush()
+	s.columns(lines)
+	return nil
 }

@@ -3,8 +3,8 @@ package cli
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -144,18 +144,16 @@ func (s *session) replayed(p planned, r replay.Result) {
 		s.printf("  %s\n", d)
 	}
 	s.printf("\n")
-	w := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
-	dollars := func(text string) string {
-		if p.taskHour > 0 {
-			return text + "\t"
-		}
-		return ""
-	}
-	_, _ = fmt.Fprintf(w, "POLICY\tTASK-HOURS\t%sABOVE %g %%\tABOVE 100 %%\tACTIONS\tREVERSALS\tWHICH IS\n", dollars("$"), r.Limit)
+	lines := [][]string{{"POLICY", "TASK-HOURS", "$", fmt.Sprintf("ABOVE %g %%", r.Limit), "ABOVE 100 %", "ACTIONS", "REVERSALS", "WHICH IS"}}
 	for _, row := range r.Rows(false) {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s%s\t%s\t%s\t%s\t%s\n", row.Name, row.TaskHours, dollars(row.Dollars), row.Above, row.Short, row.Actions, row.Reversals, row.Note)
+		lines = append(lines, []string{row.Name, row.TaskHours, row.Dollars, row.Above, row.Short, row.Actions, row.Reversals, row.Note})
 	}
-	_ = w.Flush()
+	if p.taskHour == 0 {
+		for i := range lines {
+			lines[i] = slices.Delete(lines[i], 2, 3)
+		}
+	}
+	s.columns(lines)
 	if r.Seeds > 1 {
 		s.printf("medians of %d runs with other start times and lags; --html and --json have the ranges\n", r.Seeds)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -27,6 +28,15 @@ func (s *session) printf(format string, args ...any) { _, _ = fmt.Fprintf(s.Stdo
 
 // say writes a message.
 func (s *session) say(format string, args ...any) { _, _ = fmt.Fprintf(s.Stderr, format+"\n", args...) }
+
+// columns prints lines of cells in aligned columns, of which the first is the heading.
+func (s *session) columns(lines [][]string) {
+	w := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
+	for _, l := range lines {
+		_, _ = fmt.Fprintln(w, strings.Join(l, "\t"))
+	}
+	_ = w.Flush()
+}
 
 // printJSON writes a value as indented JSON, the same bytes for the same value.
 func (s *session) printJSON(v any) error {

@@ -10,7 +10,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/trimtab-ecs/trimtab/internal/core/fleet"
@@ -83,16 +82,19 @@ func (c simulateCmd) Run(ctx context.Context, s *session) error {
 			return err
 		}
 	}
-	if err := c.print(s, b, run, start, shows, l); err != nil {
+	if err := c.print(s, b, run, start, shows, l, hash); err != nil {
 		return err
 	}
 	return c.files(s, b, run, start, shows, l, hash)
 }
 
 // print prints the scores.
-func (c simulateCmd) print(s *session, b board.Board, run *trial.Course, start trial.Start, shows []board.Show, l traceFile) error {
+func (c simulateCmd) print(s *session, b board.Board, run *trial.Course, start trial.Start, shows []board.Show, l traceFile, hash string) error {
 	if s.json {
-		return s.printJSON(simulated(run, start, c.Seed, shows, b))
+		return s.printJSON(simulation{
+			Version: s.Version, Policy: hash, Trace: run.Name, Seconds: len(run.Load), From: run.From, Start: start, Queue: b.Queue, Tasks: run.Tasks, Seed: c.Seed,
+			Policies: board.Runs(shows), Curves: b.Entries,
+		})
 	}
 	s.printf("%s: %s\n", run.Name, l.title)
 	s.printf("start %s, seed %d, %s fully busy at the 99th percentile, the first %s warm up\n\n", start, c.Seed, count(c.TasksAtP99, "task"), span(warmUp(run)))
@@ -249,34 +251,33 @@ func (c simulateCmd) files(s *session, b board.Board, run *trial.Course, start t
 
 // simulation is the JSON result.
 type simulation struct {
+	Version  string         `json:"version"`
+	Policy   string         `json:"policy,omitempty"` // hash of the document; none for the defaults
 	Trace    string         `json:"trace"`
+	Seconds  int            `json:"seconds"`
+	From     int            `json:"scoredFromSecond"`
 	Start    trial.Start    `json:"start"`
+	Queue    *board.Queue   `json:"queue,omitempty"` // none where the load is requests
 	Tasks    int            `json:"tasksAtP99"`
 	Seed     uint64         `json:"seed"`
 	Policies []board.Played `json:"policies"`
 	Curves   []board.Entry  `json:"curves,omitempty"`
 }
 
-func simulated(run *trial.Course, start trial.Start, seed uint64, shows []board.Show, b board.Board) simulation {
-	return simulation{Trace: run.Name, Start: start, Tasks: run.Tasks, Seed: seed, Policies: board.Runs(shows), Curves: b.Entries}
-}
-
 // scores prints a table of figures.
 func (s *session) scores(t report.Table) {
-	w := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
-	head := []string{"POLICY"}
+	lines := [][]string{{"POLICY"}}
 	for _, c := range t.Columns {
-		head = append(head, heading(c))
+		lines[0] = append(lines[0], heading(c))
 	}
-	_, _ = fmt.Fprintln(w, strings.Join(head, "\t"))
 	for _, r := range t.Rows {
 		line := []string{r.Name}
 		for _, c := range r.Cells {
 			line = append(line, c.Text)
 		}
-		_, _ = fmt.Fprintln(w, strings.Join(line, "\t"))
+		lines = append(lines, line)
 	}
-	_ = w.Flush()
+	s.columns(lines)
 }
 
 // heading is the head of a column: a unit that its name or the title tells is left out.
@@ -293,10 +294,9 @@ func heading(c report.Column) string {
 
 // costs prints what the objectives cost on one load.
 func (s *session) costs(b board.Board) {
-	w := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "POLICY\tCOST AT 1 % OF VIOLATIONS, x ORACLE\tAT 0.1 %")
+	lines := [][]string{{"POLICY", "COST AT 1 % OF VIOLATIONS, x ORACLE", "AT 0.1 %"}}
 	for _, e := range b.Entries {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", e.Policy, overOracle(e.At(1)), overOracle(e.At(0.1)))
+		lines = append(lines, []string{e.Policy, overOracle(e.At(1)), overOracle(e.At(0.1))})
 	}
-	_ = w.Flush()
+	s.columns(lines)
 }

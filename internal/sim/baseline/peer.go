@@ -161,7 +161,7 @@ func clusters() []Peer {
 func academics() []Peer {
 	each := func(name, source string, build func(headroom float64) Controller) Peer {
 		return loop(Peer{
-			Name: name, Source: source + " (measure.md 3.2)", Knob: headroomKnob, Default: headroom, Sweep: headrooms(), CPUSeconds: 60,
+			Name: name, Source: source, Knob: headroomKnob, Default: headroom, Sweep: headrooms(), CPUSeconds: 60,
 		}, minute, minute, func(_ Site, knob float64) Controller { return build(knob) })
 	}
 	return []Peer{
@@ -177,11 +177,11 @@ func academics() []Peer {
 func yardsticks() []Peer {
 	return []Peer{
 		loop(Peer{
-			Name: "chase", Source: "the load of the newest minute (measure.md 2.6)",
+			Name: "chase", Source: "the load of the newest minute",
 			Knob: headroomKnob, Default: headroom, Sweep: headrooms(), CPUSeconds: 60,
 		}, minute, minute, func(_ Site, knob float64) Controller { return Chase{Headroom: knob} }),
 		{
-			Name: "headroom", Source: "margin on the recent peak, tuned in hindsight for this very load (measure.md 2.6)",
+			Name: "headroom", Source: "margin on the recent peak, tuned in hindsight for this very load",
 			Knob: headroomKnob + ", before its own margin", Default: headroom, Sweep: []float64{1, 1.1, 1.25, 1.4, 1.7, 2, 3, 5}, Foresees: true, CPUSeconds: 60,
 			attach: attachHeadroom,
 		},

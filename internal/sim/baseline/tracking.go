@@ -1,5 +1,8 @@
 // Package baseline gives the policies that Trimtab is compared with, written
 // from their documentation and run on the same plant.
+//
+// Where a comment cites peers.md or measure.md it means the founders' notes of the sources
+// named beside them; what of the notes is used stands in docs/adr/0022-baselines.md.
 package baseline
 
 import (

@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/trimtab-ecs/trimtab/internal/sim/report"
 	"github.com/trimtab-ecs/trimtab/internal/sim/score"
 	"github.com/trimtab-ecs/trimtab/internal/sim/trial"
 )
@@ -122,30 +123,66 @@ func (b Board) byTrace(out *strings.Builder, s trial.Start) {
 }
 
 // single tells the chosen points request by request: the violations and the cost, median
-// and range over the seeds, beside what the fluid gave.
+// and range over the seeds, beside what the curve gave.
 func (b Board) single(out *strings.Builder, s trial.Start) {
-	head := false
-	for _, e := range b.Entries {
-		if e.Start != s || e.Requests == nil {
-			continue
-		}
-		if !head {
-			head = true
-			fmt.Fprintf(out, "#### %s: the chosen points, request by request, median (range) over %d seeds\n\n", s, b.Seeds)
-			out.WriteString("| trace | policy | knob | as a fluid, % | violations, % | p95, s | cost over the oracle's |\n|---|---|---|---|---|---|---|\n")
-		}
-		fluid := 0.0
-		for _, p := range e.Curve {
-			if p.Knob == e.Requests.Knob {
-				fluid = p.Violation
-			}
-		}
-		fmt.Fprintf(out, "| %s | %s | %g | %.2f | %s | %s | %s |\n", e.Trace, e.Policy, e.Requests.Knob, fluid,
+	points := b.chosenPoints(s)
+	if len(points) == 0 {
+		return
+	}
+	fmt.Fprintf(out, "#### %s: %s\n\n", s, b.chosenWords())
+	out.WriteString("| trace | policy | knob | on the curve, % | violations, % | p95, s | cost over the oracle's |\n|---|---|---|---|---|---|---|\n")
+	for _, e := range points {
+		fmt.Fprintf(out, "| %s | %s | %g | %.2f | %s | %s | %s |\n", e.Trace, e.Policy, e.Requests.Knob, e.onCurve(),
 			e.Requests.words("violationPercent"), e.Requests.words("p95Seconds"), e.Requests.words("dollarsPerOracle"))
 	}
-	if head {
-		out.WriteString("\n")
+	out.WriteString("\n")
+}
+
+// singleTable is single for the report; ok is false where nothing was played so.
+func (b Board) singleTable(s trial.Start) (t report.Table, ok bool) {
+	t = report.Table{
+		Caption: fmt.Sprintf("On %s: %s", s, b.chosenWords()), Names: "trace, policy",
+		Note:    "The setting of each policy that is cheapest while at most 1 % violate the objective, else its safest.",
+		Columns: []report.Column{{Name: "knob"}, {Name: "on the curve", Unit: "%"}, {Name: "violations", Unit: "%"}, {Name: "p95", Unit: "s"}, {Name: "cost", Unit: "x"}},
 	}
+	for _, e := range b.chosenPoints(s) {
+		r := e.Requests
+		t.Rows = append(t.Rows, report.Row{Name: e.Trace + ", " + e.Policy, Cells: []report.Cell{
+			report.Words(knobWords(e.Knob, r.Knob)), report.Number(e.onCurve(), 2),
+			report.Words(r.words("violationPercent")), report.Words(r.words("p95Seconds")), report.Words(r.words("dollarsPerOracle")),
+		}})
+	}
+	return t, len(t.Rows) > 0
+}
+
+// chosenPoints are the entries of a start of which a point was played request by request.
+func (b Board) chosenPoints(s trial.Start) []Entry {
+	var out []Entry
+	for _, e := range b.Entries {
+		if e.Start == s && e.Requests != nil {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// chosenWords tell what the chosen points are.
+func (b Board) chosenWords() string {
+	how := "request by request"
+	if b.Queue != nil {
+		how = "messages sent at random"
+	}
+	return fmt.Sprintf("the chosen points, %s, median (range) over %d seeds", how, b.Seeds)
+}
+
+// onCurve is the violation in percent of the chosen point on the curve.
+func (e Entry) onCurve() float64 {
+	for _, p := range e.Curve {
+		if p.Knob == e.Requests.Knob {
+			return p.Violation
+		}
+	}
+	return 0
 }
 
 // words tells one mark.

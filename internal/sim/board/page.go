@@ -71,6 +71,9 @@ func (b Board) Whole(courses []*trial.Course, traces []report.Trace, f Facts) re
 			p.Tables = append(p.Tables, t)
 		}
 		p.Tables = append(p.Tables, b.traceTable(s))
+		if t, ok := b.singleTable(s); ok {
+			p.Tables = append(p.Tables, t)
+		}
 	}
 	return p
 }

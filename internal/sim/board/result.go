@@ -3,7 +3,6 @@ package board
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/trimtab-ecs/trimtab/internal/sim/report"
 	"github.com/trimtab-ecs/trimtab/internal/sim/score"
@@ -69,7 +68,7 @@ func (e Entry) names(knob float64, requests string, seed uint64) []string {
 func (b Board) Report(ctx context.Context, o Options, f Facts) (report.Page, error) {
 	var ks []trial.Contestant
 	for _, k := range o.Contestants {
-		if k.Name == "aas" || strings.HasPrefix(k.Name, "trimtab") && len(ks) == 0 {
+		if k.Name == Rivals()[0].Ours || k.Name == Rivals()[0].Theirs {
 			ks = append(ks, k)
 		}
 	}

@@ -81,7 +81,7 @@ type shapes struct {
 
 // newest are the shapes that were worked out last, 8 ms of work: the runs of a scoreboard
 // are all of one model.
-var newest atomic.Pointer[shapes]
+var newest atomic.Pointer[shapes] //nolint:gochecknoglobals // a cache: whoever fills it, the shapes are the same
 
 // shapesOf gives the shapes of a model, which runs share.
 func shapesOf(l law) *shapes {

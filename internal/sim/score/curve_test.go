@@ -109,38 +109,3 @@ func TestGeometricMean(t *testing.T) {
 		})
 	}
 }
-
-func TestRho(t *testing.T) {
-	t.Parallel()
-	// Wilks' numbers for 95 % with 95 % confidence: 59 values to trust the greatest, 93
-	// the second and 124 the third.
-	for _, tt := range []struct {
-		n, discarded int
-		ok           bool
-	}{{0, 0, false}, {1, 0, false}, {58, 0, false}, {59, 0, true}, {92, 0, true}, {93, 1, true}, {123, 1, true}, {124, 2, true}} {
-		var values []float64
-		for i := range tt.n {
-			values = append(values, float64((i*37)%tt.n+1)) // 1 to n, where 37 does not divide n
-		}
-		got, ok := score.Rho(values, 0.05, 0.05)
-		if want := float64(tt.n - tt.discarded); ok != tt.ok || ok && got != want {
-			t.Errorf("of %d values: got %v, %v; want %v, %v", tt.n, got, ok, want, tt.ok)
-		}
-	}
-}
-
-func TestShortfall(t *testing.T) {
-	t.Parallel()
-	// The 796 traces of PEAS at beta = 1e-6: 1.7 %.
-	got := score.Shortfall(796, 1e-6)
-	if math.Abs(got-0.0172) > 0.00005 {
-		t.Errorf("got %v", got)
-	}
-	values := make([]float64, 796)
-	if _, ok := score.Rho(values, got*1.001, 1e-6); !ok {
-		t.Error("Rho does not trust what Shortfall guarantees")
-	}
-	if _, ok := score.Rho(values, got*0.999, 1e-6); ok {
-		t.Error("Rho trusts less than Shortfall guarantees")
-	}
-}

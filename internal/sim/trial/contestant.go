@@ -147,6 +147,22 @@ func (k Contestant) Beside(first Contestant) float64 {
 
 func (k Contestant) ours() bool { return k.policy != nil }
 
+// reach is the highest bound that a scheduled window of the policy sets: the service must
+// be able to get there, however little the load asks for.
+func (k Contestant) reach() int {
+	most := 0
+	if k.ours() {
+		for _, w := range k.policy.Service.Scheduled {
+			for _, n := range []*int{w.MinCapacity, w.MaxCapacity} {
+				if n != nil {
+					most = max(most, *n)
+				}
+			}
+		}
+	}
+	return most
+}
+
 // initial is the tasks at the start: right for the first second at the target value,
 // with 60 % where the knob is no such value, and on a queue where nothing waits.
 func (k Contestant) initial(c *Course, knob float64) int {

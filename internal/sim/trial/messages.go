@@ -64,7 +64,7 @@ func NewQueueCourse(t trace.Trace, tasks int, m Messages) (*Course, error) {
 			if i >= span {
 				sum -= c.Load[i-span]
 			}
-			c.Demand[i] = int32(min(math.Ceil(max(sum, 0)/float64(span)-1e-6), math.MaxInt32)) //nolint:gosec // bounded
+			c.Demand[i] = int32(min(math.Ceil(max(sum, 0)/float64(span)-1e-6), math.MaxInt32))
 		}
 	})
 }

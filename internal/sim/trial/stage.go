@@ -93,7 +93,7 @@ type stage struct {
 
 // build makes the account. The tasks at the start are right for the first second.
 func build(c *Course, o Setup, options world.Options, managed bool, initial int) (*stage, error) {
-	s := &stage{course: c, setup: o, min: 1, max: 4 * c.Peak()}
+	s := &stage{course: c, setup: o, min: 1, max: max(4*c.Peak(), o.reach)}
 	if c.Messages != nil {
 		s.min = 0
 	}

@@ -30,7 +30,7 @@ type Setup struct {
 	// Step is the time between the samples that the result keeps; none if zero.
 	Step time.Duration
 	// Min and Max are the bounds of the service, in tasks: 1, of a queue 0, and four times
-	// the peak of the demand where Max is 0. Initial is how many run at the start: where it is 0, as
+	// the peak of the demand, or what a scheduled window sets, where Max is 0. Initial is how many run at the start: where it is 0, as
 	// many as suit the first second.
 	Min, Max, Initial int
 	// Watch, where set, is shown each sample as it is taken, with the orders that Trimtab
@@ -38,6 +38,7 @@ type Setup struct {
 	Watch func(now time.Time, s Sample, orders []Order)
 
 	resolution int // seconds of the CPU metric: 60 if zero
+	reach      int // tasks that the service must be able to have
 }
 
 // Result is what came of a run.
@@ -67,7 +68,7 @@ type Order struct {
 // Run lets a contestant size the service of a course from its start to its end, with
 // one value of its knob. The same arguments give the same result.
 func Run(ctx context.Context, c *Course, k Contestant, o Setup, knob float64) (Result, error) {
-	o.resolution = k.resolution
+	o.resolution, o.reach = k.resolution, k.reach()
 	w := world.Options{NoTick: !k.ours(), Drainage: k.ours() && o.Start == EC2Cold, Mode: "act"}
 	s, err := build(c, o, w, !k.ours(), cmp.Or(o.Initial, k.initial(c, knob)))
 	if err != nil {

@@ -225,3 +225,18 @@ func TestParseStart(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A scheduled window may ask for more tasks than the load ever would: the service can
+// have them.
+func TestScheduledWindowAboveTheLoad(t *testing.T) {
+	t.Parallel()
+	c := hill(t)
+	p := trial.Policy{Service: spec.Service{
+		Policies:  []spec.Policy{{TargetTracking: &spec.TargetTracking{PredefinedMetric: spec.CPUUtilization, TargetValue: 60}}},
+		Scheduled: []spec.Scheduled{{Name: "sale", From: "00:20", To: "04:00", MinCapacity: new(300)}},
+	}}
+	r := play(t, c, trial.Custom("yours", p), trial.Setup{Start: trial.Fargate, Seed: 1}, 60)
+	if n := r.Run.Desired.At(len(c.Load) - 1); n != 300 {
+		t.Errorf("in a window with minCapacity 300 there are %d tasks, of a load that needs at most %d", n, c.Peak())
+	}
+}

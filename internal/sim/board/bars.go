@@ -107,7 +107,7 @@ func (b Board) barTable(out *strings.Builder, s trial.Start) {
 	}
 	for _, p := range pairs {
 		if times, n := meanTimes(bars[p]); n > 0 {
-			fmt.Fprintf(out, "\n%s beside %s: %.2f times the violations at equal cost, geometric mean over %d traces.\n", p.Ours, p.Theirs, times, n)
+			fmt.Fprintf(out, "\n%s beside %s: %s times the violations at equal cost, geometric mean over %d traces.\n", p.Ours, p.Theirs, ratio(times), n)
 		}
 	}
 	out.WriteString("\n")
@@ -141,7 +141,15 @@ func (x Bar) times() string {
 	if !x.Known {
 		return "-"
 	}
-	return fmt.Sprintf("%.2f", x.Times)
+	return ratio(x.Times)
+}
+
+// ratio tells how many times as many; one that is not 0 does not read as 0.
+func ratio(v float64) string {
+	if v > 0 && v < 0.005 {
+		return "< 0.01"
+	}
+	return fmt.Sprintf("%.2f", v)
 }
 
 // meanTimes is the geometric mean of the ratios that are known.

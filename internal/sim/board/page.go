@@ -97,7 +97,7 @@ func (b Board) verdict() string {
 			words := fmt.Sprintf("On %s %s keeps %s to %g %% on %d of %d loads, %s on %d",
 				s, r.Ours, b.violators(), Objectives()[0], b.meets(s, r.Ours), len(bars), r.Theirs, b.meets(s, r.Theirs))
 			if times, n := meanTimes(bars); n > 0 {
-				words += fmt.Sprintf("; at equal cost it has %.2f times the violations", times)
+				words += fmt.Sprintf("; at equal cost it has %s times the violations", ratio(times))
 			}
 			if x := b.beside(s, r.Theirs, r.Ours); x.Traces > 0 {
 				words += fmt.Sprintf("; where both keep to it %s costs %.2f times as much", r.Theirs, x.Times)

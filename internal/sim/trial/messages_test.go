@@ -106,7 +106,7 @@ func TestCustomBacklog(t *testing.T) {
 	}
 	o := trial.Setup{Start: trial.Fargate, Seed: 1}
 	k := own(2 * time.Minute)
-	if k.Default != 120 || k.Sweep[0] != 240 || k.Sweep[len(k.Sweep)-1] != 4 {
+	if k.Default != 120 || k.Sweep[0] != 720 || k.Sweep[len(k.Sweep)-1] != 4 {
 		t.Errorf("a latency of 2 minutes is swept by %v from %v", k.Sweep, k.Default)
 	}
 	cheap, safe := play(t, c, k, o, 240), play(t, c, k, o, 4)

@@ -421,6 +421,30 @@ func TestQueueState(t *testing.T) {
 	}
 }
 
+// A state is a datapoint of its own minute: it grounds one order, however often it is read
+// in that minute, and the state of the next minute may ground the next, though the metrics
+// are still those of before.
+func TestQueueStateGroundsOneOrderAMinute(t *testing.T) {
+	t.Parallel()
+	look := func(now time.Time, base, visible int, h history.History) (taskcount.Result, history.History) {
+		in := given(base, jobs(), queueSeries(jobs(), settledLag, same(row{}, 20))...)
+		in.History, in.Acting = h, true
+		in.Queues = []signal.Queue{{Name: "jobs", At: now, Visible: visible, Status: signal.Complete}}
+		got, m := taskcount.Decide(now, in)
+		return got, m.After(history.Order{At: now, From: base, To: got.Desired}, got.Marks)
+	}
+	first, h := look(noon, 3, 2400, history.History{})
+	if first.Desired != 10 {
+		t.Fatalf("2,400 messages got %d (%s), want 10", first.Desired, first.Because)
+	}
+	if again, _ := look(noon.Add(30*time.Second), 10, 4800, h); again.Desired != 10 || again.Reason != history.DatapointAlreadyUsed {
+		t.Errorf("in the same minute 4,800 got %d (%s: %s), want 10 and a used datapoint", again.Desired, again.Reason, again.Because)
+	}
+	if next, _ := look(noon.Add(time.Minute), 10, 4800, h); next.Desired != 20 {
+		t.Errorf("a minute later 4,800 got %d (%s: %s), want 20", next.Desired, next.Reason, next.Because)
+	}
+}
+
 // A burst is worked off at the pace of the acceptable latency: what came in the newest of
 // five minutes counts a fifth. As time goes the state of the queue asks for more, once a
 // minute, whether the metrics have come or not.

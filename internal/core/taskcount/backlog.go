@@ -230,7 +230,12 @@ func (w worker) keepUp(waiting, arrivals float64) float64 {
 
 // spread is the time over which arrivals are spread.
 func (w worker) spread() time.Duration {
-	return max(w.period, min(time.Duration(w.b.AcceptableLatency), maxSpread))
+	return max(w.period, lookBack(w.b))
+}
+
+// lookBack is how far before a datapoint its arrivals are read.
+func lookBack(b spec.Backlog) time.Duration {
+	return min(time.Duration(b.AcceptableLatency), maxSpread)
 }
 
 // pace is the arrivals a second to keep up with at a datapoint: the mean of those that are
@@ -319,11 +324,7 @@ func (w worker) spot(v *view) {
 		r.Because = "the queue is empty (visible, in flight and delayed are 0), and its metrics have stopped, as they do after idle hours"
 	case q.Visible > 0:
 		need, words := w.ahead(*r)
-		n := 0
-		if need > 0 {
-			n = w.tolerated(need)
-		}
-		if n > max(w.in.Base, r.Count) {
+		if n := w.tolerated(need); n > max(w.in.Base, r.Count) {
 			r.Count, r.Need, r.Waiting, r.Verdict = n, need, float64(q.Visible), WantOut
 			r.Datapoint = q.At.Truncate(time.Minute)
 			r.Because = fmt.Sprintf("the queue holds %s at %s, ahead of its metrics%s", plural(q.Visible, "message", "messages"), clock(q.At), words)

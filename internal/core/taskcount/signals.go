@@ -78,7 +78,7 @@ func (q *queries) policy(k fleet.ServiceKey, p spec.Policy) {
 		main, back = src.Backlog, q.window(src.Backlog)
 		q.add(signal.Query{Metric: main, Window: back})
 		// Those of the oldest datapoint that counts are spread over the time before it.
-		q.add(signal.Query{Metric: src.Arrivals, Window: back + min(time.Duration(p.Backlog.AcceptableLatency), maxSpread)})
+		q.add(signal.Query{Metric: src.Arrivals, Window: back + lookBack(*p.Backlog)})
 		if src.OldestAge != nil {
 			q.add(signal.Query{Metric: *src.OldestAge, Window: back})
 		}

@@ -51,11 +51,10 @@ func Shares() []float64 { return []float64{2, 1, 2. / 3, 1. / 3, 1. / 6, 0.1, 1.
 //
 // Sources: peers.md A5, E5 (kedacore/keda:pkg/scalers/aws_sqs_queue_scaler.go).
 func attachTrigger(at Site, knob float64) error {
-	k := NewScaler(KEDA{Target: 100 * knob, Min: at.Min, Max: at.Max})
-	at.Clock.Every(at.Clock.Now().Add(hpaSync), hpaSync, sim.Alarms, func() {
+	at.decide(NewScaler(KEDA{Target: 100 * knob, Min: at.Min, Max: at.Max}), hpaSync, func() Sight {
 		q, s := at.Plant.QueueView(at.Queue), counts(at.Plant, at.Service, at.Clock.Now())
 		s.Load = float64(q.Visible + q.InFlight)
-		carry(at.Plant, at.Service, s, min(max(k.Decide(s), at.Min), at.Max), at.Fail)
+		return s
 	})
 	return nil
 }
@@ -83,7 +82,7 @@ func attachBacklog(at Site, knob float64) error {
 		return func() {
 			s := counts(at.Plant, at.Service, at.Clock.Now())
 			s.Utilization, s.Load = backlog, backlog*float64(s.Running)
-			carry(at.Plant, at.Service, s, decide(s), at.Fail)
+			order(at.Plant, at.Service, s, decide, at.Fail)
 		}
 	}
 	return addAlarms(at.Plant, at.Service, metric, k.cfg, act(k.High), act(k.Low))

@@ -76,20 +76,19 @@ const exact time.Duration = 0
 // run lets a controller decide at regular times, on datapoints of the given
 // length, within the bounds of the site.
 func (at Site) run(c Controller, every, period time.Duration) {
-	decide := func(s Sight) int { return min(max(c.Decide(s), at.Min), at.Max) }
-	at.Clock.Every(at.Clock.Now().Add(every), every, sim.Alarms, func() {
-		order(at.Plant, at.Service, period, at.Clock.Now(), decide, at.Fail)
-	})
+	at.decide(c, every, func() Sight { return look(at.Plant, at.Service, period, at.Clock.Now()) })
+}
+
+// decide lets a controller decide at regular times, on what it sees, within the bounds of
+// the site.
+func (at Site) decide(c Controller, every time.Duration, see func() Sight) {
+	bounded := func(s Sight) int { return min(max(c.Decide(s), at.Min), at.Max) }
+	at.Clock.Every(at.Clock.Now().Add(every), every, sim.Alarms, func() { order(at.Plant, at.Service, see(), bounded, at.Fail) })
 }
 
 // order asks for a decision and has it carried out.
-func order(p *plant.Plant, name fleet.ServiceName, period time.Duration, now time.Time, decide func(Sight) int, fail func(error)) {
-	s := look(p, name, period, now)
-	carry(p, name, s, decide(s), fail)
-}
-
-// carry has a decision carried out.
-func carry(p *plant.Plant, name fleet.ServiceName, s Sight, want int, fail func(error)) {
+func order(p *plant.Plant, name fleet.ServiceName, s Sight, decide func(Sight) int, fail func(error)) {
+	want := decide(s)
 	if want == s.Desired {
 		return
 	}
@@ -98,18 +97,19 @@ func carry(p *plant.Plant, name fleet.ServiceName, s Sight, want int, fail func(
 	}
 }
 
-// counts is a sight with what ECS says, and of the metric that it is new and of every task.
+// counts is a sight with what ECS says, the true load, and of the metric that it is new and
+// of every task.
 func counts(p *plant.Plant, name fleet.ServiceName, now time.Time) Sight {
 	v := p.View(name)
 	return Sight{
-		Now: now, Desired: v.Desired, Running: v.Running, Pending: v.Pending, Deploying: v.Deploying, Reporting: v.Running, DataAt: now,
+		Now: now, Desired: v.Desired, Running: v.Running, Pending: v.Pending, Deploying: v.Deploying,
+		Load: v.Demand, Reporting: v.Running, DataAt: now,
 	}
 }
 
 func look(p *plant.Plant, name fleet.ServiceName, period time.Duration, now time.Time) Sight {
 	s := counts(p, name, now)
 	if period == exact {
-		s.Load = p.View(name).Demand
 		s.Utilization = 100 * s.Load / float64(max(s.Running, 1))
 		return s
 	}

@@ -139,7 +139,7 @@ func GuideSteps(threshold float64, least, most int) (out, in StepScaling) {
 func AttachSteps(p *plant.Plant, name fleet.ServiceName, out, in StepScaling, now func() time.Time, fail func(error)) error {
 	k := NewStepper(out, in)
 	act := func(decide func(Sight) int) func() {
-		return func() { order(p, name, minute, now(), decide, fail) }
+		return func() { order(p, name, look(p, name, minute, now()), decide, fail) }
 	}
 	low := int(lowSpan / minute)
 	err := errors.Join(

@@ -107,7 +107,7 @@ func Attach(p *plant.Plant, name fleet.ServiceName, c TargetTracking, now func()
 	c.Period = cmp.Or(c.Period, time.Minute)
 	k := NewTracker(c)
 	act := func(decide func(Sight) int) func() {
-		return func() { order(p, name, c.Period, now(), decide, fail) }
+		return func() { order(p, name, look(p, name, c.Period, now()), decide, fail) }
 	}
 	if err := addAlarms(p, name, signal.Metric{}, c, act(k.High), act(k.Low)); err != nil {
 		return fmt.Errorf("attach target tracking: %w", err)

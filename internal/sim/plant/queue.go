@@ -64,7 +64,8 @@ type queue struct {
 	rng     *rand.Rand          // of a Random one
 	waits   *queueing.Histogram // of the deleted messages, where there is a Limit
 	slow    int                 // of them
-	longest int                 // seconds that a message has waited without being received
+	waited  int                 // seconds that the oldest has that nobody works on
+	longest int                 // the most of them
 }
 
 // AddQueue makes a queue exist.
@@ -206,7 +207,7 @@ func (q *queue) step(sec, running int, rate float64) float64 {
 		q.delayed = append(q.delayed, batch{sent: sec, due: sec + seconds(q.cfg.Delay), n: n})
 	}
 	if q.delayed == nil && q.visible == nil && q.flying == nil && q.abandoned == nil {
-		q.room = 0
+		q.room, q.waited = 0, 0
 		return 0
 	}
 	if q.silent(sec) {
@@ -220,7 +221,8 @@ func (q *queue) step(sec, running int, rate float64) float64 {
 		slices.SortStableFunc(q.visible, func(a, b batch) int { return a.sent - b.sent })
 	}
 	q.receive(sec, float64(running)*rate)
-	q.longest = max(q.longest, q.waiting())
+	q.waited = q.waiting()
+	q.longest = max(q.longest, q.waited)
 	return float64(count(q.flying)) / q.cfg.Processing.Seconds()
 }
 

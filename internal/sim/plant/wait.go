@@ -23,14 +23,12 @@ func (q *queue) arrivals(sec int) int {
 
 // finish deletes what the tasks are done with, and gives how many messages that are.
 func (q *queue) finish(sec int) int {
-	if q.waits == nil {
-		var n int
-		q.flying, n = ripe(q.flying, sec, nil)
-		return n
-	}
 	var done []batch
 	var n int
 	q.flying, n = ripe(q.flying, sec, &done)
+	if q.waits == nil {
+		return n
+	}
 	for _, b := range done {
 		q.waits.Add(float64(q.wait(b)), float64(b.n))
 		if q.wait(b) > q.limit() {
@@ -57,8 +55,9 @@ func (q *queue) waiting() int {
 	return q.seen - oldest
 }
 
-// late tells whether a message waits that has waited longer than the limit.
-func (q *queue) late() bool { return q.waits != nil && q.waiting() > q.limit() }
+// late tells whether, after the last second, a message waits that has waited longer than
+// the limit.
+func (q *queue) late() bool { return q.waits != nil && q.waited > q.limit() }
 
 // overdue counts the messages that are there and have waited, or did until their receipt,
 // longer than the limit.

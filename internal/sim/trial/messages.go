@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/trimtab-ecs/trimtab/internal/core/signal"
 	"github.com/trimtab-ecs/trimtab/internal/core/spec"
 	"github.com/trimtab-ecs/trimtab/internal/sim/baseline"
 	"github.com/trimtab-ecs/trimtab/internal/sim/plant"
@@ -113,9 +112,6 @@ func latencies(d spec.Duration) []float64 {
 func (c *Course) wakeQueue() plant.Alarm {
 	return plant.Alarm{
 		Name: "jobs-waiting", Service: web, Periods: 1, Breaching: 1, Threshold: max(1, time.Minute.Seconds()/c.Messages.Processing.Seconds()),
-		Metric: signal.Metric{
-			Namespace: "AWS/SQS", Name: "ApproximateNumberOfMessagesVisible", Statistic: "Maximum", Period: time.Minute,
-			Dimensions: []signal.Dimension{{Name: "QueueName", Value: jobs}},
-		},
+		Metric: spec.Backlog{Queue: jobs}.CloudWatch().Backlog,
 	}
 }

@@ -30,8 +30,8 @@ type Setup struct {
 	// Step is the time between the samples that the result keeps; none if zero.
 	Step time.Duration
 	// Min and Max are the bounds of the service, in tasks: 1, of a queue 0, and four times
-	// the peak of the demand, or what a scheduled window sets, where Max is 0. Initial is how many run at the start: where it is 0, as
-	// many as suit the first second.
+	// the peak of the demand, or what a scheduled window sets, where Max is 0. Initial is how
+	// many run at the start: where it is 0, as many as suit the first second.
 	Min, Max, Initial int
 	// Watch, where set, is shown each sample as it is taken, with the orders that Trimtab
 	// gave since the one before.

@@ -26,7 +26,7 @@ type benchElasticityCmd struct {
 	TasksAtP99 int      `default:"20" help:"Tasks that each load's 99th percentile keeps fully busy (default ${default})." name:"tasks-at-p99" placeholder:"N"`
 	Days       *int     `help:"Play only the busiest so many days of each trace; 0 is all (default 0, with --quick ${quickDays})." placeholder:"N"`
 	Seed       uint64   `default:"1" help:"Seed; the same seed gives the same scoreboard (default ${default})." placeholder:"N"`
-	Seeds      int      `default:"0" help:"Play the chosen points of trimtab, aas and hpa request by request too, with so many seeds." placeholder:"N"`
+	Seeds      int      `default:"0" help:"Play the chosen points of trimtab, aas and hpa (with --queue keda) request by request too, with so many seeds." placeholder:"N"`
 	queueFlags
 	Quick    bool   `help:"Play, in less than a minute, one day of ${quickTraces} under ${quickPolicies}; --days, --traces, --only and --policies go before it."`
 	Workers  int    `default:"0" help:"Runs at once; 0 is one for each core." placeholder:"N"`

@@ -88,7 +88,7 @@ func (b Board) barTable(out *strings.Builder, s trial.Start) {
 	if len(pairs) == 0 {
 		return
 	}
-	fmt.Fprintf(out, "#### %s: violations at equal cost, over %s\n\n| trace |", s, b.sensor())
+	fmt.Fprintf(out, "#### %s: violations at equal cost, over %s\n\n| trace |", s, b.words().sensor)
 	at := " at 60 %"
 	if b.Queue != nil {
 		at = ""
@@ -117,8 +117,8 @@ func (b Board) barTable(out *strings.Builder, s trial.Start) {
 // played.
 func (b Board) rivalTable(s trial.Start) (t report.Table, ok bool) {
 	t = report.Table{
-		Caption: fmt.Sprintf("Violations at equal cost on %s, over %s", s, b.sensor()), Names: "trace",
-		Note: fmt.Sprintf("Below 1 fewer %s violate the objective under Trimtab than under target tracking that costs as much.", b.noun()),
+		Caption: fmt.Sprintf("Violations at equal cost on %s, over %s", s, b.words().sensor), Names: "trace",
+		Note: fmt.Sprintf("Below 1 fewer %s violate the objective under Trimtab than under target tracking that costs as much.", b.words().noun),
 	}
 	rows := map[string]report.Row{}
 	for _, x := range b.Bars(s) {

@@ -168,11 +168,7 @@ func (b Board) chosenPoints(s trial.Start) []Entry {
 
 // chosenWords tell what the chosen points are.
 func (b Board) chosenWords() string {
-	how := "request by request"
-	if b.Queue != nil {
-		how = "messages sent at random"
-	}
-	return fmt.Sprintf("the chosen points, %s, median (range) over %d seeds", how, b.Seeds)
+	return fmt.Sprintf("the chosen points, %s, median (range) over %d seeds", b.words().single, b.Seeds)
 }
 
 // onCurve is the violation in percent of the chosen point on the curve.

@@ -95,7 +95,7 @@ func (b Board) verdict() string {
 				continue
 			}
 			words := fmt.Sprintf("On %s %s keeps %s to %g %% on %d of %d loads, %s on %d",
-				s, r.Ours, b.violators(), Objectives()[0], b.meets(s, r.Ours), len(bars), r.Theirs, b.meets(s, r.Theirs))
+				s, r.Ours, b.words().violators, Objectives()[0], b.meets(s, r.Ours), len(bars), r.Theirs, b.meets(s, r.Theirs))
 			if times, n := meanTimes(bars); n > 0 {
 				words += fmt.Sprintf("; at equal cost it has %s times the violations", ratio(times))
 			}
@@ -149,13 +149,14 @@ func lasting(d time.Duration) string {
 
 // assumptions tell what the simulated world takes for granted.
 func assumptions(c *trial.Course, starts []trial.Start) []string {
+	oracle := "The oracle knows the future and is never short; it pays for each task from its order too."
+	if c.Messages != nil {
+		oracle = "The oracle knows the future and spreads every burst over the time that a message may wait, with whole tasks; it pays for each task from its order too. It is no bound: who lets every message wait as long as it may can pay a little less."
+	}
 	out := []string{
 		arrivals(c), fmt.Sprintf("One task is fully busy at the load's 99th percentile over %d.", c.Tasks),
 		"Utilisation is published each minute (for policies named -20s every 20 s) 90 to 150 s (10 to 22 s) after its end and ends at 100 %.",
-		"The oracle knows the future and is never short; it pays for each task from its order too.",
-	}
-	if c.Messages != nil {
-		out[3] = "The oracle knows the future and spreads every burst over the time that a message may wait, with whole tasks; it pays for each task from its order too. It is no bound: who lets every message wait as long as it may can pay a little less."
+		oracle,
 	}
 	for _, s := range starts {
 		out = append(out, fmt.Sprintf("%s: what is ordered serves after %s on average.", s, s.Delay().Round(1e9)))

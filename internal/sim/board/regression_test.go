@@ -45,17 +45,7 @@ func subset(t *testing.T) []*trial.Course {
 		name     string
 		from, to int // days, 0 for all
 	}{{trace.WorldCup, 0, 0}, {trace.Shuttle, 0, 0}, {"aws-ec2-cpu-steady", 3, 4}, {"aws-elb-requests", 5, 6}, {"azure-faas-app", 0, 0}} {
-		r, err := trace.Embedded(part.name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tr := r.Trace
-		if part.to > 0 {
-			if tr, err = tr.Slice(part.name, time.Duration(part.from)*24*time.Hour, time.Duration(part.to)*24*time.Hour); err != nil {
-				t.Fatal(err)
-			}
-		}
-		c, err := trial.NewCourse(tr, 20, trial.Requests())
+		c, err := trial.NewCourse(days(t, part.name, part.name, part.from, part.to), 20, trial.Requests())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,21 +62,30 @@ func messages(t *testing.T) []*trial.Course {
 		name     string
 		from, to int // days
 	}{{"nasa-ipsc-jobs", 7, 9}, {"azure-faas-app", 0, 1}} {
-		r, err := trace.Embedded(part.name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tr, err := r.Slice(part.name+" (messages)", time.Duration(part.from)*24*time.Hour, time.Duration(part.to)*24*time.Hour)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := trial.NewQueueCourse(tr, 20, trial.Jobs())
+		c, err := trial.NewQueueCourse(days(t, part.name, part.name+" (messages)", part.from, part.to), 20, trial.Jobs())
 		if err != nil {
 			t.Fatal(err)
 		}
 		out = append(out, c)
 	}
 	return out
+}
+
+// days gives some days of an embedded trace under a name, all of it if to is 0.
+func days(t *testing.T, embedded, name string, from, to int) trace.Trace {
+	t.Helper()
+	r, err := trace.Embedded(embedded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if to == 0 {
+		return r.Trace
+	}
+	part, err := r.Slice(name, time.Duration(from)*24*time.Hour, time.Duration(to)*24*time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return part
 }
 
 // atDefaults gives contestants that play the documented value of their knob alone.

@@ -95,9 +95,9 @@ func knobWords(knob string, v float64) string {
 // Marks gives the table of the shown runs.
 func (b Board) Marks(start trial.Start, shows []Show) report.Table {
 	t := report.Table{
-		Caption: "Scores", Note: "What each policy cost and failed to carry after the warm-up. The longest violation counts pauses of less than a minute. " + b.oracle(),
+		Caption: "Scores", Note: "What each policy cost and failed to carry after the warm-up. The longest violation counts pauses of less than a minute. " + b.words().oracle,
 		Columns: []report.Column{
-			{Name: "violations", Unit: "% of " + b.noun(), Better: report.Less},
+			{Name: "violations", Unit: "% of " + b.words().noun, Better: report.Less},
 			{Name: "in violation", Better: report.Less},
 			{Name: "longest", Better: report.Less},
 			{Name: "p95", Unit: "s", Better: report.Less}, // of the answer, or of the wait of a message
@@ -127,19 +127,10 @@ func (b Board) Marks(start trial.Start, shows []Show) report.Table {
 	return t
 }
 
-// oracle tells what the oracle's cost is. Whole tasks that spread a burst are no bound where
-// messages may wait: 2.5 tasks' worth of them is done by two tasks and a third now and then.
-func (b Board) oracle() string {
-	if b.Queue != nil {
-		return "Of the oracle's cost, 1 is what whole tasks cost that spread every burst over the time that a message may wait; who lets all of them wait as long as they may can pay a little less."
-	}
-	return "Of the oracle's cost, 1 is the least that anyone who knew the future could pay."
-}
-
 // curve gives the curves of some entries of one course.
 func (b Board) curve(title, note string, entries []Entry) report.Curve {
 	c := report.Curve{
-		Title: title, Note: note, X: "cost over the oracle's", Y: b.noun() + " that violate the objective, %", Levels: Objectives(), Oracle: 1,
+		Title: title, Note: note, X: "cost over the oracle's", Y: b.words().noun + " that violate the objective, %", Levels: Objectives(), Oracle: 1,
 	}
 	for _, e := range entries {
 		s := report.Series{Name: e.Policy}

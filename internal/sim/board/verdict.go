@@ -44,7 +44,7 @@ func (b Board) versus(ours, theirs Show) string {
 	turns := than(a.ReversalsWithin15Min, o.ReversalsWithin15Min, "less often", "as often", "more often")
 	return fmt.Sprintf("Against %s, %s, %s %s (%s %% to %s %%), cost %s (%s times the oracle's cost to %s) and turned back within 15 minutes %s (%s to %d)",
 		called(theirs.Contestant.Name), as, called(ours.Contestant.Name),
-		b.failed(slow.than("fewer ", "as many ", "more ")), slow.ours, slow.theirs,
+		fmt.Sprintf(b.words().failed, slow.than("fewer ", "as many ", "more ")), slow.ours, slow.theirs,
 		cost.than("less", "as much", "more"), cost.ours, cost.theirs, turns, times(a.ReversalsWithin15Min), o.ReversalsWithin15Min)
 }
 
@@ -83,39 +83,7 @@ func (b Board) atEqualViolations(start trial.Start, trace, ours, theirs string) 
 func (b Board) alone(s Show) string {
 	x := s.Result.Score
 	return fmt.Sprintf("%s %s at %s times the oracle's cost",
-		called(s.Contestant.Name), b.failed(report.Number(x.ViolationPercent, 3).Text+" % of the "), report.Number(x.DollarsPerOracle, 2).Text)
-}
-
-// noun is what arrives.
-func (b Board) noun() string {
-	if b.Queue != nil {
-		return "messages"
-	}
-	return "requests"
-}
-
-// violators are those that violate the objective.
-func (b Board) violators() string {
-	if b.Queue != nil {
-		return "messages that wait too long"
-	}
-	return "slow requests"
-}
-
-// failed tells how many of them there were: so many, as "fewer " or "2 % of the ".
-func (b Board) failed(many string) string {
-	if b.Queue != nil {
-		return "let " + many + "messages wait too long"
-	}
-	return "was too slow for " + many + "requests"
-}
-
-// sensor tells what the rival's violations are.
-func (b Board) sensor() string {
-	if b.Queue != nil {
-		return "target tracking's of the backlog of a task"
-	}
-	return "target tracking's with the same sensor"
+		called(s.Contestant.Name), fmt.Sprintf(b.words().failed, report.Number(x.ViolationPercent, 3).Text+" % of the "), report.Number(x.DollarsPerOracle, 2).Text)
 }
 
 func times(n int) string {
